@@ -1,0 +1,63 @@
+//! A server as a process of its own, and what the kernel says that it used.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+
+pub struct Process {
+    child: Child,
+    pub address: SocketAddr,
+}
+
+impl Process {
+    /// Starts a webhook, or the constant answer, and waits until it listens.
+    pub fn start(program: &Path, certificate: &Path, key: &Path) -> anyhow::Result<Self> {
+        let mut command = Command::new(program);
+        if program.ends_with("constant-answer") {
+            command.args([certificate, key]);
+        } else {
+            command.args(["serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"]);
+            command.arg("--tls-cert").arg(certificate).arg("--tls-key").arg(key);
+        }
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let mut lines = BufReader::new(child.stderr.take().context("stderr")?).lines();
+        let address = loop {
+            let line = lines.next().context("it ended before it listened")??;
+            if let Some((_, address)) = line.split_once("https listening on ") {
+                break address.trim().parse()?;
+            }
+        };
+        thread::spawn(move || lines.all(|line| line.is_ok()));
+        Ok(Self { child, address })
+    }
+
+    /// CPU time of all threads so far, user and kernel (`/proc/PID/task/TID/schedstat`).
+    pub fn cpu(&self) -> anyhow::Result<Duration> {
+        let mut nanoseconds = 0;
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let schedstat = fs::read_to_string(task?.path().join("schedstat"))?;
+            nanoseconds += schedstat.split(' ').next().context("a figure")?.parse::<u64>()?;
+        }
+        Ok(Duration::from_nanos(nanoseconds))
+    }
+
+    /// `VmRSS` or `VmHWM`, in KiB.
+    pub fn memory(&self, name: &str) -> anyhow::Result<u32> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).context("a figure")?;
+        Ok(line.trim_start_matches(':').trim().trim_end_matches(" kB").parse()?)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

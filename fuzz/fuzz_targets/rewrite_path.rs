@@ -1,0 +1,18 @@
+//! Any rewritePath: what is stored is in normal form, and normalizing it again changes nothing.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use pure::endpoint::RewritePath;
+use pure::endpoint::correction::correct_rewrite_path;
+use pure::endpoint::rewrite_path::ends_in_one_slash;
+
+fuzz_target!(|path: &str| {
+    let meant = correct_rewrite_path(path);
+    for text in [Some(path), meant.as_deref()].into_iter().flatten() {
+        if let Ok(stored) = RewritePath::parse(text) {
+            assert!(stored.as_str().starts_with('/') && ends_in_one_slash(stored.as_str()));
+            assert_eq!(RewritePath::parse(stored.as_str()).as_ref(), Ok(&stored));
+        }
+    }
+    assert!(meant.is_none_or(|meant| RewritePath::parse(&meant).is_ok()));
+});

@@ -1,0 +1,264 @@
+//! Bytes in, bytes out: what kube-apiserver sends to a hook, and what it gets back.
+//!
+//! Pure: no I/O, no clock, no runtime. [`answer`] reads one `AdmissionReview` ([`review`]), asks
+//! [`mutate`] or [`validate`], and writes the answering `AdmissionReview` ([`response`]).
+
+pub mod mutate;
+pub mod ownership;
+pub mod response;
+pub mod review;
+pub mod uid;
+pub mod validate;
+
+use std::borrow::Cow;
+
+use self::response::{AuditAnnotations, EncodedPatch, Response, Status};
+use self::review::{Object, Request, Review};
+use crate::endpoint::Policy;
+use crate::endpoint::quote::Quoted;
+
+/// The one version that is spoken.
+pub const API_VERSION: &str = "admission.k8s.io/v1";
+pub const KIND: &str = "AdmissionReview";
+
+/// The two webhooks, by the path that they are called at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hook {
+    /// `POST /mutate`: sets defaults and normalizes; never denies a request that it understands.
+    Mutate,
+    /// `POST /validate`: judges; never patches.
+    Validate,
+}
+
+/// `request.operation`, as far as it was understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Operation {
+    Create,
+    Update,
+    Delete,
+    Connect,
+    /// Missing, or a word that AdmissionReview v1 does not have.
+    #[default]
+    Unknown,
+}
+
+/// What became of a review.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Allowed as it is.
+    Allowed,
+    /// Allowed, with a patch.
+    Patched,
+    /// Refused by a rule.
+    Denied,
+    /// Not understood, or not judged: answered with a failure.
+    Failed,
+}
+
+/// An answered review: the bytes for the API server, and the facts for logs and metrics.
+#[derive(Debug)]
+pub struct Answer<'a> {
+    /// The answering `AdmissionReview` as JSON.
+    pub review: Vec<u8>,
+    pub outcome: Outcome,
+    pub operation: Operation,
+    /// Ids of the rules that denied, in the catalogue's order; empty unless denied.
+    pub rules: Vec<&'static str>,
+    /// Id of the mutation that made the patch.
+    pub mutation: Option<&'static str>,
+    /// For the log: why the review failed, or why it looks as if the webhook were registered wrongly.
+    pub notice: Option<String>,
+    pub request: RequestFacts<'a>,
+}
+
+/// Who asked for what, for a log line. Empty where the review does not say.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct RequestFacts<'a> {
+    pub uid: Cow<'a, str>,
+    pub user: Cow<'a, str>,
+    pub namespace: Cow<'a, str>,
+    pub name: Cow<'a, str>,
+    pub dry_run: bool,
+}
+
+/// No UID can be found in the bytes, so no AdmissionReview can answer them. For the person who reads
+/// the HTTP 400.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NoUid(pub String);
+
+/// Answers one `AdmissionReview`.
+///
+/// # Errors
+/// [`NoUid`] when the bytes hold no `request.uid`; everything else is answered as a review.
+pub fn answer(hook: Hook, body: &[u8]) -> Result<Answer<'_>, NoUid> {
+    answer_under(&Policy::NONE, hook, body)
+}
+
+/// Answers one `AdmissionReview` under a policy.
+///
+/// # Errors
+/// [`NoUid`] when the bytes hold no `request.uid`; everything else is answered as a review.
+pub fn answer_under<'a>(policy: &Policy, hook: Hook, body: &'a [u8]) -> Result<Answer<'a>, NoUid> {
+    match Review::parse(body) {
+        Ok(review) if review.request.uid.is_empty() => Err(NoUid::because("it is empty")),
+        Ok(review) => Ok(answer_review(policy, hook, &review)),
+        Err(error) => failure_of(400, body, unreadable(&error)),
+    }
+}
+
+/// Answers as a failure, for a server that could not judge: `message` is for the person at kubectl.
+///
+/// # Errors
+/// [`NoUid`] when the bytes hold no `request.uid`.
+pub fn failure<'a>(body: &'a [u8], message: &str) -> Result<Answer<'a>, NoUid> {
+    failure_of(500, body, message.to_owned())
+}
+
+fn answer_review<'a>(policy: &Policy, hook: Hook, review: &Review<'a>) -> Answer<'a> {
+    let request = &review.request;
+    if review.api_version != API_VERSION || review.kind != KIND {
+        return failed(
+            request,
+            format!(
+                "only {KIND} of {API_VERSION} is understood, and this is {} of {}",
+                Quoted(&review.kind),
+                Quoted(&review.api_version)
+            ),
+        );
+    }
+    if request.kind.kind.is_empty() {
+        return failed(request, "request.kind is missing".to_owned());
+    }
+    if let Some(notice) = foreign(request) {
+        let mut response = Response::allowed(&request.uid);
+        response.warnings.push(notice.clone());
+        let answer = answered(Outcome::Allowed, request, &response);
+        return Answer { notice: Some(notice), ..answer };
+    }
+    let object = match (request.operation, &request.object.0) {
+        (Operation::Unknown, _) => {
+            return failed(
+                request,
+                "request.operation is missing or none of CREATE, UPDATE, DELETE, CONNECT".to_owned(),
+            );
+        }
+        (Operation::Delete | Operation::Connect, _) => return allowed(request),
+        (Operation::Create | Operation::Update, None) => {
+            return failed(request, "request.object is missing or no object".to_owned());
+        }
+        (Operation::Create | Operation::Update, Some(object)) => object,
+    };
+    if !request.sub_resource.is_empty() || object.is_being_deleted() || is_untouched(request, object) {
+        return allowed(request);
+    }
+    match hook {
+        Hook::Mutate => mutated(request, object),
+        Hook::Validate => validated(policy, request, object),
+    }
+}
+
+/// Why this request should never have come here, for a kind that is not ours.
+fn foreign(request: &Request<'_>) -> Option<String> {
+    let kind = &request.kind;
+    if (&*kind.group, &*kind.version, &*kind.kind) == ("modelplane.ai", "v1alpha1", "ModelEndpoint") {
+        return None;
+    }
+    Some(format!(
+        "modelendpoint-webhook was asked about {} of {}, which it does not know, and let it pass; correct the rules of \
+         its webhook configuration",
+        Quoted(&kind.kind),
+        Quoted(&format!("{}/{}", kind.group, kind.version))
+    ))
+}
+
+/// An update that changes neither field: an object stored before a rule was there can still be labelled.
+fn is_untouched(request: &Request<'_>, object: &Object<'_>) -> bool {
+    request.replaced_spec().is_some_and(|old| old == object.spec())
+}
+
+fn mutated<'a>(request: &Request<'a>, object: &Object<'a>) -> Answer<'a> {
+    let mutation = mutate::mutate(request, object);
+    let mut response = Response::allowed(&request.uid);
+    response.warnings.extend(mutation.warning);
+    let Some((id, patch)) = mutation.change else { return answered(Outcome::Allowed, request, &response) };
+    response.patch = Some(EncodedPatch::new(&patch));
+    response.audit_annotations = Some(AuditAnnotations { mutated: Some(id), denied: None });
+    Answer { mutation: Some(id), ..answered(Outcome::Patched, request, &response) }
+}
+
+fn validated<'a>(policy: &Policy, request: &Request<'a>, object: &Object<'a>) -> Answer<'a> {
+    let verdict = validate::validate(policy, request, object);
+    let warnings = verdict.warnings();
+    if verdict.denials.is_empty() {
+        return answered(
+            Outcome::Allowed,
+            request,
+            &Response { warnings, ..Response::allowed(&request.uid) },
+        );
+    }
+    let rules: Vec<_> = verdict.denials.iter().map(|denial| denial.rule.id).collect();
+    let refusal = validate::refusal(request, object, &verdict.denials);
+    let response = Response {
+        audit_annotations: Some(AuditAnnotations { denied: Some(rules.join(",")), mutated: None }),
+        warnings,
+        ..Response::refused(&request.uid, refusal)
+    };
+    Answer { rules, ..answered(Outcome::Denied, request, &response) }
+}
+
+fn allowed<'a>(request: &Request<'a>) -> Answer<'a> {
+    answered(Outcome::Allowed, request, &Response::allowed(&request.uid))
+}
+
+fn failed<'a>(request: &Request<'a>, message: String) -> Answer<'a> {
+    let response = Response::refused(&request.uid, Status::failure(400, message.clone()));
+    Answer { notice: Some(message), ..answered(Outcome::Failed, request, &response) }
+}
+
+/// What is wrong with the bytes, without the values that serde would repeat: one could hold a secret.
+fn unreadable(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let safe = match text.split_once(", expected ") {
+        Some((_, expected)) => format!("a value is not {expected}"),
+        None => text,
+    };
+    format!("this is no AdmissionReview that can be read: {safe}")
+}
+
+fn failure_of(code: u16, body: &[u8], message: String) -> Result<Answer<'_>, NoUid> {
+    let Some(uid) = uid::find_uid(body) else { return Err(NoUid::because(&message)) };
+    let review = Response::refused(&uid, Status::failure(code, message.clone())).to_json();
+    Ok(Answer {
+        review,
+        outcome: Outcome::Failed,
+        operation: Operation::Unknown,
+        rules: Vec::new(),
+        mutation: None,
+        notice: Some(message),
+        request: RequestFacts { uid: Cow::Owned(uid), ..RequestFacts::default() },
+    })
+}
+
+fn answered<'a>(outcome: Outcome, request: &Request<'a>, response: &Response<'_>) -> Answer<'a> {
+    Answer {
+        review: response.to_json(),
+        outcome,
+        operation: request.operation,
+        rules: Vec::new(),
+        mutation: None,
+        notice: None,
+        request: RequestFacts {
+            uid: request.uid.clone(),
+            user: request.user_info.username.clone(),
+            namespace: request.namespace.clone(),
+            name: request.name.clone(),
+            dry_run: request.dry_run,
+        },
+    }
+}
+
+impl NoUid {
+    fn because(reason: &str) -> Self {
+        NoUid(format!("an AdmissionReview with a request.uid is expected here: {reason}"))
+    }
+}

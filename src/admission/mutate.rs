@@ -1,0 +1,217 @@
+//! An admission request flows in; what to change about its object flows out, as a JSON Patch.
+
+use json_patch::jsonptr::PointerBuf;
+use json_patch::{AddOperation, Patch, PatchOperation, ReplaceOperation};
+
+use super::ownership;
+use super::review::{Object, Request};
+use crate::endpoint::mutation::{self, Change, Warning};
+use crate::endpoint::{Spec, Value};
+
+/// What to change, and what to tell the person who wrote the object.
+#[derive(Debug, Default, PartialEq)]
+pub struct Mutation {
+    /// The change, by the id of the mutation that makes it.
+    pub change: Option<(&'static str, Patch)>,
+    pub warning: Option<String>,
+}
+
+/// Says what to change about the request's object.
+#[must_use]
+pub fn mutate(request: &Request<'_>, object: &Object<'_>) -> Mutation {
+    let new = object.spec();
+    let mutation = mutation::mutate(new, request.replaced_spec(), || {
+        let metadata = object.metadata.0.as_ref();
+        ownership::of_rewrite_path(metadata.and_then(|metadata| metadata.managed_fields))
+    });
+    Mutation {
+        change: mutation.change.map(|change| (change.id, patch(new, &change))),
+        warning: mutation.warning.map(|Warning { id, message }| {
+            let field = Warning::FIELD.path();
+            format!("{field}: {message} [{id}]")
+        }),
+    }
+}
+
+fn patch(new: Spec<'_>, change: &Change<'_>) -> Patch {
+    let path = PointerBuf::from_tokens(["spec", "rewritePath"]);
+    let value = change.path.as_str().into();
+    Patch(vec![match new.rewrite_path {
+        Value::Absent => PatchOperation::Add(AddOperation { path, value }),
+        Value::NotText | Value::Text(_) => PatchOperation::Replace(ReplaceOperation { path, value }),
+    }])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::admission::review::Review;
+    use crate::endpoint::mutation::{DEFAULT, NORMALIZE, REFRESH};
+
+    fn request(request: &Json) -> Vec<u8> {
+        let mut request = request.clone();
+        request["uid"] = json!("u");
+        json!({ "request": request }).to_string().into_bytes()
+    }
+
+    /// The mutation's id, its patch and its warning.
+    fn mutated(json: &Json) -> (Option<&'static str>, Json, Option<String>) {
+        let body = request(json);
+        let review = Review::parse(&body).expect("a review");
+        let object = review.request.object.0.as_ref().expect("an object");
+        let mutation = mutate(&review.request, object);
+        match mutation.change {
+            Some((id, patch)) => (Some(id), json!(patch), mutation.warning),
+            None => (None, Json::Null, mutation.warning),
+        }
+    }
+
+    fn created(spec: &Json) -> (Option<&'static str>, Json, Option<String>) {
+        mutated(&json!({"operation": "CREATE", "object": {"spec": spec}}))
+    }
+
+    /// An update of the url from `.../a/v1` to `.../b/v1` that leaves rewritePath at `path`.
+    fn moved(path: &str, managed_fields: &Json) -> (Option<&'static str>, Json, Option<String>) {
+        mutated(&json!({
+            "operation": "UPDATE",
+            "object": {
+                "metadata": {"managedFields": managed_fields},
+                "spec": {"url": "http://h.example/b/v1", "rewritePath": path},
+            },
+            "oldObject": {"spec": {"url": "http://h.example/a/v1", "rewritePath": path}},
+        }))
+    }
+
+    fn patch(op: &str, value: &str) -> Json {
+        json!([{"op": op, "path": "/spec/rewritePath", "value": value}])
+    }
+
+    #[test]
+    fn a_missing_rewrite_path_is_set_from_the_url() {
+        for spec in [
+            json!({"url": "http://h.example/a/v1"}),
+            json!({"url": "http://h.example/a/v1", "rewritePath": null}),
+        ] {
+            assert_eq!(created(&spec), (Some(DEFAULT), patch("add", "/a/"), None));
+        }
+        assert_eq!(
+            created(&json!({"url": "http://h.example/a/v1", "rewritePath": ""})),
+            (
+                Some(DEFAULT),
+                patch("replace", "/a/"),
+                Some("spec.rewritePath: is stored as `/a/`, not empty; write that, or leave it out [default-rewrite-path]".to_owned())
+            )
+        );
+    }
+
+    #[test]
+    fn a_path_that_is_no_rewrite_path_gives_no_default_and_says_so() {
+        assert_eq!(
+            created(&json!({"url": "http://h.example/a%20b/v1"})),
+            (
+                None,
+                Json::Null,
+                Some(
+                    "spec.rewritePath: no default can be made of the url's path; write one, or requests keep \
+                     `/<namespace>/<service>/` [default-rewrite-path]"
+                        .to_owned()
+                )
+            )
+        );
+    }
+
+    #[test]
+    fn a_trailing_slash_is_normalized_with_a_warning() {
+        for written in ["/a", "/a//", "/a///"] {
+            assert_eq!(
+                created(&json!({"url": "http://h.example/v1", "rewritePath": written})),
+                (
+                    Some(NORMALIZE),
+                    patch("replace", "/a/"),
+                    Some(format!(
+                        "spec.rewritePath: is stored as `/a/`, not `{written}`: it ends in exactly one slash; write it \
+                         so [normalize-trailing-slash]"
+                    ))
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_fine_or_malformed_is_left_alone() {
+        for spec in [
+            json!({"url": "http://h.example/v1", "rewritePath": "/a/"}),
+            json!({"url": "http://h.example/v1", "rewritePath": "a"}),
+            json!({"url": "http://h.example/v1", "rewritePath": "/a?b"}),
+            json!({"url": "http://h.example/v1", "rewritePath": ["/a"]}),
+            json!({"url": "http://[::1"}),
+            json!({"url": 5}),
+            json!({"url": null}),
+            json!({}),
+            json!([]),
+        ] {
+            assert_eq!(created(&spec), (None, Json::Null, None), "{spec}");
+        }
+    }
+
+    #[test]
+    fn a_default_follows_its_url_until_somebody_owns_it() {
+        let nobodys = json!([{"fieldsV1": {"f:spec": {"f:url": {}}}}]);
+        let somebodys = json!([{"fieldsV1": {"f:spec": {"f:url": {}, "f:rewritePath": {}}}}]);
+        assert_eq!(moved("/a/", &nobodys), (Some(REFRESH), patch("replace", "/b/"), None));
+        assert_eq!(moved("/other/", &nobodys), (Some(REFRESH), patch("replace", "/b/"), None));
+        assert_eq!(moved("/b/", &nobodys), (None, Json::Null, None));
+        assert_eq!(moved("/a/", &somebodys), (None, Json::Null, None));
+        assert_eq!(moved("/a", &somebodys).0, Some(NORMALIZE));
+    }
+
+    #[test]
+    fn a_value_that_is_written_with_the_url_is_kept() {
+        let update = |old: Json, new: Json| {
+            mutated(&json!({
+                "operation": "UPDATE",
+                "object": {"metadata": {"managedFields": [{"fieldsV1": {}}]}, "spec": new},
+                "oldObject": {"spec": old},
+            }))
+        };
+        let a = json!({"url": "http://h.example/a/v1", "rewritePath": "/a/"});
+        let b = json!({"url": "http://h.example/b/v1", "rewritePath": "/mine/"});
+        assert_eq!(update(a.clone(), b), (None, Json::Null, None));
+        assert_eq!(update(a.clone(), a), (None, Json::Null, None));
+    }
+
+    #[test]
+    fn without_field_management_the_value_shows_whose_it_is() {
+        assert_eq!(moved("/a/", &json!([])), (Some(REFRESH), patch("replace", "/b/"), None));
+        assert_eq!(moved("/other/", &json!([])), (None, Json::Null, None));
+    }
+
+    #[test]
+    fn a_default_stays_where_the_new_url_has_none() {
+        let update = |url: &str| {
+            mutated(&json!({
+                "operation": "UPDATE",
+                "object": {
+                    "metadata": {"managedFields": [{"fieldsV1": {}}]},
+                    "spec": {"url": url, "rewritePath": "/a/"},
+                },
+                "oldObject": {"spec": {"url": "http://h.example/a/v1", "rewritePath": "/a/"}},
+            }))
+        };
+        assert_eq!(
+            update("http://h.example/a%20b/v1"),
+            (
+                None,
+                Json::Null,
+                Some(
+                    "spec.rewritePath: stays `/a/`: no default can be made of the new url's path; write one \
+                     [refresh-default]"
+                        .to_owned()
+                )
+            )
+        );
+        assert_eq!(update("http://[::1"), (None, Json::Null, None));
+    }
+}

@@ -1,0 +1,129 @@
+//! A decision flows in; the bytes of the answering `AdmissionReview` flow out.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use json_patch::Patch;
+use serde::Serialize;
+
+/// `AdmissionResponse`, admission.k8s.io/v1.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Response<'a> {
+    pub uid: &'a str,
+    pub allowed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status<'a>>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub patch: Option<EncodedPatch>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit_annotations: Option<AuditAnnotations>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// `patch` and `patchType`, which come together or not at all.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EncodedPatch {
+    /// JSON Patch (RFC 6902) in base64.
+    patch: String,
+    patch_type: &'static str,
+}
+
+/// What the audit log keeps; the API server puts the webhook's name in front of each key.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditAnnotations {
+    /// Ids of the rules that denied, comma-separated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub denied: Option<String>,
+    /// Id of the mutation that made the patch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mutated: Option<&'static str>,
+}
+
+/// `Status`, meta/v1.
+#[derive(Debug, Serialize)]
+pub struct Status<'a> {
+    pub status: &'static str,
+    pub message: String,
+    pub reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<StatusDetails<'a>>,
+    pub code: u16,
+}
+
+/// `StatusDetails`, meta/v1.
+#[derive(Debug, Serialize)]
+pub struct StatusDetails<'a> {
+    pub name: &'a str,
+    pub group: &'a str,
+    pub kind: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub uid: &'a str,
+    pub causes: Vec<StatusCause>,
+}
+
+/// `StatusCause`, meta/v1.
+#[derive(Debug, Serialize)]
+pub struct StatusCause {
+    pub reason: &'static str,
+    pub message: String,
+    pub field: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Review<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    response: &'a Response<'a>,
+}
+
+impl<'a> Response<'a> {
+    #[must_use]
+    pub fn allowed(uid: &'a str) -> Self {
+        Response {
+            uid,
+            allowed: true,
+            status: None,
+            patch: None,
+            audit_annotations: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn refused(uid: &'a str, status: Status<'a>) -> Self {
+        Response { allowed: false, status: Some(status), ..Response::allowed(uid) }
+    }
+
+    /// The whole review, as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let review = Review { api_version: super::API_VERSION, kind: super::KIND, response: self };
+        let mut json = Vec::with_capacity(256);
+        match serde_json::to_writer(&mut json, &review) {
+            Ok(()) => json,
+            // strings and numbers into memory: serde_json has no way to fail
+            Err(error) => unreachable!("{error}"),
+        }
+    }
+}
+
+impl EncodedPatch {
+    #[must_use]
+    pub fn new(patch: &Patch) -> Self {
+        let json = serde_json::to_vec(patch).unwrap_or_else(|error| unreachable!("{error}"));
+        EncodedPatch { patch: STANDARD.encode(json), patch_type: "JSONPatch" }
+    }
+}
+
+impl Status<'_> {
+    /// A review that could not be judged: `code` 400 for what was sent, 500 for what went wrong here.
+    #[must_use]
+    pub fn failure(code: u16, message: String) -> Self {
+        let reason = if code < 500 { "BadRequest" } else { "InternalError" };
+        Status { status: "Failure", message, reason, details: None, code }
+    }
+}

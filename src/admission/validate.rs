@@ -1,0 +1,84 @@
+//! An admission request flows in; the rules that its object breaks flow out.
+
+use std::fmt::Write;
+
+use super::response::{Status, StatusCause, StatusDetails};
+use super::review::{Object, Request};
+use crate::endpoint::Policy;
+use crate::endpoint::rules::{self, Severity, Subject, Violation};
+
+/// What the rules say of an object.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    pub denials: Vec<Violation>,
+    pub warnings: Vec<Violation>,
+}
+
+/// Judges the request's object as it would be stored, under a policy.
+#[must_use]
+pub fn validate(policy: &Policy, request: &Request<'_>, object: &Object<'_>) -> Verdict {
+    let place = (policy, &*request.namespace);
+    let violations = rules::judge(&Subject::of(object.spec(), request.replaced_spec(), place));
+    let (denials, warnings) =
+        violations.into_iter().partition(|violation| violation.severity == Severity::Deny);
+    Verdict { denials, warnings }
+}
+
+impl Verdict {
+    /// The warnings as `kubectl` prints them.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        self.warnings
+            .iter()
+            .map(|warning| format!("{}: {}", warning.rule.field.path(), text(warning)))
+            .collect()
+    }
+}
+
+/// The refusal: code 422 and reason `Invalid`, which Crossplane takes for the user's mistake and goes on,
+/// with a cause for each violation, and a message that says it all to clients that show only that.
+#[must_use]
+pub fn refusal<'a>(request: &'a Request<'_>, object: &'a Object<'_>, denials: &[Violation]) -> Status<'a> {
+    let name = name(request, object);
+    let kind = &request.kind;
+    let mut message = format!("{}.{} \"{name}\" is invalid", kind.kind, kind.group);
+    for (index, denial) in denials.iter().enumerate() {
+        let before = if index == 0 { ": " } else { "; " };
+        let _ = write!(message, "{before}{}: {}", denial.rule.field.path(), text(denial));
+    }
+    let metadata = object.metadata.0.as_ref();
+    let details = StatusDetails {
+        name,
+        group: &kind.group,
+        kind: &kind.kind,
+        uid: metadata.and_then(|metadata| metadata.uid.text()).unwrap_or_default(),
+        causes: denials
+            .iter()
+            .map(|denial| StatusCause {
+                reason: denial.rule.cause,
+                message: text(denial),
+                field: denial.rule.field.path(),
+            })
+            .collect(),
+    };
+    Status { status: "Failure", message, reason: "Invalid", details: Some(details), code: 422 }
+}
+
+/// What a violation says to a person, with the id to look it up by.
+fn text(violation: &Violation) -> String {
+    format!("{violation} [{}]", violation.rule.id)
+}
+
+/// The object's name, or what it will begin with.
+fn name<'a>(request: &'a Request<'_>, object: &'a Object<'_>) -> &'a str {
+    let metadata = object.metadata.0.as_ref();
+    [
+        Some(&*request.name),
+        metadata.and_then(|metadata| metadata.name.text()),
+        metadata.and_then(|metadata| metadata.generate_name.text()),
+    ]
+    .into_iter()
+    .flatten()
+    .find(|name| !name.is_empty())
+    .unwrap_or_default()
+}

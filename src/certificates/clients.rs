@@ -1,0 +1,233 @@
+//! Who may call: the certificate that a client presents in, admitted or a reason out.
+//!
+//! The handshake asks [`Clients`] whether the CA vouches for it; afterwards [`Clients::admit`] looks at
+//! its names. The CA sits behind one pointer, so that a reload touches no connection.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use arc_swap::ArcSwap;
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair};
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
+use tracing::info;
+use x509_cert::der::Decode;
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
+
+use super::reload::{self, InFiles};
+
+/// The clients that may call.
+#[derive(Debug)]
+pub struct Clients {
+    verifier: ArcSwap<Arc<dyn ClientCertVerifier>>,
+    /// One of these has to be in the certificate; none means that the CA's word is enough.
+    names: Vec<String>,
+    ourselves: Ourselves,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+/// Names that may not call: those of a certificate that the CA vouches for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stranger(Vec<String>);
+
+impl Clients {
+    /// # Errors
+    /// When the file can't be read or holds no CA, for the person who started the server.
+    pub fn load(file: &ClientCa, names: &[String]) -> anyhow::Result<(Vec<u8>, Arc<Self>)> {
+        let pem = file.read()?;
+        let verifier =
+            verifier(&pem).map_err(|defect| anyhow!("{defect} (--client-ca {})", file.0.display()))?;
+        let clients = Self {
+            verifier: ArcSwap::from_pointee(verifier),
+            names: names.to_vec(),
+            ourselves: Ourselves::new().context("cannot make a certificate to call ourselves with")?,
+            algorithms: aws_lc_rs::default_provider().signature_verification_algorithms,
+        };
+        Ok((pem, Arc::new(clients)))
+    }
+
+    /// Looks at the names of a client after its handshake.
+    ///
+    /// # Errors
+    /// The names that it has, if none of them is one that may call.
+    pub fn admit(&self, leaf: &CertificateDer<'_>) -> Result<(), Stranger> {
+        if self.ourselves.is(leaf) {
+            return Err(Stranger::default());
+        }
+        let names = names(leaf);
+        if self.names.is_empty() || names.iter().any(|name| self.names.contains(name)) {
+            Ok(())
+        } else {
+            Err(Stranger(names))
+        }
+    }
+
+    /// What the server presents when it shakes hands with itself.
+    #[must_use]
+    pub fn ourselves(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        (vec![self.ourselves.certificate.clone()], self.ourselves.key.clone_key())
+    }
+}
+
+/// The common name and the DNS names.
+fn names(leaf: &CertificateDer<'_>) -> Vec<String> {
+    let Ok(certificate) = x509_cert::Certificate::from_der(leaf) else { return Vec::new() };
+    let certificate = certificate.tbs_certificate();
+    let common = certificate.subject().common_name().ok().flatten();
+    let alternative = certificate.get_extension::<SubjectAltName>().ok().flatten();
+    let alternative = alternative.into_iter().flat_map(|(_, names)| names.0).filter_map(|name| match name {
+        GeneralName::DnsName(name) => Some(name.to_string()),
+        _ => None,
+    });
+    common.map(|name| name.value().into_owned()).into_iter().chain(alternative).collect()
+}
+
+/// A self-signed certificate for as long as the process lives: a server that wants certificates from
+/// clients still shakes hands with itself. It opens a connection and nothing more.
+#[derive(Debug)]
+struct Ourselves {
+    certificate: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Ourselves {
+    fn new() -> Result<Self, rcgen::Error> {
+        let mut params = CertificateParams::new(Vec::new())?;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate()?;
+        let certificate = params.self_signed(&key)?.der().clone();
+        Ok(Self { certificate, key: key.into() })
+    }
+
+    fn is(&self, leaf: &CertificateDer<'_>) -> bool {
+        self.certificate == *leaf
+    }
+}
+
+impl ClientCertVerifier for Clients {
+    /// No hints: they would have to outlive a reload, and the API server has one certificate to give.
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        if self.ourselves.is(end_entity) {
+            return Ok(ClientCertVerified::assertion());
+        }
+        self.verifier.load().verify_client_cert(end_entity, intermediates, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+/// The file with the CA's certificates in PEM.
+#[derive(Debug, Clone)]
+pub struct ClientCa(PathBuf);
+
+impl ClientCa {
+    #[must_use]
+    pub fn new(file: &Path) -> Self {
+        Self(file.to_owned())
+    }
+
+    fn read(&self) -> anyhow::Result<Vec<u8>> {
+        reload::read("--client-ca", &self.0, "; give the CA that signs the API server's client certificate")
+    }
+}
+
+/// The file, and the clients whose CA is in it.
+#[derive(Debug)]
+pub struct ReloadedClients {
+    pub file: ClientCa,
+    pub clients: Arc<Clients>,
+}
+
+impl InFiles for ReloadedClients {
+    const NAME: &'static str = "client CA";
+    type Content = Vec<u8>;
+    type Defect = Defect;
+
+    fn read(&self) -> anyhow::Result<Vec<u8>> {
+        self.file.read()
+    }
+
+    fn adopt(&self, pem: &Vec<u8>) -> Result<(), Defect> {
+        self.clients.verifier.store(Arc::new(verifier(pem)?));
+        info!("client CA reloaded");
+        Ok(())
+    }
+}
+
+fn verifier(pem: &[u8]) -> Result<Arc<dyn ClientCertVerifier>, Defect> {
+    let unreadable = |error: &dyn fmt::Display| Defect::Unreadable(error.to_string());
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|error| unreadable(&error))?;
+        roots.add(certificate).map_err(|error| unreadable(&error))?;
+    }
+    if roots.is_empty() {
+        return Err(Defect::NoCertificate);
+    }
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|error| unreadable(&error))
+}
+
+/// Why a file can't tell who may call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Defect {
+    NoCertificate,
+    Unreadable(String),
+}
+
+impl fmt::Display for Defect {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCertificate => to.write_str("the client CA file holds no PEM block \"CERTIFICATE\""),
+            Self::Unreadable(why) => write!(to, "the client CA can't be read: {why}"),
+        }
+    }
+}
+
+impl fmt::Display for Stranger {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return to.write_str("has no name");
+        }
+        write!(to, "is for {}", self.0.join(", "))
+    }
+}

@@ -1,0 +1,218 @@
+//! Certificates made here: a CA, and leaves that it signs. ECDSA P-256 throughout; a serial number is
+//! 20 bytes of the hash of a key that is never used twice.
+
+use std::time::{Duration, SystemTime};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PublicKeyData,
+};
+use rustls::RootCertStore;
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::ParsedCertificate;
+use time::OffsetDateTime;
+use x509_cert::der::asn1::{PrintableStringRef, Utf8StringRef};
+use x509_cert::der::{Decode, Encode};
+
+use super::lifetimes::Lifetimes;
+use crate::certificates::pair::{Defect, Validity};
+
+/// The subject of every CA made here, by which it is known in a `caBundle`.
+pub const NAME: &str = "modelendpoint-webhook managed CA";
+
+/// The certificate of a CA.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authority {
+    der: CertificateDer<'static>,
+    pub validity: Validity,
+}
+
+/// A CA with its key.
+#[derive(Debug)]
+pub struct Signer {
+    pub authority: Authority,
+    key: KeyPair,
+}
+
+/// A leaf and its key, in PEM.
+#[derive(Debug, Clone)]
+pub struct Leaf {
+    pub certificate: String,
+    pub key: String,
+}
+
+impl Authority {
+    /// # Errors
+    /// When it is no certificate.
+    pub fn read(der: CertificateDer<'static>) -> Result<Self, Defect> {
+        let validity = Validity::of(&der)?;
+        Ok(Self { der, validity })
+    }
+
+    /// Every certificate of a bundle in PEM, of whomever.
+    ///
+    /// # Errors
+    /// When there is anything in it that is no certificate.
+    pub fn read_all(pem: &[u8]) -> Result<Vec<Self>, Defect> {
+        let unreadable = |why: String| Defect::UnreadableCertificate(why);
+        CertificateDer::pem_slice_iter(pem)
+            .map(|der| Self::read(der.map_err(|error| unreadable(error.to_string()))?))
+            .collect()
+    }
+
+    /// Whether a process like this one made it.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        let Ok(certificate) = x509_cert::Certificate::from_der(&self.der) else { return false };
+        certificate.tbs_certificate().subject().iter().any(|attribute| {
+            let value = &attribute.value;
+            value.decode_as::<Utf8StringRef<'_>>().is_ok_and(|name| name.as_str() == NAME)
+                || value.decode_as::<PrintableStringRef<'_>>().is_ok_and(|name| name.as_str() == NAME)
+        })
+    }
+
+    /// Whether it signed this leaf of a server, whenever both are valid.
+    #[must_use]
+    pub fn signed(&self, leaf: &CertificateDer<'_>) -> bool {
+        let mut roots = RootCertStore::empty();
+        let (Ok(()), Ok(parsed), Ok(validity)) =
+            (roots.add(self.der.clone()), ParsedCertificate::try_from(leaf), Validity::of(leaf))
+        else {
+            return false;
+        };
+        let since_1970 = validity.until.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
+        verify_server_cert_signed_by_trust_anchor(
+            &parsed,
+            &roots,
+            &[],
+            UnixTime::since_unix_epoch(since_1970),
+            algorithms.all,
+        )
+        .is_ok()
+    }
+
+    #[must_use]
+    pub fn pem(&self) -> String {
+        ::pem::encode(&::pem::Pem::new("CERTIFICATE", self.der.as_ref()))
+    }
+}
+
+impl Signer {
+    /// A new CA, valid from `now` on.
+    ///
+    /// # Errors
+    /// When there is no randomness to be had.
+    pub fn new(now: SystemTime, lifetimes: Lifetimes) -> anyhow::Result<Self> {
+        let key = KeyPair::generate()?;
+        let mut params = params();
+        set_validity(&mut params, now - lifetimes.backdated(), now + lifetimes.authority);
+        let der = params.self_signed(&key)?.der().clone();
+        Ok(Self { authority: Authority::read(der)?, key })
+    }
+
+    /// A CA with its key in PEM.
+    ///
+    /// # Errors
+    /// When the key can't be read, or is of another certificate.
+    pub fn read(authority: Authority, key: &str) -> Result<Self, Defect> {
+        let key = KeyPair::from_pem(key).map_err(|error| Defect::UnreadableKey(error.to_string()))?;
+        let certificate = x509_cert::Certificate::from_der(&authority.der)
+            .map_err(|error| Defect::UnreadableCertificate(error.to_string()))?;
+        let public = certificate.tbs_certificate().subject_public_key_info().to_der().unwrap_or_default();
+        if public != key.subject_public_key_info() {
+            return Err(Defect::KeyOfAnother);
+        }
+        Ok(Self { authority, key })
+    }
+
+    /// A leaf for the DNS name, valid from `now` on, and never for longer than its CA.
+    ///
+    /// # Errors
+    /// When it is no DNS name.
+    pub fn issue(&self, name: &str, now: SystemTime, lifetimes: Lifetimes) -> anyhow::Result<Leaf> {
+        let mut leaf = CertificateParams::new(vec![name.to_owned()])?;
+        leaf.distinguished_name.push(DnType::CommonName, "modelendpoint-webhook");
+        leaf.is_ca = IsCa::ExplicitNoCa;
+        leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        leaf.use_authority_key_identifier_extension = true;
+        let until = (now + lifetimes.leaf).min(self.authority.validity.until);
+        set_validity(&mut leaf, now - lifetimes.backdated(), until);
+        let key = KeyPair::generate()?;
+        let certificate = leaf.signed_by(&key, &Issuer::new(params(), &self.key))?;
+        Ok(Leaf { certificate: certificate.pem(), key: key.serialize_pem() })
+    }
+
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.key.serialize_pem()
+    }
+}
+
+/// What all CAs have in common, so that one can sign without its certificate being taken apart.
+fn params() -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, NAME);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
+}
+
+/// A certificate counts in whole seconds.
+fn set_validity(params: &mut CertificateParams, from: SystemTime, until: SystemTime) {
+    let whole = |time: SystemTime| {
+        let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        OffsetDateTime::UNIX_EPOCH + Duration::from_secs(since_1970.as_secs())
+    };
+    (params.not_before, params.not_after) = (whole(from), whole(until));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certificates::pair::Pair;
+
+    const LIFETIMES: Lifetimes =
+        Lifetimes { authority: Duration::from_hours(9000), leaf: Duration::from_hours(700) };
+
+    #[test]
+    fn a_ca_signs_its_own_leaves_and_no_others() -> anyhow::Result<()> {
+        let now = SystemTime::now();
+        let [one, other] = [Signer::new(now, LIFETIMES)?, Signer::new(now, LIFETIMES)?];
+        let leaf = one.issue("w.w.svc", now, LIFETIMES)?;
+        let pair = Pair::from_pem(leaf.certificate.as_bytes(), leaf.key.as_bytes())?;
+        assert!(one.authority.signed(pair.leaf()));
+        assert!(!other.authority.signed(pair.leaf()));
+        assert!(one.authority.is_ours());
+        Ok(())
+    }
+
+    #[test]
+    fn a_ca_is_read_back_with_its_key_and_goes_on_signing() -> anyhow::Result<()> {
+        let now = SystemTime::now();
+        let [one, other] = [Signer::new(now, LIFETIMES)?, Signer::new(now, LIFETIMES)?];
+        let read = Authority::read_all(one.authority.pem().as_bytes())?.remove(0);
+        assert_eq!(read, one.authority);
+        let again = Signer::read(read.clone(), &one.key())?;
+        let leaf = again.issue("w.w.svc", now, LIFETIMES)?;
+        let pair = Pair::from_pem(leaf.certificate.as_bytes(), leaf.key.as_bytes())?;
+        assert!(one.authority.signed(pair.leaf()));
+        assert_eq!(Signer::read(read, &other.key()).err(), Some(Defect::KeyOfAnother));
+        Ok(())
+    }
+
+    #[test]
+    fn no_leaf_outlives_its_ca() -> anyhow::Result<()> {
+        let now = SystemTime::now();
+        let signer = Signer::new(now - Duration::from_hours(8999), LIFETIMES)?;
+        let leaf = signer.issue("w.w.svc", now, LIFETIMES)?;
+        let pair = Pair::from_pem(leaf.certificate.as_bytes(), leaf.key.as_bytes())?;
+        assert_eq!(pair.validity.until, signer.authority.validity.until);
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! Certificates that the webhook makes, renews and makes known by itself, with any number of replicas.
+//!
+//! One Secret is the truth that all replicas share: the CAs to trust, the key of the newest, and a
+//! leaf with its key. Both webhook configurations carry those CAs in `caBundle`. Each replica watches
+//! the three objects and, whenever one changes or something falls due, does what is missing:
+//!
+//! ```text
+//! watch (Secret, configurations) -> keeper -> rotation: what is the next step?
+//!                                     |-> secret: write it, if nobody was faster
+//!                                     |-> ca_bundle: every CA of the Secret into both configurations
+//!                                     '-> served: the leaf, once the API server trusts its CA
+//! ```
+//!
+//! Replicas do not talk to each other and none of them leads. A write names the version that it was
+//! decided on, so one of them wins and the others read what it wrote.
+//!
+//! No call fails in a rotation, since the order is always the same: the new CA goes into the Secret and
+//! the `caBundle`s; when it was seen in both, a leaf of it goes into the Secret; each replica serves
+//! that once it has itself seen the CA in both; the old CA leaves when it has expired, and with it
+//! every leaf that it signed.
+
+pub mod api_server;
+pub mod authority;
+pub mod backoff;
+pub mod ca_bundle;
+pub mod configuration;
+pub mod keeper;
+pub mod lifetimes;
+pub mod rotation;
+pub mod secret;
+pub mod stored;
+pub mod trust;
+pub mod watch;
+
+use std::sync::Arc;
+
+use k8s_openapi::api::admissionregistration::v1::{
+    MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
+};
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, Client};
+use tokio::sync::watch as channel;
+
+use super::served::Served;
+use backoff::Backoff;
+use configuration::Service;
+use keeper::Keeper;
+use lifetimes::Lifetimes;
+use secret::ManagedSecret;
+use watch::{Seen, keep_watching};
+
+/// Which objects are managed, and for how long what is in them lasts.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The Service that the API server calls.
+    pub service: Service,
+    /// The Secret, in the namespace of the Service.
+    pub secret: String,
+    pub mutating_configuration: String,
+    pub validating_configuration: String,
+    pub lifetimes: Lifetimes,
+}
+
+/// What happened, for the metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// Another leaf is served.
+    Served,
+    /// The API server could not be asked, or refused.
+    Failed,
+}
+
+/// Keeps `served`, the Secret and both configurations as they should be, for as long as it is polled.
+pub async fn manage(
+    client: Client,
+    settings: Settings,
+    served: Arc<Served>,
+    tell: impl Fn(Event) + Clone + Send + Sync,
+) {
+    let secrets = Api::<Secret>::namespaced(client.clone(), &settings.service.namespace);
+    let mutating = Api::<MutatingWebhookConfiguration>::all(client.clone());
+    let validating = Api::<ValidatingWebhookConfiguration>::all(client);
+
+    let (secret_seen, secret) = channel::channel(Seen::Unknown);
+    let (mutating_seen, mutating_configuration) = channel::channel(Seen::Unknown);
+    let (validating_seen, validating_configuration) = channel::channel(Seen::Unknown);
+
+    let failed = || tell(Event::Failed);
+    let keeper = Keeper::new(
+        ManagedSecret::new(secrets.clone(), settings.secret.clone(), secret),
+        configuration::Managed::new(
+            mutating.clone(),
+            &settings.mutating_configuration,
+            mutating_configuration,
+        ),
+        configuration::Managed::new(
+            validating.clone(),
+            &settings.validating_configuration,
+            validating_configuration,
+        ),
+        settings.service,
+        settings.lifetimes,
+        served,
+    );
+    tokio::join!(
+        keep_watching(secrets, &settings.secret, secret_seen, failed),
+        keep_watching(mutating, &settings.mutating_configuration, mutating_seen, failed),
+        keep_watching(validating, &settings.validating_configuration, validating_seen, failed),
+        keeper.keep(Backoff::default(), &tell),
+    );
+}

@@ -1,0 +1,182 @@
+//! What the Secret says, read and written: `ca.crt` (every CA to trust, the signing one first),
+//! `ca.key` (of the first), `tls.crt` and `tls.key` (the leaf).
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use k8s_openapi::ByteString;
+use rustls::client::verify_server_name;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::server::ParsedCertificate;
+
+use super::authority::{Authority, Leaf, Signer};
+use super::lifetimes::{Lifetimes, retired};
+use crate::certificates::pair::{Defect, Pair};
+
+pub type Data = BTreeMap<String, ByteString>;
+
+const AUTHORITIES: &str = "ca.crt";
+const SIGNING_KEY: &str = "ca.key";
+const LEAF: &str = "tls.crt";
+const LEAF_KEY: &str = "tls.key";
+
+/// Certificates that belong together.
+#[derive(Debug)]
+pub struct Stored {
+    pub signer: Signer,
+    /// CAs that signed before, and whose leaves may still be served.
+    pub previous: Vec<Authority>,
+    /// None when it can't be read or no CA here signed it.
+    pub leaf: Option<StoredLeaf>,
+}
+
+#[derive(Debug)]
+pub struct StoredLeaf {
+    pub pair: Pair,
+    /// Who signed it.
+    pub authority: Authority,
+    pem: Leaf,
+}
+
+impl Stored {
+    /// A new CA with a first leaf.
+    ///
+    /// # Errors
+    /// When nothing can be issued for the name.
+    pub fn start(name: &str, now: SystemTime, lifetimes: Lifetimes) -> anyhow::Result<Self> {
+        let signer = Signer::new(now, lifetimes)?;
+        Self { signer, previous: Vec::new(), leaf: None }.with_leaf(name, now, lifetimes)
+    }
+
+    /// With a new CA, which signs from now on; the leaf stays.
+    ///
+    /// # Errors
+    /// When there is no randomness to be had.
+    pub fn with_authority(self, now: SystemTime, lifetimes: Lifetimes) -> anyhow::Result<Self> {
+        let mut previous = self.previous;
+        previous.insert(0, self.signer.authority);
+        Ok(Self { signer: Signer::new(now, lifetimes)?, previous, leaf: self.leaf })
+    }
+
+    /// With a new leaf of the signing CA.
+    ///
+    /// # Errors
+    /// When nothing can be issued for the name.
+    pub fn with_leaf(self, name: &str, now: SystemTime, lifetimes: Lifetimes) -> anyhow::Result<Self> {
+        let leaf = self.signer.issue(name, now, lifetimes)?;
+        let leaf = StoredLeaf::new(leaf, [&self.signer.authority])?;
+        Ok(Self { leaf: Some(leaf), ..self })
+    }
+
+    /// Without the CAs that have expired for good.
+    #[must_use]
+    pub fn without_retired(mut self, now: SystemTime) -> Self {
+        self.previous.retain(|authority| now <= retired(authority.validity));
+        self
+    }
+
+    /// Every CA to trust, the signing one first.
+    pub fn authorities(&self) -> impl Iterator<Item = &Authority> {
+        [&self.signer.authority].into_iter().chain(&self.previous)
+    }
+
+    /// # Errors
+    /// When the signing CA can't be used; without that, the rest is of no use.
+    pub fn read(data: &Data) -> Result<Self, Defect> {
+        let text =
+            |key: &str| data.get(key).map(|bytes| String::from_utf8_lossy(&bytes.0)).unwrap_or_default();
+        let mut authorities = Authority::read_all(text(AUTHORITIES).as_bytes())?;
+        if authorities.is_empty() {
+            return Err(Defect::NoCertificate);
+        }
+        let signer = Signer::read(authorities.remove(0), &text(SIGNING_KEY))?;
+        let pem = Leaf { certificate: text(LEAF).into_owned(), key: text(LEAF_KEY).into_owned() };
+        let leaf = StoredLeaf::new(pem, [&signer.authority].into_iter().chain(&authorities)).ok();
+        Ok(Self { signer, previous: authorities, leaf })
+    }
+
+    #[must_use]
+    pub fn write(&self) -> Data {
+        let authorities: String = self.authorities().map(Authority::pem).collect();
+        let mut data = BTreeMap::from([(AUTHORITIES, authorities), (SIGNING_KEY, self.signer.key())]);
+        if let Some(StoredLeaf { pem, .. }) = &self.leaf {
+            data.insert(LEAF, pem.certificate.clone());
+            data.insert(LEAF_KEY, pem.key.clone());
+        }
+        data.into_iter().map(|(key, text)| (key.to_owned(), ByteString(text.into_bytes()))).collect()
+    }
+
+    /// Whether all of it is valid now: good enough to go on with.
+    #[must_use]
+    pub fn is_valid(&self, now: SystemTime) -> bool {
+        self.signer.authority.validity.at(now).is_ok()
+            && self.leaf.as_ref().is_some_and(|leaf| leaf.pair.validity.at(now).is_ok())
+    }
+}
+
+impl StoredLeaf {
+    fn new<'a>(pem: Leaf, authorities: impl IntoIterator<Item = &'a Authority>) -> Result<Self, Defect> {
+        let pair = Pair::from_pem(pem.certificate.as_bytes(), pem.key.as_bytes())?;
+        let signed = authorities.into_iter().find(|authority| authority.signed(pair.leaf()));
+        let authority = signed.ok_or(Defect::UnknownIssuer)?.clone();
+        Ok(Self { pair, authority, pem })
+    }
+
+    #[must_use]
+    pub fn is_for(&self, name: &str) -> bool {
+        is_for(self.pair.leaf(), name)
+    }
+}
+
+fn is_for(leaf: &CertificateDer<'_>, name: &str) -> bool {
+    let (Ok(leaf), Ok(name)) = (ParsedCertificate::try_from(leaf), ServerName::try_from(name)) else {
+        return false;
+    };
+    verify_server_name(&leaf, &name).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const LIFETIMES: Lifetimes =
+        Lifetimes { authority: Duration::from_hours(9000), leaf: Duration::from_hours(700) };
+
+    #[test]
+    fn what_is_written_is_read_back() -> anyhow::Result<()> {
+        let now = SystemTime::now();
+        let stored = Stored::start("w.w.svc", now, LIFETIMES)?.with_authority(now, LIFETIMES)?;
+        let data = stored.write();
+        let read = Stored::read(&data)?;
+        assert_eq!(read.write(), data);
+        assert!(read.authorities().eq(stored.authorities()));
+        let leaf = read.leaf.expect("a leaf");
+        assert_eq!(Some(&leaf.authority), read.previous.first());
+        assert!(leaf.is_for("w.w.svc") && !leaf.is_for("v.v.svc"));
+        Ok(())
+    }
+
+    #[test]
+    fn garbage_is_told_from_a_state_and_a_bad_leaf_spoils_no_ca() -> anyhow::Result<()> {
+        let now = SystemTime::now();
+        let [stored, other] =
+            [Stored::start("w.w.svc", now, LIFETIMES)?, Stored::start("w.w.svc", now, LIFETIMES)?];
+        let with = |key: &str, value: &[u8]| {
+            let mut data = stored.write();
+            data.insert(key.to_owned(), ByteString(value.to_vec()));
+            Stored::read(&data)
+        };
+        assert_eq!(Stored::read(&Data::new()).err(), Some(Defect::NoCertificate));
+        assert_eq!(with("ca.crt", b"").err(), Some(Defect::NoCertificate));
+        assert!(matches!(with("ca.key", b"garbage").err(), Some(Defect::UnreadableKey(_))));
+        assert_eq!(with("ca.key", other.signer.key().as_bytes()).err(), Some(Defect::KeyOfAnother));
+        for (key, value) in
+            [("tls.crt", &b"garbage"[..]), ("tls.key", b"\xff"), ("tls.crt", &other.write()["tls.crt"].0)]
+        {
+            assert!(with(key, value)?.leaf.is_none(), "{key}");
+        }
+        Ok(())
+    }
+}

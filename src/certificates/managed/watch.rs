@@ -1,0 +1,101 @@
+//! One object of the API server, followed by a watch and never by polling.
+
+use std::fmt::Debug;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use k8s_openapi::api::admissionregistration::v1::{
+    MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
+};
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use kube::api::{WatchEvent, WatchParams};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch::Sender;
+use tokio::time::{sleep, timeout};
+use tracing::{debug, warn};
+
+use super::backoff::Backoff;
+
+/// The API server ends a watch after this long, and the next one begins.
+const WATCH_LASTS: Duration = Duration::from_mins(4);
+/// What is silent for longer than a watch can last is a dead connection.
+const SILENCE: Duration = Duration::from_secs(4 * 60 + 30);
+
+/// What can be watched.
+pub trait Watched: Clone + Debug + DeserializeOwned + Send + Sync + 'static {
+    const KIND: &str;
+}
+
+impl Watched for Secret {
+    const KIND: &str = "Secret";
+}
+
+impl Watched for MutatingWebhookConfiguration {
+    const KIND: &str = "MutatingWebhookConfiguration";
+}
+
+impl Watched for ValidatingWebhookConfiguration {
+    const KIND: &str = "ValidatingWebhookConfiguration";
+}
+
+/// An object as it was last seen.
+#[derive(Debug, Clone)]
+pub enum Seen<K> {
+    /// The API server has not told yet.
+    Unknown,
+    Absent,
+    Present(Arc<K>),
+}
+
+/// Keeps `seen` at what the API server has, and tells of each failure. Without the API server, what
+/// was seen last stays.
+pub async fn keep_watching<K: Watched>(api: Api<K>, name: &str, seen: Sender<Seen<K>>, failed: impl Fn()) {
+    let mut backoff = Backoff::default();
+    loop {
+        match follow(&api, name, &seen, &mut backoff).await {
+            Ok(()) => debug!(kind = K::KIND, name, "the watch ended"),
+            Err(error) => {
+                failed();
+                warn!(kind = K::KIND, name, %error, "cannot watch: going on with what was seen last");
+            }
+        }
+        sleep(backoff.failed()).await;
+    }
+}
+
+/// Follows one watch to its end.
+async fn follow<K: Watched>(
+    api: &Api<K>,
+    name: &str,
+    seen: &Sender<Seen<K>>,
+    backoff: &mut Backoff,
+) -> kube::Result<()> {
+    let seconds = u32::try_from(WATCH_LASTS.as_secs()).unwrap_or(u32::MAX);
+    let params = WatchParams::default().fields(&format!("metadata.name={name}")).timeout(seconds);
+    // The watch comes first. It says nothing of an object that does not exist, and what happens after
+    // its start it tells; so the object as it is read then can't be older than what the watch missed.
+    let mut events = pin!(api.watch(&params, "").await?);
+    let now = api.get_opt(name).await?;
+    seen.send_replace(now.map_or(Seen::Absent, |object| Seen::Present(Arc::new(object))));
+    backoff.succeeded();
+    while let Ok(event) = timeout(SILENCE, events.try_next()).await {
+        match event? {
+            None => break,
+            Some(WatchEvent::Added(object) | WatchEvent::Modified(object)) => {
+                seen.send_replace(Seen::Present(Arc::new(object)));
+            }
+            Some(WatchEvent::Deleted(_)) => {
+                seen.send_replace(Seen::Absent);
+            }
+            Some(WatchEvent::Bookmark(_)) => {}
+            Some(WatchEvent::Error(status)) => {
+                debug!(kind = K::KIND, name, message = status.message, "the watch was ended");
+                break;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! Files that are looked at every second: when what they hold changes, and can be used, it is.
+//!
+//! Content is what counts, not events: kubelet updates a mounted Secret by swapping the `..data`
+//! symlink, so that no file is ever written. What can't be used never replaces what can; it is looked
+//! at again every second, since it may be half written, or valid later.
+
+use std::fmt::Display;
+use std::path::Path;
+use std::time::Duration;
+use std::{fs, io};
+
+use anyhow::anyhow;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::error;
+
+pub const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Something in files, and whoever uses it.
+pub trait InFiles {
+    /// For log lines.
+    const NAME: &'static str;
+    type Content: PartialEq;
+    type Defect: Display;
+
+    /// # Errors
+    /// When a file can't be read.
+    fn read(&self) -> anyhow::Result<Self::Content>;
+
+    /// Uses what the files hold now from here on.
+    ///
+    /// # Errors
+    /// Why it can't be used. What was there before goes on being used.
+    fn adopt(&self, content: &Self::Content) -> Result<(), Self::Defect>;
+}
+
+/// What became of changed files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reload {
+    Swapped,
+    /// What was there before is still used.
+    Refused,
+}
+
+/// Keeps to what the files hold, for as long as it is polled, and tells of each reload.
+pub async fn keep_reloading<Source: InFiles>(source: Source, loaded: Source::Content, tell: impl Fn(Reload)) {
+    let mut reloader = Reloader { source, loaded, failure: None, tell };
+    let mut ticks = interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        reloader.look();
+    }
+}
+
+struct Reloader<Source: InFiles, Tell> {
+    source: Source,
+    loaded: Source::Content,
+    failure: Option<Failure>,
+    tell: Tell,
+}
+
+/// A reload that failed, and whether it was reported: one that goes away within a second was a
+/// swap seen halfway.
+struct Failure {
+    why: String,
+    reported: bool,
+}
+
+impl<Source: InFiles, Tell: Fn(Reload)> Reloader<Source, Tell> {
+    fn look(&mut self) {
+        let content = match self.source.read() {
+            Ok(content) => content,
+            Err(error) => return self.failed(format!("{error:#}")),
+        };
+        if content == self.loaded {
+            self.failure = None;
+            return;
+        }
+        match self.source.adopt(&content) {
+            Ok(()) => {
+                (self.tell)(Reload::Swapped);
+                self.loaded = content;
+                self.failure = None;
+            }
+            Err(defect) => self.failed(defect.to_string()),
+        }
+    }
+
+    fn failed(&mut self, why: String) {
+        match &mut self.failure {
+            Some(failure) if failure.why == why => {
+                if !failure.reported {
+                    failure.reported = true;
+                    (self.tell)(Reload::Refused);
+                    error!(why, "{} not reloaded: using the one from before", Source::NAME);
+                }
+            }
+            _ => self.failure = Some(Failure { why, reported: false }),
+        }
+    }
+}
+
+/// Reads the file that a flag names.
+///
+/// # Errors
+/// For the person who gave the flag, with `advice` if there is no such file.
+pub fn read(flag: &str, file: &Path, advice: &str) -> anyhow::Result<Vec<u8>> {
+    fs::read(file).map_err(|error| {
+        let advice = match error.kind() {
+            io::ErrorKind::NotFound => advice,
+            io::ErrorKind::PermissionDenied => "; let this user read it",
+            _ => "",
+        };
+        anyhow!("cannot read {flag} {}: {error}{advice}", file.display())
+    })
+}

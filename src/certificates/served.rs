@@ -1,0 +1,82 @@
+//! The pair that every handshake gets, behind one pointer: swapping it touches no connection.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use tokio::sync::watch;
+
+use super::clients::Clients;
+use super::pair::Pair;
+
+#[derive(Debug)]
+pub struct Served {
+    current: ArcSwapOption<Pair>,
+    swaps: watch::Sender<()>,
+}
+
+impl Served {
+    #[must_use]
+    pub fn new(pair: Pair) -> Arc<Self> {
+        Self::starting_with(Some(pair))
+    }
+
+    /// Nothing yet: handshakes fail until the first swap.
+    #[must_use]
+    pub fn empty() -> Arc<Self> {
+        Self::starting_with(None)
+    }
+
+    fn starting_with(pair: Option<Pair>) -> Arc<Self> {
+        let (swaps, _) = watch::channel(());
+        Arc::new(Self { current: ArcSwapOption::from_pointee(pair), swaps })
+    }
+
+    #[must_use]
+    pub fn current(&self) -> Option<Arc<Pair>> {
+        self.current.load_full()
+    }
+
+    pub fn swap(&self, pair: Pair) {
+        self.current.store(Some(Arc::new(pair)));
+        self.swaps.send_replace(());
+    }
+
+    /// Changes each time after a swap.
+    #[must_use]
+    pub fn swaps(&self) -> watch::Receiver<()> {
+        self.swaps.subscribe()
+    }
+
+    /// TLS 1.2 and 1.3 with rustls' defaults, HTTP/1.1 by ALPN, whatever pair is current; with `clients`,
+    /// only for those.
+    ///
+    /// # Panics
+    /// Never: the defaults of aws-lc-rs support the default versions.
+    #[must_use]
+    pub fn tls_config(self: &Arc<Self>, clients: Option<&Arc<Clients>>) -> ServerConfig {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("aws-lc-rs supports TLS 1.2 and 1.3");
+        let config = match clients {
+            Some(clients) => config.with_client_cert_verifier(Arc::clone(clients) as _),
+            None => config.with_no_client_auth(),
+        };
+        let mut config = config.with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        // The API server never resumes a session, so tickets are bytes for nobody.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        config
+    }
+}
+
+impl ResolvesServerCert for Served {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.current.load().as_ref().map(|pair| Arc::clone(&pair.certified))
+    }
+}

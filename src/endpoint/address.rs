@@ -1,0 +1,155 @@
+//! An IP address flows in; why no endpoint can live there flows out.
+//!
+//! Sources: what EndpointSlice refuses (Kubernetes, `ValidateEndpointIP`), the IANA special-purpose
+//! address registries, and the documentation of the clouds' metadata services.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Why an address can't be an endpoint's, or must not be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Special {
+    Unspecified,
+    Loopback,
+    LinkLocal,
+    Multicast,
+    Broadcast,
+    /// `::ffff:0:0/96` (RFC 4291, section 2.5.5.2).
+    Ipv4Mapped,
+    /// A cloud's metadata service: it hands out the node's credentials.
+    Metadata,
+    /// A NAT64 (RFC 6052, RFC 8215) or 6to4 (RFC 3056) form of a special IPv4 address.
+    Embedded(Ipv4Addr),
+}
+
+/// Metadata services outside the link-local ranges: Alibaba Cloud, Azure's wire server, Oracle Cloud.
+const METADATA_V4: [Ipv4Addr; 3] =
+    [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(192, 0, 0, 192)];
+
+/// AWS instance metadata and EKS pod identity, Google Cloud, Scaleway.
+const METADATA_V6: [Ipv6Addr; 4] = [
+    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23),
+    Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42),
+];
+
+/// The link-local address of most clouds' metadata services.
+const METADATA_LINK_LOCAL: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
+
+/// Says why no endpoint can live at this address; `None` for one that can.
+#[must_use]
+pub fn special(address: IpAddr) -> Option<Special> {
+    match address {
+        IpAddr::V4(address) => special_v4(address),
+        IpAddr::V6(address) => special_v6(address),
+    }
+}
+
+fn special_v4(address: Ipv4Addr) -> Option<Special> {
+    if address.is_unspecified() {
+        Some(Special::Unspecified)
+    } else if address.is_loopback() {
+        Some(Special::Loopback)
+    } else if address == METADATA_LINK_LOCAL || METADATA_V4.contains(&address) {
+        Some(Special::Metadata)
+    } else if address.is_link_local() {
+        Some(Special::LinkLocal)
+    } else if address.is_multicast() {
+        Some(Special::Multicast)
+    } else if address.is_broadcast() {
+        Some(Special::Broadcast)
+    } else {
+        None
+    }
+}
+
+fn special_v6(address: Ipv6Addr) -> Option<Special> {
+    if address.is_unspecified() {
+        Some(Special::Unspecified)
+    } else if address.is_loopback() {
+        Some(Special::Loopback)
+    } else if address.to_ipv4_mapped().is_some() {
+        Some(Special::Ipv4Mapped)
+    } else if METADATA_V6.contains(&address) {
+        Some(Special::Metadata)
+    } else if address.is_unicast_link_local() {
+        Some(Special::LinkLocal)
+    } else if address.is_multicast() {
+        Some(Special::Multicast)
+    } else {
+        embedded_v4(address).filter(|inner| special_v4(*inner).is_some()).map(Special::Embedded)
+    }
+}
+
+fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [first, second, third, .., seventh, eighth] = address.segments();
+    let from = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        Some(Ipv4Addr::new(a, b, c, d))
+    };
+    match (first, second) {
+        (0x2002, _) => from(second, third),
+        (0x64, 0xff9b) => from(seventh, eighth),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_special_address_has_its_reason_and_its_neighbours_are_fine() {
+        let embedded = |a, b, c, d| Some(Special::Embedded(Ipv4Addr::new(a, b, c, d)));
+        let cases = [
+            ("0.0.0.0", Some(Special::Unspecified)),
+            ("0.0.0.1", None),
+            ("126.255.255.255", None),
+            ("127.0.0.1", Some(Special::Loopback)),
+            ("127.255.255.254", Some(Special::Loopback)),
+            ("128.0.0.0", None),
+            ("169.253.255.255", None),
+            ("169.254.0.1", Some(Special::LinkLocal)),
+            ("169.254.169.254", Some(Special::Metadata)),
+            ("169.255.0.0", None),
+            ("100.100.100.200", Some(Special::Metadata)),
+            ("100.100.100.201", None),
+            ("168.63.129.16", Some(Special::Metadata)),
+            ("192.0.0.192", Some(Special::Metadata)),
+            ("192.0.0.1", None),
+            ("223.255.255.255", None),
+            ("224.0.0.1", Some(Special::Multicast)),
+            ("239.255.255.255", Some(Special::Multicast)),
+            ("240.0.0.1", None),
+            ("255.255.255.254", None),
+            ("255.255.255.255", Some(Special::Broadcast)),
+            ("10.0.1.50", None),
+            ("192.168.0.1", None),
+            ("::", Some(Special::Unspecified)),
+            ("::1", Some(Special::Loopback)),
+            ("::ffff:10.0.0.5", Some(Special::Ipv4Mapped)),
+            ("fd00:ec2::254", Some(Special::Metadata)),
+            ("fd00:ec2::23", Some(Special::Metadata)),
+            ("fd20:ce::254", Some(Special::Metadata)),
+            ("fd00:42::42", Some(Special::Metadata)),
+            ("fd00:ec2::255", None),
+            ("fe7f::1", None),
+            ("fe80::1", Some(Special::LinkLocal)),
+            ("febf::1", Some(Special::LinkLocal)),
+            ("fec0::1", None),
+            ("ff02::1", Some(Special::Multicast)),
+            ("ff0e::1", Some(Special::Multicast)),
+            ("64:ff9b::1", None),
+            ("64:ff9b::a9fe:a9fe", embedded(169, 254, 169, 254)),
+            ("64:ff9b:1::7f00:1", embedded(127, 0, 0, 1)),
+            ("64:ff9c::7f00:1", None),
+            ("2002:a9fe:a9fe::1", embedded(169, 254, 169, 254)),
+            ("2002:a00:5::1", None),
+            ("2001:db8::10", None),
+        ];
+        for (text, reason) in cases {
+            let address: IpAddr = text.parse().expect("an address");
+            assert_eq!(special(address), reason, "{text}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! A url read once: its parts, and what each of them is, for every rule to judge.
+
+use std::fmt::{self, Display};
+use std::net::IpAddr;
+
+use super::host::{Host, HostFault};
+use super::quote::Quoted;
+use super::url::{Fault, Port, Url, is_uri_byte};
+
+/// A url, and what was found in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointUrl<'a> {
+    pub parts: Url<'a>,
+    /// Why parsers could read the whole differently.
+    pub fault: Option<Fault<'a>>,
+    /// `None` where a fault leaves open what the host is.
+    pub host: Option<Host<'a>>,
+    /// `None` where a fault leaves open what the port is.
+    pub port: Option<Port<'a>>,
+}
+
+impl<'a> EndpointUrl<'a> {
+    #[must_use]
+    pub fn read(text: &'a str) -> Self {
+        let parts = Url::split(text);
+        let fault = parts.fault();
+        let authority_is_clear = parts.authority.is_some()
+            && !matches!(
+                fault,
+                Some(
+                    Fault::Template(_)
+                        | Fault::SchemeTwice
+                        | Fault::Brackets
+                        | Fault::BareIpv6(_)
+                        | Fault::NoAuthority
+                )
+            );
+        // a fault of characters elsewhere leaves host and port readable
+        let clear = |part: &str| match &fault {
+            Some(Fault::Characters(_)) => part.bytes().all(is_uri_byte),
+            _ => true,
+        };
+        let host = (authority_is_clear && clear(parts.host)).then(|| parts.classify_host());
+        let port =
+            (authority_is_clear && clear(parts.port.unwrap_or_default())).then(|| parts.classify_port());
+        EndpointUrl { parts, fault, host, port }
+    }
+
+    /// The host's address, if it is one, canonical or not.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        match self.host? {
+            Host::Ipv4(address) => Some(address.into()),
+            Host::Ipv6(address) | Host::Refused(HostFault::Ipv6NotCanonical(address)) => Some(address.into()),
+            Host::Name(_) | Host::Refused(_) => None,
+        }
+    }
+
+    /// The host without a trailing dot, where it is a name, even one of a single label.
+    #[must_use]
+    pub fn name(&self) -> Option<&'a str> {
+        match self.host? {
+            Host::Name(_) | Host::Refused(HostFault::SingleLabel) => {
+                Some(self.parts.host.strip_suffix('.').unwrap_or(self.parts.host))
+            }
+            _ => None,
+        }
+    }
+
+    /// Where the fault is; `None` where it is all of the text.
+    #[must_use]
+    pub fn faulty_part(&self) -> Option<&'a str> {
+        let text = self.parts.text;
+        match self.fault.as_ref()? {
+            Fault::Template(placeholder) => Some(placeholder),
+            Fault::Characters(strange) => {
+                let at = text.find(strange.as_slice())?;
+                text[at..].chars().next().map(|character| &text[at..at + character.len_utf8()])
+            }
+            Fault::Scheme => self.parts.scheme,
+            Fault::SchemeTwice => Some(self.parts.host),
+            Fault::Brackets | Fault::BareIpv6(_) => self.parts.authority,
+            Fault::Empty | Fault::NoScheme | Fault::NoAuthority => None,
+        }
+    }
+
+    /// A part of this url for a message: in backticks, and `…` where it could be a secret.
+    #[must_use]
+    pub fn show(&self, part: &'a str) -> impl Display + use<'a> {
+        Shown { url: self.parts, part }
+    }
+}
+
+/// Found out only when it is written: most urls are fine, and no message is.
+struct Shown<'a> {
+    url: Url<'a>,
+    part: &'a str,
+}
+
+impl Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.url.may_show(self.part) { Quoted(self.part).fmt(f) } else { f.write_str("`…`") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_in_one_part_leaves_the_others_readable() {
+        let url = EndpointUrl::read("http://h.example:99999/a b");
+        assert_eq!(
+            (url.fault, url.host, url.port),
+            (Some(Fault::Characters(vec![' '])), Some(Host::Name("h.example")), Some(Port::TooLarge))
+        );
+        let url = EndpointUrl::read("http://h .example:99999/");
+        assert_eq!((url.host, url.port), (None, Some(Port::TooLarge)));
+        let url = EndpointUrl::read("http://[::1");
+        assert_eq!((url.host, url.port), (None, None));
+    }
+
+    #[test]
+    fn a_fault_has_its_place_where_it_is_not_everywhere() {
+        for (text, part) in [
+            ("http://${HOST}/v1", Some("${HOST}")),
+            ("http://h.example/aéb c", Some("é")),
+            ("1http://h.example", Some("1http")),
+            ("http://https://h.example", Some("https")),
+            ("http://[::1", Some("[::1")),
+            ("http://2001:db8::10/v1", Some("2001:db8::10")),
+            ("h.example", None),
+            ("http:h.example", None),
+            ("", None),
+            ("http://h.example", None),
+        ] {
+            assert_eq!(EndpointUrl::read(text).faulty_part(), part, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_part_that_may_be_a_secret_is_not_shown() {
+        let url = EndpointUrl::read("http://user:pa/ss@h.example/");
+        assert_eq!(url.show(url.parts.host).to_string(), "`…`");
+        let url = EndpointUrl::read("http://user:pass@h.example/");
+        assert_eq!(url.show(url.parts.host).to_string(), "`h.example`");
+    }
+}

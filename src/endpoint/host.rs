@@ -1,0 +1,251 @@
+//! A host as written flows in, what it is flows out: an address, a name, or the reason why neither.
+//!
+//! The rules are those of what Modelplane composes: an `EndpointSlice` whose address is canonical IPv4,
+//! canonical IPv6, or a fully qualified domain name (Kubernetes, `ValidateEndpointSliceCreate`,
+//! `IsFullyQualifiedDomainName`).
+
+use std::fmt::{self, Write};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// What a host is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Host<'a> {
+    /// Canonical dotted decimal.
+    Ipv4(Ipv4Addr),
+    /// In brackets, in the canonical text of RFC 5952 but for upper case, which is lowered on the way.
+    Ipv6(Ipv6Addr),
+    /// A DNS name of at least two labels, possibly with upper case and one trailing dot.
+    Name(&'a str),
+    Refused(HostFault<'a>),
+}
+
+/// Why a host is neither an address nor a DNS name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostFault<'a> {
+    Empty,
+    /// One label only, as `vllm`.
+    SingleLabel,
+    EmptyLabel,
+    LongLabel(&'a str),
+    /// Over 253 characters, without the trailing dot.
+    LongName(usize),
+    /// A label that begins or ends with `-`.
+    Hyphen(&'a str),
+    /// A character that no DNS label holds.
+    Character(char),
+    /// The last label is a number, decimal or hexadecimal, and the labels before it are not.
+    NumericLastLabel(&'a str),
+    /// Numbers and dots that are not canonical dotted decimal: `010.0.0.1`, `0x7f.1`, `1.2.3`.
+    Ipv4Lookalike,
+    /// IPv6, but written another way than the one here.
+    Ipv6NotCanonical(Ipv6Addr),
+    Ipv6Zone,
+    /// Brackets around something else than an IPv6 address.
+    NotIpv6,
+}
+
+/// The EndpointSlice address type that a host is composed into; it can't change in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    Ipv4,
+    Ipv6,
+    Name,
+}
+
+/// Longest label (RFC 1035, section 2.3.4).
+const LABEL: usize = 63;
+/// Longest name that Kubernetes takes (`DNS1123SubdomainMaxLength`).
+const NAME: usize = 253;
+
+impl<'a> Host<'a> {
+    /// Classifies the host of a url, brackets included.
+    #[must_use]
+    pub fn classify(text: &'a str) -> Self {
+        if let Some(inner) = text.strip_prefix('[') {
+            return classify_ipv6(inner.strip_suffix(']').unwrap_or(inner));
+        }
+        if let Ok(address) = text.parse() {
+            return Host::Ipv4(address);
+        }
+        match name_fault(text) {
+            Some(fault) => Host::Refused(fault),
+            None => Host::Name(text),
+        }
+    }
+
+    /// The address type that Modelplane composes; `None` where no EndpointSlice is accepted at all.
+    #[must_use]
+    pub fn family(&self) -> Option<Family> {
+        match self {
+            Host::Ipv4(_) => Some(Family::Ipv4),
+            Host::Ipv6(_) => Some(Family::Ipv6),
+            // the API server takes these for names
+            Host::Name(_) | Host::Refused(HostFault::NumericLastLabel(_) | HostFault::Ipv4Lookalike) => {
+                Some(Family::Name)
+            }
+            Host::Refused(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Family::Ipv4 => "an IPv4 address",
+            Family::Ipv6 => "an IPv6 address",
+            Family::Name => "a DNS name",
+        })
+    }
+}
+
+fn classify_ipv6(text: &str) -> Host<'_> {
+    if text.contains('%') {
+        return Host::Refused(HostFault::Ipv6Zone);
+    }
+    match text.parse::<Ipv6Addr>() {
+        Ok(address) if is_canonical(address, text) => Host::Ipv6(address),
+        Ok(address) => Host::Refused(HostFault::Ipv6NotCanonical(address)),
+        Err(_) => Host::Refused(HostFault::NotIpv6),
+    }
+}
+
+/// Whether `text`, but for its case, is what RFC 5952 makes of the address.
+fn is_canonical(address: Ipv6Addr, text: &str) -> bool {
+    /// Takes the canonical text piece by piece off what was written.
+    struct Written<'a>(&'a str);
+    impl Write for Written<'_> {
+        fn write_str(&mut self, piece: &str) -> fmt::Result {
+            let (head, rest) = self.0.split_at_checked(piece.len()).ok_or(fmt::Error)?;
+            self.0 = rest;
+            if head.eq_ignore_ascii_case(piece) { Ok(()) } else { Err(fmt::Error) }
+        }
+    }
+    let mut written = Written(text);
+    write!(written, "{address}").is_ok() && written.0.is_empty()
+}
+
+fn name_fault(text: &str) -> Option<HostFault<'_>> {
+    if text.is_empty() {
+        return Some(HostFault::Empty);
+    }
+    let name = text.strip_suffix('.').unwrap_or(text);
+    if name.split('.').all(is_number) {
+        return Some(HostFault::Ipv4Lookalike);
+    }
+    if let Some(fault) = name.split('.').find_map(label_fault) {
+        return Some(fault);
+    }
+    if name.len() > NAME {
+        return Some(HostFault::LongName(name.len()));
+    }
+    match name.rsplit_once('.') {
+        None => Some(HostFault::SingleLabel),
+        Some((_, last)) if is_number(last) => Some(HostFault::NumericLastLabel(last)),
+        Some(_) => None,
+    }
+}
+
+fn label_fault(label: &str) -> Option<HostFault<'_>> {
+    if label.is_empty() {
+        return Some(HostFault::EmptyLabel);
+    }
+    if let Some(character) = label.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '-') {
+        return Some(HostFault::Character(character));
+    }
+    if label.starts_with('-') || label.ends_with('-') {
+        return Some(HostFault::Hyphen(label));
+    }
+    (label.len() > LABEL).then_some(HostFault::LongLabel(label))
+}
+
+/// Decimal, octal or hexadecimal, as `inet_aton(3)` and the URL standard read a label.
+fn is_number(label: &str) -> bool {
+    let hexadecimal = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
+    match hexadecimal {
+        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        None => !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_digit()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_host_is_what_the_api_server_takes_it_for() {
+        use HostFault as Fault;
+        let v6 = |text: &str| text.parse::<Ipv6Addr>().expect("an address");
+        let label = "a".repeat(63);
+        let long_label = "a".repeat(64);
+        let long_label_name = format!("{long_label}.example");
+        let label_name = format!("{label}.example");
+        let name_253 = format!("{label}.{label}.{label}.{}", "b".repeat(61));
+        let name_253_dot = format!("{name_253}.");
+        let name_254 = format!("{label}.{label}.{label}.{}", "b".repeat(62));
+        let cases = [
+            ("10.0.1.50", Host::Ipv4(Ipv4Addr::new(10, 0, 1, 50))),
+            ("[2001:db8::10]", Host::Ipv6(v6("2001:db8::10"))),
+            ("[2001:DB8::A]", Host::Ipv6(v6("2001:db8::a"))),
+            ("[2001:db8::0]", Host::Refused(Fault::Ipv6NotCanonical(v6("2001:db8::")))),
+            ("[2001:db8:0:0::10]", Host::Refused(Fault::Ipv6NotCanonical(v6("2001:db8::10")))),
+            ("[::10.0.0.5]", Host::Refused(Fault::Ipv6NotCanonical(v6("::a00:5")))),
+            ("[1:2:3::5:6:7:8]", Host::Refused(Fault::Ipv6NotCanonical(v6("1:2:3:0:5:6:7:8")))),
+            ("[::ffff:10.0.0.5]", Host::Ipv6(v6("::ffff:10.0.0.5"))),
+            ("[fe80::1%25eth0]", Host::Refused(Fault::Ipv6Zone)),
+            ("[v1.abc]", Host::Refused(Fault::NotIpv6)),
+            ("[]", Host::Refused(Fault::NotIpv6)),
+            ("h.example", Host::Name("h.example")),
+            ("H.Example.", Host::Name("H.Example.")),
+            ("0xdead.example", Host::Name("0xdead.example")),
+            ("us.0xi", Host::Name("us.0xi")),
+            (&label_name, Host::Name(&label_name)),
+            (&name_253, Host::Name(&name_253)),
+            (&name_253_dot, Host::Name(&name_253_dot)),
+            ("", Host::Refused(Fault::Empty)),
+            ("vllm", Host::Refused(Fault::SingleLabel)),
+            ("vllm.", Host::Refused(Fault::SingleLabel)),
+            ("a..b", Host::Refused(Fault::EmptyLabel)),
+            (".a.b", Host::Refused(Fault::EmptyLabel)),
+            ("a.b..", Host::Refused(Fault::EmptyLabel)),
+            (".", Host::Refused(Fault::EmptyLabel)),
+            (&long_label_name, Host::Refused(Fault::LongLabel(&long_label))),
+            (&name_254, Host::Refused(Fault::LongName(254))),
+            ("-a.example", Host::Refused(Fault::Hyphen("-a"))),
+            ("a-.example", Host::Refused(Fault::Hyphen("a-"))),
+            ("a_b.example", Host::Refused(Fault::Character('_'))),
+            ("a.b.42", Host::Refused(Fault::NumericLastLabel("42"))),
+            ("a.b.0x10", Host::Refused(Fault::NumericLastLabel("0x10"))),
+            ("010.0.0.1", Host::Refused(Fault::Ipv4Lookalike)),
+            ("0x7f.1", Host::Refused(Fault::Ipv4Lookalike)),
+            ("256.1.1.1", Host::Refused(Fault::Ipv4Lookalike)),
+            ("1.2.3", Host::Refused(Fault::Ipv4Lookalike)),
+            ("10.0.0.1.", Host::Refused(Fault::Ipv4Lookalike)),
+            ("2130706433", Host::Refused(Fault::Ipv4Lookalike)),
+        ];
+        for (text, host) in cases {
+            assert_eq!(Host::classify(text), host, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_family_reads_as_part_of_a_sentence() {
+        let read = [Family::Ipv4, Family::Ipv6, Family::Name].map(|family| family.to_string());
+        assert_eq!(read, ["an IPv4 address", "an IPv6 address", "a DNS name"]);
+    }
+
+    #[test]
+    fn the_family_is_the_address_type_that_is_composed() {
+        let families = [
+            ("10.0.1.50", Some(Family::Ipv4)),
+            ("[2001:db8::10]", Some(Family::Ipv6)),
+            ("h.example", Some(Family::Name)),
+            ("1.2.3", Some(Family::Name)),
+            ("h.42", Some(Family::Name)),
+            ("vllm", None),
+            ("", None),
+        ];
+        for (text, family) in families {
+            assert_eq!(Host::classify(text).family(), family, "{text}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! A spec, and the one that it replaces, flow in; what to change about it flows out.
+//!
+//! Only `spec.rewritePath` is ever changed. What is malformed is left alone, for the schema and the
+//! rules to refuse. Idempotent: the changed spec asks for no second change.
+
+use super::field::{Field, Value};
+use super::quote::Quoted;
+use super::rewrite_path::{RewritePath, ends_in_one_slash};
+use super::{EndpointUrl, Spec};
+
+/// What to change, and what to tell the person who wrote the spec.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Mutation<'a> {
+    pub change: Option<Change<'a>>,
+    pub warning: Option<Warning>,
+}
+
+/// A new `spec.rewritePath`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Change<'a> {
+    /// The mutation that makes it.
+    pub id: &'static str,
+    pub path: RewritePath<'a>,
+}
+
+/// Why a value is not stored as it was written, or can't be set.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Warning {
+    pub id: &'static str,
+    pub message: String,
+}
+
+/// Who owns `spec.rewritePath`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ownership {
+    Somebody,
+    Nobody,
+    /// Field management was reset or never began (`managedFields` is missing or empty).
+    Unknown,
+}
+
+/// Sets a missing rewritePath from the url.
+pub const DEFAULT: &str = "default-rewrite-path";
+/// Sets it anew when the url changes, as long as nobody owns it.
+pub const REFRESH: &str = "refresh-default";
+/// Makes it end in exactly one slash.
+pub const NORMALIZE: &str = "normalize-trailing-slash";
+
+/// What a mutation does, for people.
+#[derive(Debug)]
+pub struct MutationDoc {
+    pub id: &'static str,
+    pub summary: &'static str,
+    pub reason: &'static str,
+}
+
+/// Every mutation.
+pub static ALL: [MutationDoc; 3] = [
+    MutationDoc {
+        id: DEFAULT,
+        summary: "A missing, null or empty rewritePath is set to the url's path without a final `v1` segment, ending \
+                  in one slash.",
+        reason: "Without a rewritePath the server is asked for `/<namespace>/<service>/v1/...`, which it does not \
+                 know. `https://api.groq.com/openai/v1` gets `/openai/`, `https://api.openai.com` gets `/`. Where \
+                 the url's path is no path to rewrite to (percent-encoding, dot segments), nothing is set and a \
+                 warning says so.",
+    },
+    MutationDoc {
+        id: REFRESH,
+        summary: "A rewritePath that was set by default is set anew when the url changes.",
+        reason: "A default belongs to its url. It follows the url until somebody owns the field, which \
+                 `metadata.managedFields` shows; what somebody owns is left alone.",
+    },
+    MutationDoc {
+        id: NORMALIZE,
+        summary: "A rewritePath that ends in no slash or in several is stored with exactly one.",
+        reason: "The gateway puts rewritePath in the place of a prefix that ends in a slash: `/openai` and \
+                 `v1/chat/completions` belong together with one slash between them. A warning names the old and \
+                 the new value, because a GitOps tool will see the difference.",
+    },
+];
+
+/// Says what to change about a spec that is created, or that replaces `old`. `owner` of the
+/// rewritePath is asked for only where a default may have to follow its url.
+#[must_use]
+pub fn mutate<'a>(new: Spec<'a>, old: Option<Spec<'_>>, owner: impl FnOnce() -> Ownership) -> Mutation<'a> {
+    match new.rewrite_path {
+        Value::NotText => Mutation::default(),
+        Value::Absent | Value::Text("") => set_default(new),
+        Value::Text(path) if is_default_of_former_url(new, old, path, owner) => refresh(new, path),
+        Value::Text(path) => normalize(path),
+    }
+}
+
+fn set_default(new: Spec<'_>) -> Mutation<'_> {
+    let Some(url) = readable_url(new) else { return Mutation::default() };
+    let Some(default) = RewritePath::derive(&url.parts) else {
+        return Mutation::warn(
+            DEFAULT,
+            "no default can be made of the url's path; write one, or requests keep `/<namespace>/<service>/`"
+                .to_owned(),
+        );
+    };
+    let warning = (new.rewrite_path == Value::Text("")).then(|| Warning {
+        id: DEFAULT,
+        message: format!("is stored as {}, not empty; write that, or leave it out", Quoted(default.as_str())),
+    });
+    Mutation { change: Some(Change { id: DEFAULT, path: default }), warning }
+}
+
+fn refresh<'a>(new: Spec<'a>, path: &str) -> Mutation<'a> {
+    let Some(url) = readable_url(new) else { return Mutation::default() };
+    match RewritePath::derive(&url.parts) {
+        None => Mutation::warn(
+            REFRESH,
+            format!("stays {}: no default can be made of the new url's path; write one", Quoted(path)),
+        ),
+        Some(default) if default.as_str() == path => Mutation::default(),
+        Some(path) => Mutation { change: Some(Change { id: REFRESH, path }), warning: None },
+    }
+}
+
+fn normalize(path: &str) -> Mutation<'_> {
+    if ends_in_one_slash(path) {
+        return Mutation::default();
+    }
+    let Ok(normalized) = RewritePath::parse(path) else { return Mutation::default() };
+    let message = format!(
+        "is stored as {}, not {}: it ends in exactly one slash; write it so",
+        Quoted(normalized.as_str()),
+        Quoted(path)
+    );
+    Mutation {
+        change: Some(Change { id: NORMALIZE, path: normalized }),
+        ..Mutation::warn(NORMALIZE, message)
+    }
+}
+
+/// Whether an update changes the url and leaves a rewritePath that the webhook once set.
+fn is_default_of_former_url(
+    new: Spec<'_>,
+    old: Option<Spec<'_>>,
+    path: &str,
+    owner: impl FnOnce() -> Ownership,
+) -> bool {
+    let Some(old) = old else { return false };
+    if old.url == new.url || old.rewrite_path != Value::Text(path) {
+        return false;
+    }
+    match owner() {
+        Ownership::Somebody => false,
+        Ownership::Nobody => true,
+        // without field management, only the value itself can show whose it is
+        Ownership::Unknown => readable_url(old)
+            .and_then(|url| RewritePath::derive(&url.parts).map(|former| former.as_str() == path))
+            .unwrap_or(false),
+    }
+}
+
+/// The url, if every parser reads it alike.
+fn readable_url(spec: Spec<'_>) -> Option<EndpointUrl<'_>> {
+    let Value::Text(url) = spec.url else { return None };
+    Some(EndpointUrl::read(url)).filter(|url| url.fault.is_none())
+}
+
+impl Mutation<'_> {
+    fn warn(id: &'static str, message: String) -> Self {
+        Mutation { change: None, warning: Some(Warning { id, message }) }
+    }
+}
+
+impl Warning {
+    /// What it is about.
+    pub const FIELD: Field = Field::RewritePath;
+}

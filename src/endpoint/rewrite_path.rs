@@ -1,0 +1,283 @@
+//! A rewritePath as written, or a url to derive one from, flows in; a [`RewritePath`] flows out.
+//!
+//! The gateway puts `rewritePath` in the place of `/<namespace>/<service>/`, and what follows is
+//! `v1/chat/completions` and the like: a prefix that ends in exactly one slash is what joins rightly.
+
+use std::borrow::Cow;
+
+use super::quote::is_invisible;
+use super::url::{Url, place};
+
+/// Longest value that HTTPRoute's `replacePrefixMatch` takes, in code points.
+pub const LONGEST: usize = 1024;
+
+/// A path that the gateway can rewrite to: absolute, no segment empty or `.` or `..`, no character that
+/// corrupts a request target, at most [`LONGEST`] code points, and exactly one slash at its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RewritePath<'a>(Cow<'a, str>);
+
+/// What is wrong with a rewritePath, apart from the slashes at its end.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Faults {
+    pub not_absolute: bool,
+    /// Characters that corrupt the request target or that HTTPRoute refuses, each once.
+    pub characters: Vec<char>,
+    /// White space or an invisible character at a segment's edge, the first one.
+    pub edge: Option<char>,
+    /// A `.`, `..` or empty segment, the first one.
+    pub segment: Option<Segment>,
+    /// Its length in code points, where that is too long.
+    pub too_long: Option<usize>,
+}
+
+/// A rewritePath read once: its text, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenPath<'a> {
+    pub text: &'a str,
+    pub faults: Faults,
+}
+
+/// A segment that is not simply a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Segment {
+    Empty,
+    Dot,
+    DotDot,
+}
+
+impl<'a> RewritePath<'a> {
+    /// Reads what was written, and normalizes the slashes at its end. Borrows what is in normal form.
+    ///
+    /// # Errors
+    /// Every fault at once, where the value is no path to rewrite to.
+    pub fn parse(text: &'a str) -> Result<Self, Faults> {
+        let faults = Faults::of(text);
+        if faults == Faults::default() { Ok(RewritePath(normalize(text))) } else { Err(faults) }
+    }
+
+    /// What requests to this url's endpoint should be rewritten to: the url's path without a final `v1`
+    /// segment, which clients send themselves. `None` where that is no path to rewrite to.
+    #[must_use]
+    pub fn derive(url: &Url<'a>) -> Option<Self> {
+        let path = url.path.trim_end_matches('/');
+        let prefix = match path.strip_suffix("v1") {
+            Some(prefix) if prefix.ends_with('/') => prefix,
+            _ => path,
+        };
+        if prefix.is_empty() {
+            return Some(RewritePath(Cow::Borrowed("/")));
+        }
+        RewritePath::parse(prefix).ok()
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'a> WrittenPath<'a> {
+    #[must_use]
+    pub fn read(text: &'a str) -> Self {
+        WrittenPath { text, faults: Faults::of(text) }
+    }
+
+    /// The first character that can't be in a path to rewrite to, or not where it is.
+    #[must_use]
+    pub fn refused_character(&self) -> Option<&'a str> {
+        let (at, character) = match (self.faults.characters.first(), self.faults.edge) {
+            (Some(character), _) => (self.text.find(*character)?, *character),
+            (None, Some(edge)) => {
+                let segment = self.segments().find(|segment| edge_fault(segment).is_some())?;
+                let within = if segment.starts_with(edge) { 0 } else { segment.rfind(edge)? };
+                (place(self.text, segment)?.start + within, edge)
+            }
+            (None, None) => return None,
+        };
+        self.text.get(at..at + character.len_utf8())
+    }
+
+    /// The first segment that is not simply a name; an empty one with the slash behind it.
+    #[must_use]
+    pub fn refused_segment(&self) -> Option<&'a str> {
+        let segment = self.segments().find(|segment| Segment::of(segment).is_some())?;
+        let at = place(self.text, segment)?.start;
+        self.text.get(at..at + segment.len().max(1))
+    }
+
+    fn segments(&self) -> impl Iterator<Item = &'a str> {
+        let body = self.text.trim_end_matches('/');
+        body.strip_prefix('/').unwrap_or(body).split('/')
+    }
+}
+
+impl Faults {
+    /// Judges a value as it will be once its trailing slashes are normalized.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        let body = text.trim_end_matches('/');
+        let mut faults = Faults { not_absolute: !text.starts_with('/'), ..Faults::default() };
+        for segment in body.strip_prefix('/').unwrap_or(body).split('/') {
+            if segment.is_empty() && body.is_empty() {
+                break; // nothing but slashes: the root
+            }
+            faults.segment = faults.segment.or(Segment::of(segment));
+            faults.edge = faults.edge.or_else(|| edge_fault(segment));
+        }
+        for character in body.chars().filter(|character| is_refused(*character)) {
+            if !faults.characters.contains(&character) {
+                faults.characters.push(character);
+            }
+        }
+        // a code point has at least one byte
+        if body.len() >= LONGEST {
+            faults.too_long = Some(body.chars().count() + 1).filter(|length| *length > LONGEST);
+        }
+        faults
+    }
+}
+
+impl Segment {
+    fn of(segment: &str) -> Option<Self> {
+        match segment {
+            "" => Some(Segment::Empty),
+            "." => Some(Segment::Dot),
+            ".." => Some(Segment::DotDot),
+            _ => None,
+        }
+    }
+}
+
+/// Whether the value ends in exactly one slash.
+#[must_use]
+pub fn ends_in_one_slash(text: &str) -> bool {
+    text.ends_with('/') && !text.ends_with("//")
+}
+
+fn normalize(text: &str) -> Cow<'_, str> {
+    if ends_in_one_slash(text) {
+        return Cow::Borrowed(text);
+    }
+    let body = text.trim_end_matches('/');
+    match text.get(..=body.len()) {
+        Some(with_slash) => Cow::Borrowed(with_slash),
+        None => Cow::Owned(format!("{body}/")),
+    }
+}
+
+/// What Traefik would take for a delimiter or escape once more, and what no HTTPRoute can be applied with.
+fn is_refused(character: char) -> bool {
+    matches!(character, '?' | '#' | '%' | '\\') || character.is_control() || is_no_yaml_character(character)
+}
+
+/// An HTTPRoute is applied as YAML, whose reader refuses these besides the controls (YAML 1.2, section 5.1).
+fn is_no_yaml_character(character: char) -> bool {
+    matches!(character, '\u{fffe}' | '\u{ffff}')
+}
+
+/// White space or an invisible character at either end; what is refused anyway is not told twice.
+fn edge_fault(segment: &str) -> Option<char> {
+    let unseen = |c: &char| (c.is_whitespace() || is_invisible(*c)) && !is_refused(*c);
+    segment.chars().next().filter(unseen).or_else(|| segment.chars().next_back().filter(unseen))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<String, Faults> {
+        RewritePath::parse(text).map(|path| path.as_str().to_owned())
+    }
+
+    #[test]
+    fn a_path_ends_in_exactly_one_slash() {
+        for (written, stored) in [
+            ("/", "/"),
+            ("///", "/"),
+            ("/a", "/a/"),
+            ("/a/", "/a/"),
+            ("/a//", "/a/"),
+            ("/ml-team/qwen-72b////", "/ml-team/qwen-72b/"),
+            ("/a b/é/[x]/..b/", "/a b/é/[x]/..b/"),
+            ("/\u{10ffff}b/", "/\u{10ffff}b/"),
+        ] {
+            assert_eq!(parsed(written), Ok(stored.to_owned()), "{written}");
+        }
+        assert!(matches!(RewritePath::parse("/a//"), Ok(RewritePath(Cow::Borrowed("/a/")))));
+    }
+
+    #[test]
+    fn every_fault_is_reported_at_once() {
+        let text = "a/../?\u{7f}?/ b";
+        assert_eq!(
+            parsed(text),
+            Err(Faults {
+                not_absolute: true,
+                characters: vec!['?', '\u{7f}'],
+                edge: Some(' '),
+                segment: Some(Segment::DotDot),
+                too_long: None,
+            })
+        );
+    }
+
+    #[test]
+    fn each_fault_is_told_from_the_others() {
+        let not_absolute = Faults { not_absolute: true, ..Faults::default() };
+        let segment = |segment| Faults { segment: Some(segment), ..Faults::default() };
+        let edge = |character| Faults { edge: Some(character), ..Faults::default() };
+        let characters =
+            |characters: &[char]| Faults { characters: characters.to_vec(), ..Faults::default() };
+        for (text, faults) in [
+            ("", Faults { not_absolute: true, ..Faults::default() }),
+            ("api", not_absolute.clone()),
+            ("api/", not_absolute),
+            ("//a", segment(Segment::Empty)),
+            ("/a//b/", segment(Segment::Empty)),
+            ("/a/./", segment(Segment::Dot)),
+            ("/..", segment(Segment::DotDot)),
+            ("/a/ ", edge(' ')),
+            ("/a\u{200b}/", edge('\u{200b}')),
+            ("/a\t/", characters(&['\t'])),
+            ("/a%2Fb/", characters(&['%'])),
+            ("/a\\b#c/", characters(&['\\', '#'])),
+            ("/\u{9b}/", characters(&['\u{9b}'])),
+            ("/\u{fffe}/", characters(&['\u{fffe}'])),
+            ("/\u{ffff}/", characters(&['\u{ffff}'])),
+        ] {
+            assert_eq!(parsed(text), Err(faults), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn length_counts_code_points_of_the_normalized_value() {
+        let fits = format!("/{}", "é".repeat(LONGEST - 2));
+        assert_eq!(parsed(&fits), Ok(format!("{fits}/")));
+        assert_eq!(parsed(&format!("{fits}///")), Ok(format!("{fits}/")));
+        let too_long = format!("/{}/", "é".repeat(LONGEST - 1));
+        assert_eq!(parsed(&too_long), Err(Faults { too_long: Some(LONGEST + 1), ..Faults::default() }));
+    }
+
+    #[test]
+    fn the_default_is_the_urls_path_without_a_final_v1() {
+        for (url, default) in [
+            ("http://10.0.1.50/ml-team/qwen-72b/", Some("/ml-team/qwen-72b/")),
+            ("https://api.groq.com/openai/v1", Some("/openai/")),
+            ("https://api.groq.com/openai/v1/", Some("/openai/")),
+            ("https://api.openai.com", Some("/")),
+            ("https://api.openai.com/", Some("/")),
+            ("https://api.openai.com/v1", Some("/")),
+            ("https://h.example/v1/v1", Some("/v1/")),
+            ("https://h.example/av1", Some("/av1/")),
+            ("https://h.example/v1/openai", Some("/v1/openai/")),
+            ("https://h.example/a%20b/v1", None),
+            ("https://h.example/a/../v1", None),
+            ("https://h.example/a//b/v1", None),
+        ] {
+            let derived = RewritePath::derive(&Url::split(url)).map(|path| path.as_str().to_owned());
+            assert_eq!(derived.as_deref(), default, "{url}");
+        }
+        let long = format!("https://h.example/{}/v1", "p".repeat(LONGEST));
+        assert_eq!(RewritePath::derive(&Url::split(&long)), None);
+    }
+}

@@ -1,0 +1,22 @@
+use super::{Example, Rule, Severity, Subject};
+use crate::endpoint::field::Field;
+
+pub(super) static RULE: Rule = Rule {
+    id: "url-fragment",
+    field: Field::Url,
+    severity: Severity::Deny,
+    cause: "FieldValueForbidden",
+    summary: "The url has a fragment.",
+    reason: "A url copied from a documentation page kept its `#section`. A fragment is never sent to a server, \
+             and a `#` in a path cuts off what follows.",
+    instead: "Leave out the `#` and what follows.",
+    good: &[Example::url("https://api.example.com/v1")],
+    bad: &[Example::url("https://api.example.com/v1#chat"), Example::url("https://api.example.com/v1#")],
+    part: |subject| subject.url.text()?.parts.fragment,
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Option<String> {
+    subject.url.text()?.parts.fragment?;
+    Some("has a fragment, which is never sent; leave out the `#` and what follows".to_owned())
+}

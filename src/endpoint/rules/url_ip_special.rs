@@ -1,0 +1,79 @@
+use super::{Example, Rule, Severity, Subject};
+use crate::endpoint::address::{Special, special};
+use crate::endpoint::field::Field;
+use crate::endpoint::host::{Host, HostFault};
+
+pub(super) static RULE: Rule = Rule {
+    id: "url-ip-special",
+    field: Field::Url,
+    severity: Severity::Deny,
+    cause: "FieldValueForbidden",
+    summary: "The host is an address where no endpoint can live, or a cloud's metadata service.",
+    reason: "`http://127.0.0.1:8000` is the gateway itself, and EndpointSlice refuses it; a multicast address \
+             can't carry TCP. `http://169.254.169.254` and its like under other names hand out the credentials \
+             of the node that the gateway runs on: an endpoint there would let anyone who may call the gateway \
+             fetch them.",
+    instead: "Write an address that other machines reach. Private ranges (10/8, 172.16/12, 192.168/16, fd00::/8) \
+              are fine.",
+    good: &[
+        Example::url("http://10.0.1.50:8000/v1"),
+        Example::url("http://192.168.0.1/v1"),
+        Example::url("http://[fd00::5]/v1"),
+    ],
+    bad: &[
+        Example::url("http://127.0.0.1:8000/v1"),
+        Example::url("http://0.0.0.0/v1"),
+        Example::url("http://169.254.0.1/v1"),
+        Example::url("http://169.254.169.254/v1"),
+        Example::url("http://100.100.100.200/v1"),
+        Example::url("http://metadata.google.internal/v1"),
+        Example::url("http://224.0.1.1/v1"),
+        Example::url("http://255.255.255.255/v1"),
+        Example::url("http://[::1]/v1"),
+        Example::url("http://[fe80::1]/v1"),
+        Example::url("http://[fe80::1%25eth0]/v1"),
+        Example::url("http://[ff0e::1]/v1"),
+        Example::url("http://[::ffff:10.0.0.5]/v1"),
+        Example::url("http://[fd00:ec2::254]/v1"),
+        Example::url("http://[64:ff9b::a9fe:a9fe]/v1"),
+        Example::url("http://[2002:a9fe:a9fe::1]/v1"),
+    ],
+    part: |subject| Some(subject.url.text()?.parts.host),
+    check,
+};
+
+/// Names of the clouds' metadata services: Google Cloud, AWS, Tencent Cloud, IBM Cloud.
+const METADATA_NAMES: [&str; 5] = [
+    "metadata.google.internal",
+    "metadata.goog",
+    "instance-data.ec2.internal",
+    "metadata.tencentyun.com",
+    "api.metadata.cloud.ibm.com",
+];
+
+fn check(subject: &Subject<'_>) -> Option<String> {
+    let url = subject.url.text()?;
+    if url.name().is_some_and(|name| METADATA_NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))) {
+        return Some(refusal("a cloud's metadata service, which hands out the node's credentials"));
+    }
+    if url.host? == Host::Refused(HostFault::Ipv6Zone) {
+        return Some(refusal("an address with a zone id, which means something on one machine only"));
+    }
+    let why = match special(url.address()?)? {
+        Special::Unspecified => "the unspecified address, which is nobody's",
+        Special::Loopback => "a loopback address, which is the gateway itself",
+        Special::LinkLocal => "a link-local address, which means something on one network link only",
+        Special::Multicast => "a multicast address, which cannot carry TCP",
+        Special::Broadcast => "the broadcast address, which cannot carry TCP",
+        Special::Ipv4Mapped => "an IPv4 address in IPv6 form, which EndpointSlice refuses",
+        Special::Metadata => "a cloud's metadata service, which hands out the node's credentials",
+        Special::Embedded(inner) => {
+            return Some(refusal(&format!("a translated form of the special address {inner}")));
+        }
+    };
+    Some(refusal(why))
+}
+
+fn refusal(why: &str) -> String {
+    format!("has as its host {why}; write an address or a name that other machines reach")
+}

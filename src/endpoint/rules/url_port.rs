@@ -1,0 +1,44 @@
+use super::{Example, Rule, Severity, Subject};
+use crate::endpoint::field::Field;
+use crate::endpoint::url::Port;
+
+pub(super) static RULE: Rule = Rule {
+    id: "url-port",
+    field: Field::Url,
+    severity: Severity::Deny,
+    cause: "FieldValueInvalid",
+    summary: "The port is 0, empty, over 65535, or no decimal number.",
+    reason: "A port like `:80a` or `:65536` makes Modelplane compose nothing, so that the Service that was \
+             serving is deleted, and freezes every ModelService that selects the endpoint. `:0` and an empty \
+             port silently become the scheme's default.",
+    instead: "Write a number from 1 to 65535, or leave port and colon out for the scheme's default.",
+    good: &[Example::url("http://api.example.com:8000/v1"), Example::url("http://api.example.com:080/v1")],
+    bad: &[
+        Example::url("http://api.example.com:0/v1"),
+        Example::url("http://api.example.com:/v1"),
+        Example::url("http://api.example.com:65536/v1"),
+        Example::url("http://api.example.com:80a/v1"),
+    ],
+    part: |subject| subject.url.text()?.parts.port,
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Option<String> {
+    let url = subject.url.text()?;
+    Some(match url.port? {
+        Port::Default | Port::Number(_) => return None,
+        Port::Empty => "has a `:` without a port behind its host; write a port from 1 to 65535, or leave the `:` out".to_owned(),
+        Port::Zero => {
+            "has the port 0, which silently becomes the scheme's default; write a port from 1 to 65535, or none".to_owned()
+        }
+        Port::TooLarge => format!(
+            "has the port {}, so Modelplane composes nothing for it; write a port from 1 to 65535",
+            url.show(url.parts.port.unwrap_or_default())
+        ),
+        Port::NotDecimal(text) => format!(
+            "has the port {}, which is no decimal number, so Modelplane composes nothing for it; write a port from 1 \
+             to 65535",
+            url.show(text)
+        ),
+    })
+}

@@ -1,0 +1,48 @@
+use super::{Example, Rule, Severity, Subject};
+use crate::endpoint::field::Field;
+
+pub(super) static RULE: Rule = Rule {
+    id: "url-special-name",
+    field: Field::Url,
+    severity: Severity::Deny,
+    cause: "FieldValueForbidden",
+    summary: "The host is a name that means the gateway itself, or nothing.",
+    reason: "`http://localhost:11434/v1` worked on a laptop. In the cluster, localhost is the gateway's own pod. \
+             Names under `.invalid` and `.onion` never resolve (RFC 6761, RFC 7686).",
+    instead: "Write the name under which the gateway reaches the server. A Service of this cluster is \
+              `<service>.<namespace>.svc.cluster.local`.",
+    good: &[
+        Example::url("http://ollama.ollama.svc.cluster.local:11434/v1"),
+        Example::url("https://llm.local/v1"),
+    ],
+    bad: &[
+        Example::url("http://localhost:11434/v1"),
+        Example::url("http://LOCALHOST./v1"),
+        Example::url("http://app.localhost/v1"),
+        Example::url("http://localhost.localdomain/v1"),
+        Example::url("http://llm.invalid/v1"),
+        Example::url("http://abcdefghijklmnop.onion/v1"),
+    ],
+    part: |subject| Some(subject.url.text()?.parts.host),
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Option<String> {
+    let url = subject.url.text()?;
+    if !is_special(url.name()?) {
+        return None;
+    }
+    Some(format!(
+        "has the host {}, which to the gateway means itself or nothing; write a name under which it reaches the \
+         server, for a Service `<service>.<namespace>.svc.cluster.local`",
+        url.show(url.parts.host)
+    ))
+}
+
+/// `localhost` and what lies under it, and the top-level domains that never resolve.
+pub(super) fn is_special(host: &str) -> bool {
+    let name = host.strip_suffix('.').unwrap_or(host);
+    let last = name.rsplit_once('.').map_or(name, |(_, last)| last);
+    let is = |known: &&str| last.eq_ignore_ascii_case(known);
+    ["localhost", "invalid", "onion"].iter().any(is) || name.eq_ignore_ascii_case("localhost.localdomain")
+}

@@ -1,0 +1,115 @@
+use super::{Example, Rule, Severity, Subject};
+use crate::endpoint::field::{Field, Value};
+use crate::endpoint::quote::NamedList;
+use crate::endpoint::url::Fault;
+
+pub(super) static RULE: Rule = Rule {
+    id: "url-syntax",
+    field: Field::Url,
+    severity: Severity::Deny,
+    cause: "FieldValueInvalid",
+    summary: "The url is no absolute URI with a host (RFC 3986) that every parser reads alike.",
+    reason: "Somebody changed a ready endpoint to `http://[::1`. Modelplane's composition code raised on it, \
+             and with it the composition of every ModelService that selects the endpoint: healthy services \
+             froze because of one typing error. A url without a scheme makes Modelplane compose nothing, so \
+             the Service that was serving is deleted. A backslash or a tab is read as one host here and as \
+             another there.",
+    instead: "Write scheme, host, port and path in ASCII, without white space: `https://api.example.com/v1`. \
+              A block scalar (`|`, `>`) in YAML adds a line break: write the value on one line, or use `|-`. \
+              Write an internationalized name in its punycode form.",
+    good: &[Example::url("https://api.example.com/v1"), Example::url("HTTP://[2001:db8::10]:8000/v1")],
+    bad: &[
+        Example::url("http://[::1"),
+        Example::url("api.example.com/v1"),
+        Example::url("http:/api.example.com/v1"),
+        Example::url("http://http://api.example.com/v1"),
+        Example::url("http://2001:db8::10/v1"),
+        Example::url("https://api.example.com/v1\n"),
+        Example::url("https://good.example.com\\.evil.example.net/v1"),
+        Example::url("https://bücher.example/v1"),
+        Example::url("https://api.example.com/\u{200b}v1"),
+        Example::url("https://${HOST}/v1"),
+        Example::url("https://{{ .host }}/v1"),
+        Example::url("1http://api.example.com/v1"),
+    ],
+    part: |subject| subject.url.text()?.faulty_part(),
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Option<String> {
+    let url = match &subject.url {
+        Value::Absent => return None,
+        Value::NotText => return Some("is not a string; write the URL as text".to_owned()),
+        Value::Text(url) => url,
+    };
+    Some(match url.fault.as_ref()? {
+        Fault::Empty => "is empty; write the endpoint's URL, as `https://api.example.com/v1`".to_owned(),
+        Fault::Template(placeholder) => format!(
+            "holds {}, a placeholder that was not filled in; render the template before you apply it",
+            url.show(placeholder)
+        ),
+        Fault::Characters(characters) => of_characters(characters, url.parts.text),
+        Fault::NoScheme => {
+            "has no scheme, so Modelplane composes nothing for it; write `http://` or `https://` in front".to_owned()
+        }
+        Fault::Scheme => "has a malformed scheme; write `http://` or `https://` in front".to_owned(),
+        Fault::NoAuthority => {
+            "lacks the `//` in front of its host, so it has none; write `http://<host>` or `https://<host>`".to_owned()
+        }
+        Fault::SchemeTwice => "has its scheme twice, so that the second is taken for the host; write it once".to_owned(),
+        Fault::Brackets => "has a misplaced `[` or `]`: Modelplane's parser raises on it, which freezes every \
+                            ModelService that selects this endpoint; brackets belong around an IPv6 address only, \
+                            as `http://[2001:db8::10]:8000/v1`"
+            .to_owned(),
+        Fault::BareIpv6(address) => format!(
+            "has an IPv6 address without brackets, so its last colon is taken for a port's; write `[{address}]`"
+        ),
+    })
+}
+
+fn of_characters(characters: &[char], text: &str) -> String {
+    if !text.trim_end_matches(['\n', '\r']).contains(characters) {
+        return "ends in a line break, which YAML's `|` and `>` add; write the value on one line, or use `|-`".to_owned();
+    }
+    let found = NamedList(characters);
+    if characters.contains(&'\\') {
+        return format!(
+            "holds {found}: some parsers take a backslash for a slash, and reach another host; write URLs with `/`"
+        );
+    }
+    if characters.iter().all(|c| !c.is_ascii() && c.is_alphanumeric()) {
+        return format!(
+            "holds {found}, and a URL is ASCII only; write a host in punycode and leave the rest out"
+        );
+    }
+    format!("holds {found}, which no URL contains (RFC 3986) and parsers read differently; take it out")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_are_told_by_what_goes_wrong_with_them() {
+        for (text, beginning) in [
+            ("http://h.example\n", "ends in a line break"),
+            ("http://h.example\r\n", "ends in a line break"),
+            ("http://h.ex\nample\n", "holds a line break (U+000A), which no URL contains"),
+            (
+                "http://h.example \n",
+                "holds a space (U+0020) and a line break (U+000A), which no URL contains",
+            ),
+            (
+                "http://h.example\\ü",
+                "holds a backslash (U+005C) and `ü`: some parsers take a backslash for a slash",
+            ),
+            ("http://ü.example", "holds `ü`, and a URL is ASCII only"),
+            ("http://ü.example/|", "holds `ü` and `|`, which no URL contains"),
+            ("http://h.example/|", "holds `|`, which no URL contains"),
+            ("http://h.example/\u{200b}", "holds a zero-width space (U+200B), which no URL contains"),
+        ] {
+            let message = check(&Subject::new(Value::Text(text), Value::Absent, None)).unwrap_or_default();
+            assert!(message.starts_with(beginning), "{text:?}: {message}");
+        }
+    }
+}

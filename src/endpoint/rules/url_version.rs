@@ -1,0 +1,57 @@
+use super::{Example, Rule, Severity, Subject};
+use crate::endpoint::field::Field;
+
+pub(super) static RULE: Rule = Rule {
+    id: "url-version",
+    field: Field::Url,
+    severity: Severity::Warn,
+    cause: "FieldValueInvalid",
+    summary: "The url's path has an API version that is not a final `/v1`.",
+    reason: "Clients of the gateway ask for `/v1/chat/completions`. Behind `/v1beta/openai` that becomes \
+             `/v1beta/openai/v1/chat/completions`, which the provider does not know.",
+    instead: "Use the provider's OpenAI-compatible path that ends in `/v1`, if it has one. Leave the url as it \
+              is if the provider really serves `/v1/...` below it.",
+    good: &[Example::url("https://api.groq.com/openai/v1"), Example::url("http://10.0.1.50/v2/my-model/v1")],
+    bad: &[
+        Example::url("https://generativelanguage.googleapis.com/v1beta/openai"),
+        Example::url("https://api.example.com/v1/openai"),
+        Example::url("https://api.example.com/api/v4"),
+    ],
+    part: |subject| subject.url.text()?.parts.path.split('/').find(|segment| is_version(segment)),
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Option<String> {
+    let url = subject.url.text()?;
+    let path = url.parts.path.trim_end_matches('/');
+    if path.ends_with("/v1") {
+        return None;
+    }
+    let version = path.split('/').find(|segment| is_version(segment))?;
+    Some(format!(
+        "has {} in its path where clients append `/v1/...`, which may give 404; use the path that ends in `/v1`",
+        url.show(version)
+    ))
+}
+
+/// `v1`, `v2`, `v1beta`, `v1alpha2`, in any case.
+fn is_version(segment: &str) -> bool {
+    let Some(rest) = segment.strip_prefix(['v', 'V']) else { return false };
+    let stage = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    let has_number = stage.len() < rest.len();
+    let stage = stage.trim_end_matches(|c: char| c.is_ascii_digit()).to_ascii_lowercase();
+    has_number && ["", "alpha", "beta", "preview"].contains(&stage.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_has_a_number() {
+        let versions = ["v1", "v12", "V2", "v1beta", "v1alpha2", "v1Preview"];
+        let names = ["v", "valpha", "v1.0", "v1x", "version", "1", "a1", ""];
+        assert_eq!(versions.map(is_version), [true; 6]);
+        assert_eq!(names.map(is_version), [false; 8]);
+    }
+}

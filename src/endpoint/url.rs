@@ -1,0 +1,455 @@
+//! A url as written flows in, its parts flow out: the reading of RFC 3986 that every rule shares.
+//!
+//! [`Url::split`] takes any text apart (RFC 3986, Appendix B), so that each part can be judged and
+//! every violation reported at once. [`Url::fault`] says whether the whole is a URI that all parsers
+//! read alike.
+
+use std::collections::BTreeSet;
+use std::net::Ipv6Addr;
+use std::ops::Range;
+
+use super::host::Host;
+
+/// A url's text and its parts, each a slice of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Url<'a> {
+    pub text: &'a str,
+    pub scheme: Option<&'a str>,
+    /// What follows `//`: userinfo, host and port. `None` where there is no `//`.
+    pub authority: Option<&'a str>,
+    pub userinfo: Option<&'a str>,
+    /// Without userinfo and port; an IPv6 address keeps its brackets. Empty where there is none.
+    pub host: &'a str,
+    /// The text behind the host's `:`. `Some("")` for `h:`.
+    pub port: Option<&'a str>,
+    pub path: &'a str,
+    pub query: Option<&'a str>,
+    pub fragment: Option<&'a str>,
+}
+
+/// Why a text is no URL that every parser reads alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault<'a> {
+    Empty,
+    /// A placeholder that a template engine should have filled in, such as `${HOST}`.
+    Template(&'a str),
+    /// Characters that RFC 3986 has no place for, each once, in the order of their appearance.
+    Characters(Vec<char>),
+    /// No `scheme:` in front.
+    NoScheme,
+    /// A scheme that does not follow RFC 3986, section 3.1.
+    Scheme,
+    /// `http:host` or `http:/host`: the `//` of an authority is missing.
+    NoAuthority,
+    /// `http://http://host`: a scheme in the host's place.
+    SchemeTwice,
+    /// `[` and `]` elsewhere than around the whole host.
+    Brackets,
+    /// An IPv6 address without its brackets.
+    BareIpv6(Ipv6Addr),
+}
+
+/// `http` or `https`, in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    Http,
+    Https,
+}
+
+/// What stands behind the host's colon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Port<'a> {
+    /// No colon: the scheme's default.
+    Default,
+    /// 1 to 65535; leading zeros are read as Python reads them, `080` is 80.
+    Number(u16),
+    Empty,
+    Zero,
+    TooLarge,
+    NotDecimal(&'a str),
+}
+
+impl<'a> Url<'a> {
+    /// Takes any text apart; never fails.
+    #[must_use]
+    pub fn split(text: &'a str) -> Self {
+        let (rest, fragment) = cut(text, '#');
+        let (rest, query) = cut(rest, '?');
+        let (scheme, rest) = match rest.find([':', '/']) {
+            Some(at) if at > 0 && rest.as_bytes()[at] == b':' => (Some(&rest[..at]), &rest[at + 1..]),
+            _ => (None, rest),
+        };
+        let (authority, path) = match rest.strip_prefix("//") {
+            Some(rest) => {
+                let end = rest.find('/').unwrap_or(rest.len());
+                (Some(&rest[..end]), &rest[end..])
+            }
+            None => (None, rest),
+        };
+        let (userinfo, host_and_port) = match authority.and_then(|all| all.rsplit_once('@')) {
+            Some((userinfo, rest)) => (Some(userinfo), rest),
+            None => (None, authority.unwrap_or_default()),
+        };
+        let host_end = match host_and_port.strip_prefix('[').and_then(|rest| rest.find(']')) {
+            Some(bracket) => bracket + 2,
+            None => host_and_port.find(':').unwrap_or(host_and_port.len()),
+        };
+        let (host, behind) = host_and_port.split_at(host_end);
+        Url {
+            text,
+            scheme,
+            authority,
+            userinfo,
+            host,
+            port: if behind.is_empty() { None } else { Some(behind.strip_prefix(':').unwrap_or(behind)) },
+            path,
+            query,
+            fragment,
+        }
+    }
+
+    /// The first reason why parsers could read this text differently, or not at all.
+    ///
+    /// The grammar is RFC 3986's, but for the path: nothing reads it where traffic is routed, and a
+    /// stray `%`, `[` or `]` there is taken alike by every consumer.
+    #[must_use]
+    pub fn fault(&self) -> Option<Fault<'a>> {
+        if self.text.is_empty() {
+            return Some(Fault::Empty);
+        }
+        let strange = strange_characters(self.text);
+        if !strange.is_empty() {
+            return Some(template(self.text).map_or(Fault::Characters(strange), Fault::Template));
+        }
+        self.structure_fault()
+    }
+
+    fn structure_fault(&self) -> Option<Fault<'a>> {
+        let Some(scheme) = self.scheme else { return Some(Fault::NoScheme) };
+        if self.authority.is_none() {
+            // `vllm.ml.svc:8000/v1` reads as a scheme, for want of one
+            let port_follows = self.path.starts_with(|c: char| c.is_ascii_digit());
+            return Some(if port_follows || scheme.contains('.') {
+                Fault::NoScheme
+            } else {
+                Fault::NoAuthority
+            });
+        }
+        if !is_scheme(scheme) {
+            return Some(Fault::Scheme);
+        }
+        if let Some(placeholder) = self.authority.and_then(|authority| between(authority, "$(", ")")) {
+            return Some(Fault::Template(placeholder));
+        }
+        if let Some(address) = self.bare_ipv6() {
+            return Some(Fault::BareIpv6(address));
+        }
+        if self.path.starts_with("//") && self.port == Some("") && Scheme::named(self.host).is_some() {
+            return Some(Fault::SchemeTwice);
+        }
+        let bracketed = self.host.starts_with('[') && self.host.ends_with(']');
+        let inner = if bracketed { &self.host[1..self.host.len() - 1] } else { self.host };
+        let brackets_elsewhere = |part: &str| part.contains(['[', ']']);
+        // behind the host only `:port` may follow
+        let glued = !matches!(self.host_and_port().as_bytes().get(self.host.len()), None | Some(b':'));
+        let stray = brackets_elsewhere(inner)
+            || self.port.is_some_and(brackets_elsewhere)
+            || self.userinfo.is_some_and(brackets_elsewhere)
+            || self.query.is_some_and(brackets_elsewhere)
+            || self.fragment.is_some_and(brackets_elsewhere);
+        (stray || glued).then_some(Fault::Brackets)
+    }
+
+    /// `http` or `https`; `None` for any other scheme, and for none.
+    #[must_use]
+    pub fn known_scheme(&self) -> Option<Scheme> {
+        self.scheme.and_then(Scheme::named)
+    }
+
+    /// What kind of host this is.
+    #[must_use]
+    pub fn classify_host(&self) -> Host<'a> {
+        Host::classify(self.host)
+    }
+
+    /// What kind of port this is.
+    #[must_use]
+    pub fn classify_port(&self) -> Port<'a> {
+        match self.port {
+            None => Port::Default,
+            Some("") => Port::Empty,
+            Some(text) if !text.bytes().all(|byte| byte.is_ascii_digit()) => Port::NotDecimal(text),
+            Some(text) => match text.trim_start_matches('0') {
+                "" => Port::Zero,
+                digits => digits.parse().map_or(Port::TooLarge, Port::Number),
+            },
+        }
+    }
+
+    /// The port that the gateway connects to; `None` where scheme or port is malformed.
+    #[must_use]
+    pub fn effective_port(&self) -> Option<u16> {
+        match self.classify_port() {
+            Port::Number(port) => Some(port),
+            Port::Default => self.known_scheme().map(Scheme::default_port),
+            _ => None,
+        }
+    }
+
+    /// Whether `part`, a slice of this url, may be repeated to a person: neither userinfo nor query nor
+    /// fragment, nor anything that could be a password with an unescaped `/`, `?` or `#` in it.
+    #[must_use]
+    pub fn may_show(&self, part: &str) -> bool {
+        let behind_userinfo = self.text.rsplit('@').next().unwrap_or_default();
+        let shown = behind_userinfo.split(['?', '#']).next().unwrap_or_default();
+        place(shown, part).is_some()
+    }
+
+    /// The pieces of the text that could be secret: userinfo, and the query and fragment with what
+    /// opens them. More than [`Url::may_show`] may be repeated, for it keeps to what is certain.
+    #[must_use]
+    pub fn secrets(&self) -> [Range<usize>; 2] {
+        let at = self.text.rfind('@');
+        let from = match self.scheme {
+            Some(scheme) if self.authority.is_some() && Scheme::named(scheme).is_some() => scheme.len() + 3,
+            _ => 0,
+        };
+        let end = at.map_or(0, |at| at + 1);
+        let tail = self.text[end..].find(['?', '#']).map_or(self.text.len(), |found| end + found + 1);
+        [at.map_or(0..0, |at| from.min(at)..at), tail..self.text.len()]
+    }
+
+    fn host_and_port(&self) -> &'a str {
+        let authority = self.authority.unwrap_or_default();
+        authority.rsplit_once('@').map_or(authority, |(_, rest)| rest)
+    }
+
+    fn bare_ipv6(&self) -> Option<Ipv6Addr> {
+        self.host_and_port().parse().ok()
+    }
+}
+
+impl Scheme {
+    /// The scheme of this name (RFC 3986, section 3.1: case does not matter).
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        if name.eq_ignore_ascii_case("http") {
+            Some(Scheme::Http)
+        } else if name.eq_ignore_ascii_case("https") {
+            Some(Scheme::Https)
+        } else {
+            None
+        }
+    }
+
+    #[must_use]
+    pub fn default_port(self) -> u16 {
+        match self {
+            Scheme::Http => 80,
+            Scheme::Https => 443,
+        }
+    }
+}
+
+/// Where in a text its slice `part` is, in bytes; `None` for a slice of another text.
+#[must_use]
+pub fn place(text: &str, part: &str) -> Option<Range<usize>> {
+    let start = (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
+    let end = start.checked_add(part.len())?;
+    (end <= text.len()).then_some(start..end)
+}
+
+fn cut(text: &str, at: char) -> (&str, Option<&str>) {
+    text.split_once(at).map_or((text, None), |(before, behind)| (before, Some(behind)))
+}
+
+/// RFC 3986, section 3.1.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+}
+
+/// Each character once that RFC 3986 allows nowhere.
+fn strange_characters(text: &str) -> Vec<char> {
+    let mut strange = Vec::new();
+    if text.bytes().all(is_uri_byte) {
+        return strange;
+    }
+    // a text of a million different characters is no reason to look a million times through a list
+    let mut seen = BTreeSet::new();
+    for character in text.chars() {
+        let is_strange = !u8::try_from(character).is_ok_and(is_uri_byte);
+        if is_strange && seen.insert(character) {
+            strange.push(character);
+        }
+    }
+    strange
+}
+
+/// Unreserved, reserved, or the percent sign (RFC 3986, section 2).
+#[must_use]
+pub fn is_uri_byte(byte: u8) -> bool {
+    const IS_URI_BYTE: [bool; 256] = {
+        let mut table = [false; 256];
+        let bytes = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#[]@!$&'()*+,;=%";
+        let mut at = 0;
+        while at < bytes.len() {
+            table[bytes[at] as usize] = true;
+            at += 1;
+        }
+        table
+    };
+    IS_URI_BYTE[usize::from(byte)]
+}
+
+/// A placeholder that some template engine should have replaced: `${NAME}`, `{{ .name }}`, `<name>`.
+fn template(text: &str) -> Option<&str> {
+    [("${", "}"), ("{{", "}}"), ("<", ">"), ("{", "}")]
+        .iter()
+        .find_map(|(open, close)| between(text, open, close))
+}
+
+/// The first piece that begins with `open` and ends with `close`.
+fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
+    let start = text.find(open)?;
+    let length = text[start..].find(close)? + close.len();
+    Some(&text[start..start + length])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_taken_apart_as_rfc_3986_says() {
+        assert_eq!(
+            Url::split("https://user:pw@h.example:8443/a/b?q=1#f"),
+            Url {
+                text: "https://user:pw@h.example:8443/a/b?q=1#f",
+                scheme: Some("https"),
+                authority: Some("user:pw@h.example:8443"),
+                userinfo: Some("user:pw"),
+                host: "h.example",
+                port: Some("8443"),
+                path: "/a/b",
+                query: Some("q=1"),
+                fragment: Some("f"),
+            }
+        );
+        assert_eq!(
+            Url::split("//h"),
+            Url {
+                text: "//h",
+                scheme: None,
+                authority: Some("h"),
+                userinfo: None,
+                host: "h",
+                port: None,
+                path: "",
+                query: None,
+                fragment: None,
+            }
+        );
+    }
+
+    #[test]
+    fn brackets_keep_the_colons_of_an_address_out_of_the_port() {
+        let url = Url::split("http://[2001:db8::10]:8000/v1");
+        assert_eq!((url.host, url.port), ("[2001:db8::10]", Some("8000")));
+        let url = Url::split("http://[::1");
+        assert_eq!((url.host, url.port), ("[", Some(":1")));
+    }
+
+    #[test]
+    fn each_fault_has_its_reason() {
+        let faults = [
+            ("", Fault::Empty),
+            ("http://${HOST}/v1", Fault::Template("${HOST}")),
+            ("http://$(HOST)/v1", Fault::Template("$(HOST)")),
+            ("http://{{ .host }}/v1", Fault::Template("{{ .host }}")),
+            ("http://<host>/v1", Fault::Template("<host>")),
+            ("http://{host}/v1", Fault::Template("{host}")),
+            (" http://h.example/ \\", Fault::Characters(vec![' ', '\\'])),
+            ("http://bücher.example/", Fault::Characters(vec!['ü'])),
+            ("api.example.com/v1", Fault::NoScheme),
+            ("api.example.com:8000/v1", Fault::NoScheme),
+            ("localhost:8000", Fault::NoScheme),
+            ("//h.example/v1", Fault::NoScheme),
+            ("://h.example/v1", Fault::NoScheme),
+            ("http:/h.example", Fault::NoAuthority),
+            ("http:h.example", Fault::NoAuthority),
+            ("1http://h.example", Fault::Scheme),
+            ("http://http://h.example", Fault::SchemeTwice),
+            ("http://[::1", Fault::Brackets),
+            ("http://x[::1]/", Fault::Brackets),
+            ("http://[::1]8000/", Fault::Brackets),
+            ("http://[[::1]]/", Fault::Brackets),
+            ("http://u[@h.example/", Fault::Brackets),
+            ("http://h.example/?[", Fault::Brackets),
+            ("http://2001:db8::10/v1", Fault::BareIpv6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x10))),
+        ];
+        for (text, fault) in faults {
+            assert_eq!(Url::split(text).fault(), Some(fault), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_every_parser_reads_alike_has_no_fault() {
+        for text in [
+            "http://h.example",
+            "HTTPS://H.Example:8443/a%20b/v1;x=1,2",
+            "ftp://h.example/",
+            "http://[2001:db8::10]:8000/",
+            "http://h.example/[v1]/%zz",
+            "http://h.example/a$(b)",
+        ] {
+            assert_eq!(Url::split(text).fault(), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_port_is_one_of_six_kinds() {
+        let ports = [
+            ("http://h", Port::Default, Some(80)),
+            ("https://h", Port::Default, Some(443)),
+            ("ftp://h", Port::Default, None),
+            ("http://h:", Port::Empty, None),
+            ("http://h:0", Port::Zero, None),
+            ("http://h:000", Port::Zero, None),
+            ("http://h:080", Port::Number(80), Some(80)),
+            ("http://h:65535", Port::Number(65535), Some(65535)),
+            ("http://h:65536", Port::TooLarge, None),
+            ("http://h:99999999999999999999", Port::TooLarge, None),
+            ("http://h:80a", Port::NotDecimal("80a"), None),
+            ("http://h:-1", Port::NotDecimal("-1"), None),
+        ];
+        for (text, kind, effective) in ports {
+            let url = Url::split(text);
+            assert_eq!((url.classify_port(), url.effective_port()), (kind, effective), "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_could_be_a_secret_may_be_shown() {
+        let url = Url::split("http://user:s3/cret@h.example:1/p?key=s3cret#s3cret");
+        assert!(!url.may_show(url.host) && !url.may_show(url.port.unwrap_or_default()));
+        assert!(!url.may_show(url.query.unwrap_or_default()));
+        let url = Url::split("http://user:s3cret@h.example:1/p?key=s3cret#s3cret");
+        assert!(
+            url.may_show(url.host) && url.may_show(url.path) && url.may_show(url.port.unwrap_or_default())
+        );
+        assert!(!url.may_show(url.userinfo.unwrap_or_default()));
+        assert!(!url.may_show(url.query.unwrap_or_default()));
+        assert!(!url.may_show(url.fragment.unwrap_or_default()));
+        assert!(!url.may_show(url.text));
+        for (text, hidden) in [
+            ("http://user:s3/cret@h.example:1/p?key=1#2", ["user:s3/cret", "key=1#2"]),
+            ("user:s3cret@h.example/p#f", ["user:s3cret", "f"]),
+            ("ftp://user@h.example/", ["ftp://user", ""]),
+            ("http://h.example/p", ["", ""]),
+            ("http:/@", ["http:/", ""]),
+        ] {
+            assert_eq!(Url::split(text).secrets().map(|secret| &text[secret]), hidden, "{text}");
+        }
+    }
+}

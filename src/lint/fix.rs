@@ -1,0 +1,248 @@
+//! A source in, what the webhook would store of it out, with corrections where a rule knows them.
+//!
+//! Everything else stays as it is, byte for byte. What comes out is read again: if it does not say what
+//! it should, nothing is changed.
+
+use std::ops::Range;
+
+use super::check::{Review, Terms, name_of};
+use super::manifests::{Manifest, Manifests, key};
+use crate::endpoint::{Field, Spec, Value};
+use crate::yaml::spelling::spell;
+use crate::yaml::{Document, Entry, Kind, NodeId, ScalarStyle, parse};
+
+/// The source with its endpoints as they should be; `None` if there is nothing to change.
+#[must_use]
+pub fn fix(source: &str, terms: Terms<'_>) -> Option<String> {
+    let mut edits = Vec::new();
+    for document in parse(source).iter().flatten() {
+        let mut wishes = Vec::new();
+        for manifest in Manifests::of(document).endpoints {
+            if !manifest.is_being_deleted(document) {
+                wishes.extend(wishes_for(document, manifest, terms));
+            }
+        }
+        edits.extend(edits_for(source, document, &wishes));
+    }
+    let fixed = apply(source, edits)?;
+    says_what_it_should(source, &fixed, terms).then_some(fixed)
+}
+
+/// A field that should have another value.
+struct Wish {
+    manifest: Manifest,
+    field: Field,
+    value: String,
+}
+
+/// Corrected values.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Wanted {
+    url: Option<String>,
+    rewrite_path: Option<String>,
+}
+
+fn wishes_for(document: &Document<'_>, manifest: Manifest, terms: Terms<'_>) -> Vec<Wish> {
+    let namespace = name_of(document, manifest, terms).namespace;
+    let wanted = wanted(manifest.spec(document), terms, &namespace);
+    let wish = |field, value: Option<String>| value.map(|value| Wish { manifest, field, value });
+    [wish(Field::Url, wanted.url), wish(Field::RewritePath, wanted.rewrite_path)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// What the fields should be: corrected by the rules, then as the webhook stores them.
+fn wanted(spec: Spec<'_>, terms: Terms<'_>, namespace: &str) -> Wanted {
+    /// A correction can uncover one more.
+    const ROUNDS: usize = 4;
+    let mut wanted = Wanted::default();
+    for _ in 0..ROUNDS {
+        let review = Review::of(wanted.over(spec), terms, namespace);
+        let mut corrected = Wanted::default();
+        for violation in &review.violations {
+            let place = match violation.rule.field {
+                Field::Url => &mut corrected.url,
+                Field::RewritePath => &mut corrected.rewrite_path,
+            };
+            if place.is_none() {
+                place.clone_from(&violation.meant);
+            }
+        }
+        if corrected == Wanted::default() {
+            let path = review.mutation.change.map(|change| change.path.as_str().to_owned());
+            wanted.rewrite_path = path.or(wanted.rewrite_path);
+            break;
+        }
+        wanted.url = corrected.url.or(wanted.url);
+        wanted.rewrite_path = corrected.rewrite_path.or(wanted.rewrite_path);
+    }
+    wanted
+}
+
+impl Wanted {
+    fn over<'a>(&'a self, spec: Spec<'a>) -> Spec<'a> {
+        let text = |value: &'a Option<String>| value.as_deref().map(Value::Text);
+        Spec {
+            url: text(&self.url).unwrap_or(spec.url),
+            rewrite_path: text(&self.rewrite_path).unwrap_or(spec.rewrite_path),
+        }
+    }
+}
+
+/// Bytes to replace.
+struct Edit {
+    at: Range<usize>,
+    with: String,
+}
+
+fn edits_for(source: &str, document: &Document<'_>, wishes: &[Wish]) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    for wish in wishes {
+        let url = wish.manifest.own_entry(document, Field::Url);
+        match (wish.manifest.own_entry(document, wish.field), wish.field) {
+            (Some(entry), _) => edits.extend(replace(source, document, entry, wish, wishes)),
+            (None, Field::RewritePath) => {
+                edits.extend(url.and_then(|url| insert(source, document, url, wish)));
+            }
+            // merged in from elsewhere: others may use it too
+            (None, Field::Url) => {}
+        }
+    }
+    edits
+}
+
+fn replace(
+    source: &str,
+    document: &Document<'_>,
+    entry: &Entry,
+    wish: &Wish,
+    wishes: &[Wish],
+) -> Option<Edit> {
+    let node = document.node(entry.value);
+    let Kind::Scalar { style, .. } = &node.kind else { return None };
+    let in_flow = is_in_flow(document, wish.manifest);
+    if entry.is_alias {
+        // its anchor gets the same value, if everyone who uses it wants that
+        let shared = shares(document, entry.value, wish, wishes);
+        let spelled = spell(&wish.value, *style, in_flow);
+        return (!shared).then(|| Edit { at: entry.written.clone(), with: spelled });
+    }
+    if node.aliases > 0 && !shares(document, entry.value, wish, wishes) {
+        return None;
+    }
+    let mut at = node.span.clone();
+    if at.is_empty() {
+        // `rewritePath:` with nothing behind it
+        let colon = source.get(at.start..)?.starts_with(':').then_some(at.start + 1)?;
+        return Some(Edit { at: colon..colon, with: format!(" {}", spell(&wish.value, *style, in_flow)) });
+    }
+    if is_block(*style) {
+        at.start = block_header(source, document.node(entry.key).span.end)?;
+        at.end = at.start + source.get(at.clone())?.trim_end().len();
+    }
+    Some(Edit { at, with: spell(&wish.value, *style, in_flow) })
+}
+
+fn is_block(style: ScalarStyle) -> bool {
+    matches!(style, ScalarStyle::Literal | ScalarStyle::Folded)
+}
+
+/// Whether all who use a value that is anchored want the same one in its place.
+fn shares(document: &Document<'_>, value: NodeId, wish: &Wish, wishes: &[Wish]) -> bool {
+    let users = wishes.iter().filter(|other| {
+        let entry = other.manifest.own_entry(document, other.field);
+        other.value == wish.value && entry.is_some_and(|entry| entry.value == value)
+    });
+    users.count() == document.node(value).aliases + 1
+}
+
+/// Where the `|` or `>` of a block scalar is, behind its key.
+fn block_header(source: &str, key_end: usize) -> Option<usize> {
+    let mut at = key_end;
+    loop {
+        let rest = source.get(at..)?;
+        let token = rest.trim_start_matches([' ', '\t', '"', '\'', ':']);
+        at += rest.len() - token.len();
+        if token.starts_with(['|', '>']) {
+            return Some(at);
+        }
+        // an anchor or a tag
+        if !token.starts_with(['&', '!']) {
+            return None;
+        }
+        at += token.find([' ', '\t', '\r', '\n'])?;
+    }
+}
+
+/// A new field behind the url, written as the url is.
+fn insert(source: &str, document: &Document<'_>, url: &Entry, wish: &Wish) -> Option<Edit> {
+    let (key_node, node) = (document.node(url.key), document.node(url.value));
+    let Kind::Scalar { style, .. } = &node.kind else { return None };
+    let Kind::Scalar { style: key_style, .. } = &key_node.kind else { return None };
+    let in_flow = is_in_flow(document, wish.manifest);
+    let name = spell(key(wish.field), *key_style, in_flow);
+    let value = spell(&wish.value, *style, in_flow);
+    let written = source.get(..url.written.end)?.trim_end().len();
+    let line_start = source.get(..key_node.span.start)?.rfind('\n').map_or(0, |at| at + 1);
+    let before = source.get(line_start..key_node.span.start)?.trim_start_matches('\u{feff}');
+    let line_end = if source.contains("\r\n") { "\r\n" } else { "\n" };
+    if in_flow {
+        let indented = before.trim().is_empty() && line_start > 0;
+        let gap = if indented { format!("{line_end}{before}") } else { " ".to_owned() };
+        return Some(Edit { at: written..written, with: format!(",{gap}{name}: {value}") });
+    }
+    let indent = " ".repeat(before.chars().count());
+    Some(match source.get(written..)?.find('\n') {
+        Some(rest) => {
+            let at = written + rest + 1;
+            Edit { at: at..at, with: format!("{indent}{name}: {value}{line_end}") }
+        }
+        None => Edit { at: source.len()..source.len(), with: format!("{line_end}{indent}{name}: {value}") },
+    })
+}
+
+fn is_in_flow(document: &Document<'_>, manifest: Manifest) -> bool {
+    let spec = manifest.spec_node(document).map(|spec| &document.node(spec).kind);
+    matches!(spec, Some(Kind::Mapping { flow: true, .. }))
+}
+
+fn apply(source: &str, mut edits: Vec<Edit>) -> Option<String> {
+    edits.sort_by_key(|edit| (edit.at.start, edit.at.end));
+    let mut fixed = String::with_capacity(source.len() + 64);
+    let mut next = 0;
+    for edit in &edits {
+        fixed.push_str(source.get(next..edit.at.start)?);
+        fixed.push_str(&edit.with);
+        next = edit.at.end;
+    }
+    fixed.push_str(source.get(next..)?);
+    (fixed != source).then_some(fixed)
+}
+
+/// Whether each endpoint is what it should be or was, and everything else is as before.
+fn says_what_it_should(source: &str, fixed: &str, terms: Terms<'_>) -> bool {
+    let (before, after) = (parse(source), parse(fixed));
+    before.len() == after.len()
+        && before.iter().zip(&after).all(|pair| match pair {
+            (Ok(before), Ok(after)) => documents_agree(before, after, terms),
+            (Err(_), Err(_)) => true,
+            _ => false,
+        })
+}
+
+fn documents_agree(before: &Document<'_>, after: &Document<'_>, terms: Terms<'_>) -> bool {
+    let (old, new) = (Manifests::of(before), Manifests::of(after));
+    let agree = |(old, new): (&Manifest, &Manifest)| {
+        let name = name_of(before, *old, terms);
+        let (was, is) = (old.spec(before), new.spec(after));
+        let wanted = wanted(was, terms, &name.namespace);
+        let should = wanted.over(was);
+        name == name_of(after, *new, terms)
+            && (is.url == was.url || is.url == should.url)
+            && (is.rewrite_path == was.rewrite_path || is.rewrite_path == should.rewrite_path)
+    };
+    old.skipped == new.skipped
+        && old.endpoints.len() == new.endpoints.len()
+        && old.endpoints.iter().zip(&new.endpoints).all(agree)
+}

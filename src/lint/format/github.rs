@@ -1,0 +1,39 @@
+//! Findings as workflow commands: GitHub Actions shows each at its line of a pull request.
+
+use std::fmt::Write;
+
+use super::{At, Placed, placed};
+use crate::lint::finding::Level;
+use crate::lint::run::Report;
+
+#[must_use]
+pub fn render(report: &Report) -> String {
+    let mut text = String::new();
+    for Placed { finding, at, .. } in placed(report) {
+        let command = match finding.level {
+            Level::Deny => "error",
+            Level::Warn => "warning",
+            Level::Change => "notice",
+        };
+        let _ = write!(text, "::{command} title={}", property(finding.id));
+        if let Some(At { file, start, end }) = at {
+            let _ = write!(text, ",file={},line={},endLine={}", property(&file), start.line, end.line);
+            // columns count only where there is one line
+            if start.line == end.line {
+                let _ = write!(text, ",col={},endColumn={}", start.column, end.column);
+            }
+        }
+        let _ = writeln!(text, "::{}", data(&finding.sentence()));
+    }
+    text
+}
+
+/// <https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts>, `escapeData`.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// There, `escapeProperty`.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

@@ -1,0 +1,57 @@
+//! Findings as JSON; docs/check.schema.json says what is in it.
+
+use serde_json::{Value, json};
+
+use super::{At, Placed, placed};
+use crate::lint::run::Report;
+use crate::lint::sources::Source;
+
+#[must_use]
+pub fn render(report: &Report) -> String {
+    let count = report.count();
+    let document = json!({
+        "version": 1,
+        "files": files(report),
+        "endpoints": count.endpoints,
+        "refused": count.refused,
+        "warned": count.warned,
+        "changed": count.changed,
+        "skipped": count.skipped,
+        "findings": placed(report).map(|placed| finding(&placed)).collect::<Vec<_>>(),
+    });
+    format!("{document:#}\n")
+}
+
+fn files(report: &Report) -> usize {
+    report.outcomes.iter().filter(|outcome| outcome.source != Source::Cluster).count()
+}
+
+fn finding(placed: &Placed<'_>) -> Value {
+    let Placed { finding, at, .. } = placed;
+    let mut json = json!({
+        "rule": finding.id,
+        "severity": finding.level.word(),
+        "message": finding.message,
+    });
+    if let Some(At { file, start, end }) = at {
+        json["file"] = json!(file);
+        json["line"] = json!(start.line);
+        json["column"] = json!(start.column);
+        json["endLine"] = json!(end.line);
+        json["endColumn"] = json!(end.column);
+    }
+    if let Some(field) = finding.field {
+        json["field"] = json!(field.path());
+    }
+    if !finding.instead.is_empty() {
+        json["instead"] = json!(finding.instead);
+    }
+    if let Some(meant) = &finding.meant {
+        json["suggestion"] = json!(meant);
+    }
+    if let Some(name) = &finding.endpoint {
+        json["namespace"] = json!(name.namespace);
+        json["name"] = json!(name.name);
+    }
+    json
+}

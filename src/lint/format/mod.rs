@@ -1,0 +1,44 @@
+//! Findings in, text for people or for machines out.
+
+pub mod github;
+pub mod json;
+pub mod sarif;
+pub mod text;
+
+use super::finding::Finding;
+use super::run::{Outcome, Report};
+use super::sources::Source;
+use crate::yaml::source::{Lines, Place};
+
+/// A finding with its file and its place in it.
+pub struct Placed<'a> {
+    pub finding: &'a Finding,
+    pub outcome: &'a Outcome,
+    /// `None` for what a cluster stores.
+    pub at: Option<At>,
+}
+
+/// A place in a file.
+pub struct At {
+    pub file: String,
+    pub start: Place,
+    /// Behind the last character.
+    pub end: Place,
+}
+
+/// Every finding, file by file, from top to bottom.
+pub fn placed(report: &Report) -> impl Iterator<Item = Placed<'_>> {
+    report.outcomes.iter().flat_map(|outcome| {
+        let lines = Lines::of(&outcome.text);
+        let file = outcome.source.name();
+        outcome.checked.findings.iter().map(move |finding| Placed {
+            finding,
+            outcome,
+            at: (outcome.source != Source::Cluster).then(|| At {
+                file: file.clone(),
+                start: lines.place(finding.at.start),
+                end: lines.place(finding.at.end),
+            }),
+        })
+    })
+}

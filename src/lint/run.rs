@@ -1,0 +1,119 @@
+//! Sources in, a report on all of them out: every core takes the next source until none is left.
+
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use super::check::{Checked, Count, Terms, check, read};
+use super::fix::fix;
+use super::sources::{Source, Unreadable};
+use super::write::write;
+
+/// What became of a source.
+#[derive(Debug)]
+pub struct Outcome {
+    pub source: Source,
+    /// As it is now; empty where nothing was found.
+    pub text: String,
+    pub checked: Checked,
+    /// What a fix makes of it, if that is something else.
+    pub fixed: Option<String>,
+}
+
+/// What became of all sources.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub outcomes: Vec<Outcome>,
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// Whether to write what a fix makes of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fix {
+    No,
+    Show,
+    Write,
+}
+
+/// Checks all sources; `tell` hears how many are done.
+#[must_use]
+pub fn run(sources: &[Source], terms: Terms<'_>, how: Fix, tell: impl Fn(usize) + Sync) -> Report {
+    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let slots: Vec<Mutex<Option<Result<Outcome, Unreadable>>>> =
+        sources.iter().map(|_| Mutex::new(None)).collect();
+    let cores = thread::available_parallelism().map_or(1, NonZero::get).min(sources.len());
+    let work = || {
+        while let Some(at) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|at| *at < sources.len()) {
+            let outcome = run_one(&sources[at], terms, how);
+            *slots[at].lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+            tell(done.fetch_add(1, Ordering::Relaxed) + 1);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..cores {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let mut report = Report::default();
+    for slot in slots {
+        match slot.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(Ok(outcome)) => report.outcomes.push(outcome),
+            Some(Err(unreadable)) => report.unreadable.push(unreadable),
+            None => {}
+        }
+    }
+    report
+}
+
+fn run_one(source: &Source, terms: Terms<'_>, how: Fix) -> Result<Outcome, Unreadable> {
+    let mut text = match read(source.read()?) {
+        Ok(text) => text,
+        Err(finding) => {
+            let checked = Checked { findings: vec![*finding], ..Checked::default() };
+            return Ok(Outcome { source: source.clone(), text: String::new(), checked, fixed: None });
+        }
+    };
+    let mut checked = check(&text, terms);
+    let mut fixed = match how {
+        Fix::No => None,
+        // what is piped through must come out
+        Fix::Write if *source == Source::StandardInput => {
+            Some(fix(&text, terms).unwrap_or_else(|| text.clone()))
+        }
+        Fix::Show | Fix::Write if checked.findings.is_empty() => None,
+        Fix::Show | Fix::Write => fix(&text, terms),
+    };
+    if let (Fix::Write, Some(new)) = (how, &fixed) {
+        if let Source::File(path) = source {
+            write(path, &text, new)
+                .map_err(|error| Unreadable(format!("cannot write {}: {error}", path.display())))?;
+        }
+        checked = check(new, terms);
+        text.clone_from(new);
+    }
+    if how == Fix::No || checked.findings.is_empty() && fixed.is_none() {
+        fixed = None;
+    }
+    if checked.findings.is_empty() && fixed.is_none() {
+        text = String::new();
+    }
+    Ok(Outcome { source: source.clone(), text, checked, fixed })
+}
+
+impl Report {
+    /// Over all sources.
+    #[must_use]
+    pub fn count(&self) -> Count {
+        let mut sum = Count::default();
+        for Outcome { checked: Checked { count, .. }, .. } in &self.outcomes {
+            sum.endpoints += count.endpoints;
+            sum.refused += count.refused;
+            sum.warned += count.warned;
+            sum.changed += count.changed;
+            sum.skipped += count.skipped;
+        }
+        sum
+    }
+}

@@ -1,0 +1,24 @@
+//! A new content in, a file that has it out: at once or not at all.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Puts a new file in the place of one that still has the content `old`. A link is followed, and the
+/// permissions stay.
+///
+/// # Errors
+/// When the file was changed in the meantime, or can't be written.
+pub fn write(path: &Path, old: &str, new: &str) -> io::Result<()> {
+    let path = fs::canonicalize(path)?;
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    let mut beside = tempfile::NamedTempFile::new_in(directory)?;
+    beside.write_all(new.as_bytes())?;
+    beside.as_file().set_permissions(fs::metadata(&path)?.permissions())?;
+    beside.as_file().sync_all()?;
+    if fs::read(&path)? != old.as_bytes() {
+        return Err(io::Error::other("it was changed while it was checked; try again"));
+    }
+    beside.persist(&path)?;
+    Ok(())
+}

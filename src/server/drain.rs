@@ -1,0 +1,43 @@
+//! How a server leaves: it goes on serving while traffic moves away, then closes.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use tokio::sync::watch;
+
+/// Serving, then leaving, then closed. There is no way back.
+#[derive(Debug)]
+pub struct Drain {
+    leaving: AtomicBool,
+    closed: watch::Sender<bool>,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self { leaving: AtomicBool::new(false), closed: watch::Sender::new(false) }
+    }
+}
+
+impl Drain {
+    /// From now on the server is not ready, and answers ask the client to close the connection.
+    pub fn leave(&self) {
+        self.leaving.store(true, Relaxed);
+    }
+
+    /// From now on nothing new is accepted.
+    pub fn close(&self) {
+        self.leave();
+        self.closed.send_replace(true);
+    }
+
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Relaxed)
+    }
+
+    /// Returns when [`Drain::close`] was called.
+    pub async fn closed(&self) {
+        let mut closed = self.closed.subscribe();
+        // It fails only when the sender is gone, and the sender is in `self`.
+        let _ = closed.wait_for(|closed| *closed).await;
+    }
+}

@@ -1,0 +1,79 @@
+//! One structured line for each denial and each failure.
+//!
+//! What a client wrote only ever appears as the value of a field, where both formats escape control
+//! characters, so nobody can forge a line. Whole objects and urls never appear at all.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use tracing::{debug, info};
+
+use super::metrics::{operation, path};
+use super::refusal::Refusal;
+use crate::admission::{Answer, Hook, Outcome};
+
+/// Most characters of a value that a client wrote.
+const LONGEST_VALUE: usize = 256;
+
+/// One line for each review: at info if it was denied or failed, or if something seems wrong with
+/// the registration, else at debug.
+pub fn answered(hook: Hook, answer: &Answer<'_>, latency: Duration) {
+    let notice = answer.notice.as_deref().map(short);
+    macro_rules! line {
+        ($level:ident, $what:literal) => {
+            $level!(
+                uid = &*short(&answer.request.uid),
+                user = &*short(&answer.request.user),
+                namespace = &*short(&answer.request.namespace),
+                name = &*short(&answer.request.name),
+                operation = operation(answer.operation),
+                hook = path(hook),
+                rules = answer.rules.join(","),
+                mutation = answer.mutation,
+                dryRun = answer.request.dry_run,
+                latency_seconds = latency.as_secs_f64(),
+                notice = notice.as_deref(),
+                $what
+            )
+        };
+    }
+    match answer.outcome {
+        Outcome::Denied => line!(info, "denied"),
+        Outcome::Failed => line!(info, "failed"),
+        Outcome::Allowed if answer.notice.is_some() => line!(info, "allowed"),
+        Outcome::Allowed => line!(debug, "allowed"),
+        Outcome::Patched => line!(debug, "patched"),
+    }
+}
+
+/// One line for each call that no `AdmissionReview` answered.
+pub fn refused(hook: Hook, refusal: &Refusal, status: StatusCode, latency: Duration) {
+    info!(
+        hook = path(hook),
+        status = status.as_u16(),
+        reason = &*short(&refusal.sentence()),
+        latency_seconds = latency.as_secs_f64(),
+        "refused"
+    );
+}
+
+/// One line for each client that was refused at the handshake for its certificate.
+pub fn rejected(client: Option<SocketAddr>, why: &str) {
+    let client = client.map(|client| client.to_string());
+    info!(
+        client,
+        reason = &*short(why),
+        "rejected at the handshake: no certificate that --client-ca vouches for"
+    );
+}
+
+/// At most so much of a value, and none of the characters that end a line or steer a terminal though
+/// JSON lets them through; both formats escape the others.
+fn short(value: &str) -> Cow<'_, str> {
+    let end = value.char_indices().nth(LONGEST_VALUE).map_or(value.len(), |(end, _)| end);
+    let value = &value[..end];
+    let steers = |character| matches!(character, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}');
+    if value.contains(steers) { value.replace(steers, "\u{fffd}").into() } else { value.into() }
+}

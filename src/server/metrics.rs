@@ -1,0 +1,339 @@
+//! What happened, in counters: written by every request without a lock, read by `GET /metrics`.
+//!
+//! Every label value is one of a fixed set, known when the server starts; none comes from a client.
+
+use std::time::{Duration, SystemTime};
+
+use axum::http::StatusCode;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::latency::Latency;
+use super::process::Process;
+use crate::admission::{Answer, Hook, Operation, Outcome};
+use crate::certificates::managed;
+use crate::certificates::pair::Pair;
+use crate::certificates::reload::Reload;
+use crate::endpoint::{mutation, rules};
+use crate::policy::reload as policy;
+
+type Labels<const N: usize> = [(&'static str, &'static str); N];
+
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: [[[Counter; OUTCOMES.len()]; OPERATIONS.len()]; HOOKS.len()],
+    latencies: [Latency; HOOKS.len()],
+    denials: Named,
+    patches: Named,
+    http_errors: [(StatusCode, Counter); HTTP_ERRORS.len()],
+    shed: [Counter; SHED.len()],
+    reloads: [Counter; RELOADS.len()],
+    policy_reloads: [Counter; 2],
+    policy_hash: Gauge,
+    managed: [Counter; MANAGED.len()],
+    client_ca_reloads: [Counter; RELOADS.len()],
+    rejections: [Counter; REJECTIONS.len()],
+    certificate_expiration: Gauge,
+    pub in_flight: Gauge,
+    pub connections: Gauge,
+    pub ops_connections: Gauge,
+    pub panics: Counter,
+}
+
+/// Why the server refused work that it could have done with more time or room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shed {
+    /// The answer would have come after the API server's deadline.
+    Deadline,
+    /// No room for another large body.
+    Memory,
+    /// All connections were taken, and this client kept the server waiting.
+    SlowClient,
+}
+
+/// Why a client may not call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejection {
+    NoCertificate,
+    /// Not of the client CA, or not valid now.
+    BadCertificate,
+    /// None of the names that may call.
+    Name,
+}
+
+const HOOKS: [(Hook, &str); 2] = [(Hook::Mutate, "/mutate"), (Hook::Validate, "/validate")];
+const OPERATIONS: [(Operation, &str); 5] = [
+    (Operation::Create, "CREATE"),
+    (Operation::Update, "UPDATE"),
+    (Operation::Delete, "DELETE"),
+    (Operation::Connect, "CONNECT"),
+    (Operation::Unknown, "unknown"),
+];
+const OUTCOMES: [(Outcome, &str); 4] = [
+    (Outcome::Allowed, "allowed"),
+    (Outcome::Patched, "patched"),
+    (Outcome::Denied, "denied"),
+    (Outcome::Failed, "failed"),
+];
+const HTTP_ERRORS: [(StatusCode, &str); 9] = [
+    (StatusCode::BAD_REQUEST, "400"),
+    (StatusCode::FORBIDDEN, "403"),
+    (StatusCode::NOT_FOUND, "404"),
+    (StatusCode::METHOD_NOT_ALLOWED, "405"),
+    (StatusCode::REQUEST_TIMEOUT, "408"),
+    (StatusCode::PAYLOAD_TOO_LARGE, "413"),
+    (StatusCode::UNSUPPORTED_MEDIA_TYPE, "415"),
+    (StatusCode::INTERNAL_SERVER_ERROR, "500"),
+    (StatusCode::SERVICE_UNAVAILABLE, "503"),
+];
+const SHED: [(Shed, &str); 3] =
+    [(Shed::Deadline, "deadline"), (Shed::Memory, "memory"), (Shed::SlowClient, "slow_client")];
+const REJECTIONS: [(Rejection, &str); 3] = [
+    (Rejection::NoCertificate, "no_certificate"),
+    (Rejection::BadCertificate, "bad_certificate"),
+    (Rejection::Name, "name"),
+];
+const RELOADS: [(Reload, &str); 2] = [(Reload::Swapped, "success"), (Reload::Refused, "failure")];
+
+const MANAGED: [(managed::Event, &str); 2] =
+    [(managed::Event::Served, "served"), (managed::Event::Failed, "failure")];
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Process::start()));
+        let ours = registry.sub_registry_with_prefix("modelendpoint_webhook");
+
+        let requests = Family::<Labels<3>, Counter>::default();
+        ours.register("requests", "Answered reviews", requests.clone());
+        let requests = HOOKS.map(|(_, path)| {
+            OPERATIONS.map(|(_, operation)| {
+                OUTCOMES.map(|(_, outcome)| {
+                    let labels = [("path", path), ("operation", operation), ("outcome", outcome)];
+                    requests.get_or_create_owned(&labels)
+                })
+            })
+        });
+
+        let latencies = Family::<Labels<1>, Latency>::default();
+        ours.register_with_unit(
+            "request_duration",
+            "Time from a request's head to its answer",
+            Unit::Seconds,
+            latencies.clone(),
+        );
+        let latencies = HOOKS.map(|(_, path)| latencies.get_or_create_owned(&[("path", path)]));
+
+        let http_errors = Family::<Labels<1>, Counter>::default();
+        ours.register("http_errors", "Requests that no AdmissionReview could answer", http_errors.clone());
+        let http_errors =
+            HTTP_ERRORS.map(|(status, code)| (status, http_errors.get_or_create_owned(&[("code", code)])));
+
+        let shed = Family::<Labels<1>, Counter>::default();
+        ours.register("shed", "Requests and connections refused for lack of time or room", shed.clone());
+        let shed = SHED.map(|(_, reason)| shed.get_or_create_owned(&[("reason", reason)]));
+
+        let reloads = Family::<Labels<1>, Counter>::default();
+        ours.register("certificate_reloads", "Changed certificate files", reloads.clone());
+        let reloads = RELOADS.map(|(_, result)| reloads.get_or_create_owned(&[("result", result)]));
+
+        let policy_reloads = Family::<Labels<1>, Counter>::default();
+        ours.register("policy_reloads", "Changed policy files", policy_reloads.clone());
+        let policy_reloads =
+            ["success", "failure"].map(|result| policy_reloads.get_or_create_owned(&[("result", result)]));
+        let policy_hash = Gauge::default();
+        ours.register(
+            "policy_hash",
+            "The first 48 bits of the SHA-256 of the policy that holds, 0 without one: replicas should agree",
+            policy_hash.clone(),
+        );
+        let managed = Family::<Labels<1>, Counter>::default();
+        ours.register("managed_certificates", "New certificates served, and failures", managed.clone());
+        let managed = MANAGED.map(|(_, event)| managed.get_or_create_owned(&[("event", event)]));
+        let client_ca_reloads = Family::<Labels<1>, Counter>::default();
+        ours.register("client_ca_reloads", "Changed client CA files", client_ca_reloads.clone());
+        let client_ca_reloads =
+            RELOADS.map(|(_, result)| client_ca_reloads.get_or_create_owned(&[("result", result)]));
+
+        let rejections = Family::<Labels<1>, Counter>::default();
+        ours.register("client_rejections", "Clients that may not call", rejections.clone());
+        let rejections = REJECTIONS.map(|(_, reason)| rejections.get_or_create_owned(&[("reason", reason)]));
+
+        let connections = Family::<Labels<1>, Gauge>::default();
+        ours.register("connections", "Open connections", connections.clone());
+
+        let denials = Named::register(
+            ours,
+            ("denials", "Violations of a rule that denied a request", "rule"),
+            rules::ALL.iter().map(|rule| rule.id),
+        );
+        let patches = Named::register(
+            ours,
+            ("patches", "Patches by the mutation that made them", "mutation"),
+            mutation::ALL.iter().map(|mutation| mutation.id),
+        );
+
+        let in_flight = Gauge::default();
+        ours.register("requests_in_flight", "Reviews being read or answered", in_flight.clone());
+        let panics = Counter::default();
+        ours.register("panics", "Panics that were answered as a failure", panics.clone());
+        let certificate_expiration = Gauge::default();
+        ours.register_with_unit(
+            "certificate_expiration_timestamp",
+            "When the served certificate expires, as Unix time",
+            Unit::Seconds,
+            certificate_expiration.clone(),
+        );
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        ours.register("build", "What was built", build);
+
+        Self {
+            registry,
+            requests,
+            latencies,
+            denials,
+            patches,
+            http_errors,
+            shed,
+            reloads,
+            policy_reloads,
+            policy_hash,
+            managed,
+            client_ca_reloads,
+            rejections,
+            certificate_expiration,
+            in_flight,
+            connections: connections.get_or_create_owned(&[("listener", "https")]),
+            ops_connections: connections.get_or_create_owned(&[("listener", "ops")]),
+            panics,
+        }
+    }
+}
+
+impl Metrics {
+    pub fn answered(&self, hook: Hook, answer: &Answer<'_>, latency: Duration) {
+        let hook = place(&HOOKS, hook);
+        let operation = place(&OPERATIONS, answer.operation);
+        let outcome = place(&OUTCOMES, answer.outcome);
+        self.requests[hook][operation][outcome].inc();
+        self.latencies[hook].observe(latency);
+        for rule in &answer.rules {
+            self.denials.inc(rule);
+        }
+        if let Some(mutation) = answer.mutation {
+            self.patches.inc(mutation);
+        }
+    }
+
+    pub fn http_error(&self, status: StatusCode) {
+        if let Some((_, counter)) = self.http_errors.iter().find(|(known, _)| *known == status) {
+            counter.inc();
+        }
+    }
+
+    #[must_use]
+    pub fn shed(&self, reason: Shed) -> &Counter {
+        &self.shed[place(&SHED, reason)]
+    }
+
+    pub fn reloaded(&self, reload: Reload) {
+        self.reloads[place(&RELOADS, reload)].inc();
+    }
+
+    pub fn policy_reloaded(&self, reload: &policy::Reload) {
+        match reload {
+            policy::Reload::Swapped(hash) => {
+                self.policy_reloads[0].inc();
+                self.holds(hash);
+            }
+            policy::Reload::Refused => {
+                self.policy_reloads[1].inc();
+            }
+        }
+    }
+
+    /// The policy whose file has this SHA-256, in hexadecimal, holds from now on.
+    pub fn holds(&self, hash: &str) {
+        // as many bits as every reader of a metric keeps exactly
+        let bits = hash.get(..12).and_then(|digits| i64::from_str_radix(digits, 16).ok());
+        self.policy_hash.set(bits.unwrap_or_default());
+    }
+
+    pub fn managed(&self, event: managed::Event) {
+        self.managed[place(&MANAGED, event)].inc();
+    }
+
+    pub fn client_ca_reloaded(&self, reload: Reload) {
+        self.client_ca_reloads[place(&RELOADS, reload)].inc();
+    }
+
+    pub fn rejected(&self, rejection: Rejection) {
+        self.rejections[place(&REJECTIONS, rejection)].inc();
+    }
+
+    pub fn serves(&self, pair: &Pair) {
+        let until = pair.validity.until.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.certificate_expiration.set(i64::try_from(until.as_secs()).unwrap_or(i64::MAX));
+    }
+
+    /// In the `OpenMetrics` text format.
+    ///
+    /// # Errors
+    /// When a collector fails.
+    pub fn exposition(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// The path that a hook is called at.
+#[must_use]
+pub fn path(hook: Hook) -> &'static str {
+    HOOKS[place(&HOOKS, hook)].1
+}
+
+/// The operation as the API server writes it.
+#[must_use]
+pub fn operation(operation: Operation) -> &'static str {
+    OPERATIONS[place(&OPERATIONS, operation)].1
+}
+
+/// The outcome as a word.
+#[must_use]
+pub fn outcome(outcome: Outcome) -> &'static str {
+    OUTCOMES[place(&OUTCOMES, outcome)].1
+}
+
+/// Where `wanted` is in a list of all values of its type.
+fn place<T: Copy + PartialEq>(all: &[(T, &str)], wanted: T) -> usize {
+    all.iter().position(|(one, _)| *one == wanted).unwrap_or_default()
+}
+
+/// Counters by an id, resolved when the server starts.
+#[derive(Debug)]
+struct Named(Vec<(&'static str, Counter)>);
+
+impl Named {
+    fn register(
+        registry: &mut Registry,
+        (name, help, label): (&str, &str, &'static str),
+        ids: impl IntoIterator<Item = &'static str>,
+    ) -> Self {
+        let family = Family::<Labels<1>, Counter>::default();
+        registry.register(name, help, family.clone());
+        let resolved = ids.into_iter().map(|id| (id, family.get_or_create_owned(&[(label, id)])));
+        Self(resolved.collect())
+    }
+
+    fn inc(&self, id: &str) {
+        if let Some((_, counter)) = self.0.iter().find(|(known, _)| *known == id) {
+            counter.inc();
+        }
+    }
+}

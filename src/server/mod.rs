@@ -1,0 +1,169 @@
+//! Bytes from sockets in, answers out: HTTPS for the API server, plain HTTP for operators.
+//!
+//! [`Server::bind`] opens both listeners; [`Server::run`] serves until it was drained. On the way of
+//! a request: [`listener`] accepts, [`connection`] bounds how long a client may take, [`reviews`]
+//! reads the body and asks the [`Judge`], [`log`] and [`metrics`] keep the record.
+
+pub mod body;
+pub mod connection;
+pub mod deadline;
+pub mod descriptors;
+pub mod drain;
+pub mod latency;
+pub mod limits;
+pub mod listener;
+pub mod log;
+pub mod metrics;
+pub mod ops;
+pub mod pace;
+pub mod process;
+pub mod readiness;
+pub mod refusal;
+pub mod reviews;
+pub mod self_dial;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio_rustls::TlsAcceptor;
+use tracing::info;
+
+use crate::admission::{Answer, Hook, NoUid};
+use crate::certificates::clients::Clients;
+use crate::certificates::served::Served;
+use crate::endpoint::Policy;
+use crate::policy::Active;
+use crate::traces::Traces;
+use drain::Drain;
+use limits::Limits;
+use listener::{Listener, Tls};
+use metrics::Metrics;
+use readiness::Readiness;
+
+/// Answers a review: [`crate::admission::answer_under`], or a stand-in that a test brings.
+pub type Judge = for<'a> fn(&Policy, Hook, &'a [u8]) -> Result<Answer<'a>, NoUid>;
+
+/// What a server is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Where to serve HTTPS.
+    pub listen: SocketAddr,
+    /// Where to serve `/livez`, `/readyz` and `/metrics`.
+    pub ops_listen: SocketAddr,
+    pub limits: Limits,
+    pub certificate: Arc<Served>,
+    /// Who may call; without, whoever reaches the port.
+    pub clients: Option<Arc<Clients>>,
+    pub judge: Judge,
+    pub policy: Arc<Active>,
+    pub metrics: Arc<Metrics>,
+    pub traces: Option<Traces>,
+    pub drain: Arc<Drain>,
+}
+
+/// A server whose sockets are open. Nothing is answered before [`Server::run`].
+#[derive(Debug)]
+pub struct Server {
+    https: TcpListener,
+    ops: TcpListener,
+    parts: Parts,
+}
+
+impl Server {
+    /// Opens both listeners, from within a Tokio runtime.
+    ///
+    /// # Errors
+    /// When one can't be opened, for the person who started it.
+    pub fn bind(parts: Parts) -> anyhow::Result<Self> {
+        let https = open("--listen", parts.listen)?;
+        let ops = open("--ops-listen", parts.ops_listen)?;
+        Ok(Self { https, ops, parts })
+    }
+
+    /// Where HTTPS is served, with the port that was picked.
+    ///
+    /// # Errors
+    /// When the operating system does not know.
+    pub fn https_address(&self) -> io::Result<SocketAddr> {
+        self.https.local_addr()
+    }
+
+    /// Where operators are served, with the port that was picked.
+    ///
+    /// # Errors
+    /// When the operating system does not know.
+    pub fn ops_address(&self) -> io::Result<SocketAddr> {
+        self.ops.local_addr()
+    }
+
+    /// Serves until [`Drain`] says to close, then awaits what still runs, with a bound.
+    ///
+    /// # Errors
+    /// When the operating system does not know where the sockets are.
+    pub async fn run(self) -> io::Result<()> {
+        let (https_address, ops_address) = (self.https_address()?, self.ops_address()?);
+        let Parts { limits, certificate, clients, judge, policy, metrics, traces, drain, .. } = self.parts;
+
+        let readiness = Readiness::new(Arc::clone(&certificate), clients.clone(), Arc::clone(&drain));
+        let proving = Arc::clone(&readiness).keep_proving(https_address);
+        let https = Listener {
+            socket: self.https,
+            tls: Some(Tls {
+                acceptor: TlsAcceptor::from(Arc::new(certificate.tls_config(clients.as_ref()))),
+                clients,
+            }),
+            router: reviews::router(judge, policy, &limits, &metrics, traces),
+            limits: limits.clone(),
+            open: metrics.connections.clone(),
+            metrics: Arc::clone(&metrics),
+            drain: Arc::clone(&drain),
+        };
+        let ops = Listener {
+            socket: self.ops,
+            tls: None,
+            router: ops::router(readiness, &metrics),
+            limits: limits.for_operators(),
+            open: metrics.ops_connections.clone(),
+            metrics,
+            drain: Arc::new(Drain::default()),
+        };
+        info!("https listening on {https_address}");
+        info!("ops (http) listening on {ops_address}");
+        tokio::select! {
+            () = https.run() => {}
+            () = ops.run() => {}
+            () = proving => {}
+        }
+        Ok(())
+    }
+}
+
+/// Connections that may wait to be accepted; the kernel may allow fewer (`net.core.somaxconn`).
+const BACKLOG: u32 = 4096;
+
+fn open(flag: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let opened = || {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4(),
+            SocketAddr::V6(_) => TcpSocket::new_v6(),
+        }?;
+        // A server that was restarted takes its port back at once.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    opened().map_err(|error| {
+        let advice = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "another process has this port: stop it, or give another port (0 picks a free one)"
+            }
+            io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege: give a higher one",
+            io::ErrorKind::AddrNotAvailable => "this machine does not have that address",
+            _ => return anyhow!("cannot listen on {flag} {address}: {error}"),
+        };
+        anyhow!("cannot listen on {flag} {address}: {advice}")
+    })
+}

@@ -1,0 +1,87 @@
+//! Why a request is not answered with an `AdmissionReview`, and the sentence that says so.
+
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::metrics::Shed;
+use crate::certificates::clients::Stranger;
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refusal {
+    NoSuchPath,
+    /// Its certificate has none of the names that may call.
+    Stranger(Stranger),
+    /// Allowed is this method only.
+    NotThisMethod(&'static str),
+    NotJson,
+    Encoded,
+    /// More bytes than this.
+    TooLarge(usize),
+    Slow,
+    /// The client stopped in the middle of the body.
+    Cut,
+    /// No UID in the bytes, so no `AdmissionReview` can answer them.
+    NoUid(String),
+    Shed(Shed),
+    /// Judging panicked, and so did saying so.
+    Broken,
+}
+
+impl Refusal {
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::NoSuchPath => StatusCode::NOT_FOUND,
+            Self::Stranger(_) => StatusCode::FORBIDDEN,
+            Self::NotThisMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotJson | Self::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::Cut | Self::NoUid(_) => StatusCode::BAD_REQUEST,
+            Self::Shed(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// For the person who called, or who reads the API server's log.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::NoSuchPath => "There is nothing at this path.".to_owned(),
+            Self::Stranger(stranger) => format!(
+                "Your client certificate {stranger}, and none of its names may call this webhook (--client-name)."
+            ),
+            Self::NotThisMethod(method) => format!("This path is only for {method}."),
+            Self::NotJson => "Send an AdmissionReview as Content-Type: application/json.".to_owned(),
+            Self::Encoded => "Send the AdmissionReview as it is, without a Content-Encoding.".to_owned(),
+            Self::TooLarge(limit) => format!(
+                "The body is larger than {} MiB, which is more than an AdmissionReview can take: \
+                 the API server's limit for an object is 3 MiB.",
+                limit / (1024 * 1024)
+            ),
+            Self::Slow => "The body took too long to arrive.".to_owned(),
+            Self::Cut => "The body ended before it was complete.".to_owned(),
+            Self::NoUid(sentence) => sentence.clone(),
+            Self::Shed(Shed::Memory) => {
+                "Too many large requests are under way: try again in a second.".to_owned()
+            }
+            Self::Shed(_) => "There was not enough time left to answer: try again in a second.".to_owned(),
+            Self::Broken => "The webhook failed by a defect of its own.".to_owned(),
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+        const ONE_SECOND: HeaderValue = HeaderValue::from_static("1");
+        let mut response = (self.status(), self.sentence() + "\n").into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, TEXT);
+        if matches!(self, Self::Shed(_)) {
+            headers.insert(RETRY_AFTER, ONE_SECOND);
+        }
+        response
+    }
+}

@@ -1,0 +1,6 @@
+//! The webhooks as functions: the bytes of an AdmissionReview in, the bytes of its answer out.
+
+mod corpus;
+mod properties;
+mod protocol;
+mod reviews;

@@ -1,0 +1,140 @@
+//! What a cluster stores, through a stand-in for its API server that gives one object at a time.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::extract::{Path, RawQuery};
+use axum::http::header::{CONTENT_TYPE, HeaderName};
+use axum::routing::get;
+use serde_json::{Value, json};
+
+use crate::workspace::{Run, Workspace};
+
+type Answer = ([(HeaderName, &'static str); 1], String);
+
+fn object(namespace: &str, name: &str, spec: &Value) -> Value {
+    json!({
+        "apiVersion": "modelplane.ai/v1alpha1",
+        "kind": "ModelEndpoint",
+        "metadata": { "name": name, "namespace": namespace },
+        "spec": spec,
+    })
+}
+
+fn stored() -> Vec<Value> {
+    let mut leaving = object("a", "leaving", &json!({ "url": "ftp://h.example/" }));
+    leaving["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    vec![
+        object("a", "fine", &json!({ "url": "http://h.example/", "rewritePath": "/" })),
+        object("a", "refused", &json!({ "url": "http://user:s3cret@h.example:0/", "rewritePath": "/" })),
+        leaving,
+        object("b", "changed", &json!({ "url": "http://h.example/v1" })),
+    ]
+}
+
+/// A page of one object, and the token for the next.
+fn page(objects: &[Value], RawQuery(query): RawQuery) -> Answer {
+    let query = query.unwrap_or_default();
+    assert!(query.contains("limit="), "paged: {query}");
+    let token = query.split('&').find_map(|pair| pair.strip_prefix("continue="));
+    let at: usize = token.map_or(0, |token| token.parse().expect("a token"));
+    let next = if at + 1 < objects.len() { (at + 1).to_string() } else { String::new() };
+    let list = json!({
+        "apiVersion": "modelplane.ai/v1alpha1",
+        "kind": "ModelEndpointList",
+        "metadata": { "continue": next },
+        "items": [objects[at]],
+    });
+    ([(CONTENT_TYPE, "application/json")], list.to_string())
+}
+
+fn api_server() -> Router {
+    Router::new()
+        .route(
+            "/apis/modelplane.ai/v1alpha1/modelendpoints",
+            get(async |asked: RawQuery| page(&stored(), asked)),
+        )
+        .route(
+            "/apis/modelplane.ai/v1alpha1/namespaces/{namespace}/modelendpoints",
+            get(async |Path(namespace): Path<String>, asked: RawQuery| {
+                let of_namespace = |object: &Value| object["metadata"]["namespace"] == json!(namespace);
+                page(&stored().into_iter().filter(of_namespace).collect::<Vec<_>>(), asked)
+            }),
+        )
+}
+
+/// `check --cluster` with these flags against such a server.
+fn check(flags: &[&str]) -> Run {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let listener = runtime.block_on(tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))));
+    let listener = listener.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    runtime.spawn(async { axum::serve(listener, api_server()).await });
+    let kubeconfig = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "c",
+        "clusters": [{ "name": "c", "cluster": { "server": format!("http://{address}") } }],
+        "users": [{ "name": "c", "user": {} }],
+        "contexts": [{ "name": "c", "context": { "cluster": "c", "user": "c", "namespace": "b" } }],
+    });
+    let workspace = Workspace::with(&[("kubeconfig", &kubeconfig.to_string())]);
+    workspace.check_with(&[&["--cluster"], flags].concat(), &[("KUBECONFIG", "kubeconfig")])
+}
+
+#[test]
+fn all_that_is_stored_is_judged_as_if_it_were_written_today() {
+    assert_eq!(
+        check(&["-A"]),
+        Run::of(
+            1,
+            "\
+error[url-userinfo]: spec.url holds a user name or a password before an `@`: it is stored in the clear and never sent
+ |
+ = note: ModelEndpoint a/refused
+ = help: leave it out and keep credentials in a Secret
+
+error[url-port]: spec.url has the port 0, which silently becomes the scheme's default
+ |
+ = note: ModelEndpoint a/refused
+ = help: write a port from 1 to 65535, or none
+
+change[default-rewrite-path]: spec.rewritePath is not written, and is stored as `/`
+ |
+ = note: ModelEndpoint b/changed
+
+4 ModelEndpoints in the cluster: 1 refused, 0 with warnings, 1 changed when stored; 0 other objects skipped
+"
+        )
+    );
+}
+
+#[test]
+fn a_namespace_is_the_one_given_or_that_of_the_kubeconfig() {
+    let last = |run: &Run| run.out.lines().last().unwrap_or_default().to_owned();
+    let summary = |what: &str| format!("{what} changed when stored; 0 other objects skipped");
+    assert_eq!(
+        last(&check(&["-n", "a"])),
+        summary("3 ModelEndpoints in the cluster: 1 refused, 0 with warnings, 0")
+    );
+    assert_eq!(last(&check(&[])), summary("1 ModelEndpoint in the cluster: 0 refused, 0 with warnings, 1"));
+}
+
+#[test]
+fn programs_get_names_in_the_place_of_lines() {
+    let json: Value = serde_json::from_str(&check(&["-A", "--format", "json"]).out).expect("JSON");
+    assert_eq!((&json["files"], &json["endpoints"]), (&json!(0), &json!(4)));
+    assert_eq!(json["findings"][0].get("line"), None);
+    assert_eq!(
+        (&json["findings"][2]["namespace"], &json["findings"][2]["name"]),
+        (&json!("b"), &json!("changed"))
+    );
+}
+
+#[test]
+fn a_cluster_that_does_not_answer_is_told() {
+    let workspace = Workspace::with(&[]);
+    let run = workspace.check_with(&["--cluster"], &[("KUBECONFIG", "missing")]);
+    assert_eq!((run.code, run.out.as_str()), (Some(2), ""));
+    assert!(run.err.starts_with("error: found no cluster to ask; set KUBECONFIG"), "{}", run.err);
+}

@@ -1,0 +1,10 @@
+//! `check` as people run it: the binary on files, its whole output compared.
+
+mod cluster;
+mod corpus;
+mod findings;
+mod fix;
+mod formats;
+mod policy;
+mod sources;
+mod workspace;

@@ -1,0 +1,107 @@
+//! What is checked, and what is skipped.
+
+use crate::workspace::{Run, Workspace, endpoint};
+
+fn bad(name: &str) -> String {
+    endpoint(name, &["url: http://h.example:0/", "rewritePath: /"])
+}
+
+/// The endpoints with findings, in their order.
+fn names(run: &Run) -> Vec<&str> {
+    run.out.lines().filter_map(|line| line.trim().strip_prefix("= note: ModelEndpoint ml-team/")).collect()
+}
+
+fn summary(run: &Run) -> &str {
+    run.out.lines().last().unwrap_or_default()
+}
+
+#[test]
+fn directories_are_searched_in_the_order_of_names() {
+    let workspace = Workspace::with(&[
+        ("m/b.yml", &bad("b")),
+        ("m/a/c.yaml", &bad("c")),
+        ("m/d.JSON", &bad("d")),
+        ("m/readme.txt", "[unread"),
+        ("m/.git/x.yaml", "[unread"),
+    ]);
+    let run = workspace.check(&["m"]);
+    assert_eq!((run.code, names(&run)), (Some(1), vec!["c", "b", "d"]));
+    // a file is read whatever its name
+    let run = workspace.check(&["m/readme.txt", "m/b.yml"]);
+    assert_eq!((run.code, names(&run)), (Some(1), vec!["b"]));
+}
+
+#[test]
+fn lists_and_streams_are_taken_apart_and_other_kinds_counted() {
+    let item = |name: &str| {
+        format!(
+            "- apiVersion: modelplane.ai/v1alpha1\n  kind: ModelEndpoint\n  metadata: {{name: {name}, namespace: ml-team}}\n  \
+             spec: {{url: 'http://h.example:0/', rewritePath: /}}\n"
+        )
+    };
+    let stream = format!(
+        "# nothing but a comment\n---\nkind: List\napiVersion: v1\nitems:\n{}- kind: Secret\n  apiVersion: v1\n---\n{}---\nkind: \
+         ModelEndpoint\napiVersion: modelplane.ai/v1beta1\n---\nkind: ModelEndpoint\napiVersion: other.io/v1\n---\n- 1\n",
+        item("a"),
+        bad("b")
+    );
+    let run = Workspace::with(&[]).check_input(&["-"], &stream);
+    assert_eq!((run.code, names(&run)), (Some(1), vec!["a", "b"]));
+    assert!(
+        run.out.contains("warning[unknown-version]: this ModelEndpoint of `modelplane.ai/v1beta1`"),
+        "{}",
+        run.out
+    );
+    assert_eq!(
+        summary(&run),
+        "2 ModelEndpoints in 1 file: 2 refused, 0 with warnings, 0 changed when stored; 3 other objects skipped"
+    );
+}
+
+#[test]
+fn a_broken_document_is_one_finding_and_the_rest_is_checked() {
+    let workspace = Workspace::with(&[("b.yaml", &bad("b"))]);
+    workspace.write("a.yaml", format!("x: [1\n---\n{}", bad("a")));
+    workspace.write("latin.yaml", b"a: \xff");
+    workspace.write("utf16.yaml", b"\xff\xfea\0");
+    let run = workspace.check(&["."]);
+    assert_eq!((run.code, names(&run)), (Some(1), vec!["a", "b"]));
+    let broken: Vec<_> = run.out.lines().filter(|line| line.contains("broken-manifest")).collect();
+    assert_eq!(
+        broken,
+        [
+            "error[broken-manifest]: the document can't be read: unclosed bracket '['",
+            "error[broken-manifest]: the file can't be read: it is no UTF-8",
+            "error[broken-manifest]: the file can't be read: it is UTF-16",
+        ]
+    );
+    assert!(run.out.contains("--> ./a.yaml:1:4\n"), "{}", run.out);
+}
+
+#[test]
+fn what_can_not_be_read_is_told_and_the_rest_is_checked() {
+    let workspace = Workspace::with(&[("b.yaml", &bad("b"))]);
+    let run = workspace.check(&["a.yaml", "b.yaml"]);
+    assert_eq!((run.code, names(&run)), (Some(2), vec!["b"]));
+    assert_eq!(run.err, "error: cannot read a.yaml: No such file or directory (os error 2)\n");
+}
+
+#[test]
+fn a_namespace_that_is_not_written_is_the_one_given() {
+    let manifest = bad("b").replace("  namespace: ml-team\n", "");
+    let workspace = Workspace::with(&[("b.yaml", &manifest)]);
+    let name =
+        |run: Run| run.out.lines().find_map(|line| Some(line.split_once("ModelEndpoint ")?.1.to_owned()));
+    assert_eq!(name(workspace.check(&["b.yaml"])), Some("default/b".to_owned()));
+    assert_eq!(name(workspace.check(&["-n", "team-a", "b.yaml"])), Some("team-a/b".to_owned()));
+}
+
+#[test]
+fn anchors_that_hold_themselves_come_to_an_end() {
+    let list = "&l\nkind: List\napiVersion: v1\nitems: [*l, *l]\n";
+    let merge = endpoint("q", &["<<: &m {<<: *m}"]);
+    let bomb =
+        "a: &a [x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b, *b, *b]\n";
+    let run = Workspace::with(&[]).check_input(&["-"], &format!("{list}---\n{merge}---\n{bomb}"));
+    assert_eq!(run.code, Some(0), "{run:?}");
+}

@@ -1,0 +1,109 @@
+//! From programs to a control plane that is ready: etcd, kube-apiserver in
+//! front of it, and an administrator's access.
+
+mod api_server;
+mod etcd;
+mod kubeconfig;
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use kube::Client;
+use tokio::{process::Command, task::spawn_blocking};
+
+use crate::assets::Assets;
+use api_server::ApiServer;
+use etcd::Etcd;
+
+/// A kube-apiserver and its etcd, on loopback and with temporary data.
+///
+/// Both end, and their data goes, when this is dropped or when the process
+/// that holds it ends, in whatever way.
+pub struct ControlPlane {
+    assets: Assets,
+    client: Client,
+    // In the order in which they are to end.
+    api_server: ApiServer,
+    _etcd: Etcd,
+}
+
+/// What differs from the usual control plane.
+#[derive(Default)]
+pub struct ControlPlaneBuilder {
+    api_server_flags: Vec<String>,
+}
+
+impl ControlPlane {
+    /// Starts a control plane and waits until it is ready.
+    ///
+    /// The first start on a machine builds one, which takes minutes.
+    pub async fn start() -> Result<Self> {
+        Self::builder().start().await
+    }
+
+    #[must_use]
+    pub fn builder() -> ControlPlaneBuilder {
+        ControlPlaneBuilder::default()
+    }
+
+    /// A client in the group `system:masters`.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// A client that the API server takes for someone else, by impersonation.
+    pub async fn client_as(&self, user: &str, groups: &[&str]) -> Result<Client> {
+        kubeconfig::client_as(self.kubeconfig(), user, groups).await
+    }
+
+    /// `https://127.0.0.1:PORT`
+    #[must_use]
+    pub fn api_server_url(&self) -> &str {
+        self.api_server.url()
+    }
+
+    /// What kube-apiserver wrote so far.
+    #[must_use]
+    pub fn api_server_log(&self) -> String {
+        self.api_server.log()
+    }
+
+    /// A file for `KUBECONFIG`, with the access of [`Self::client`].
+    #[must_use]
+    pub fn kubeconfig(&self) -> &Path {
+        self.api_server.kubeconfig()
+    }
+
+    /// The `kubectl` of the same release, set up for this control plane.
+    #[must_use]
+    pub fn kubectl(&self) -> Command {
+        let mut kubectl = Command::new(self.assets.kubectl());
+        kubectl
+            .env("KUBECONFIG", self.kubeconfig())
+            // Its discovery cache is of no use to anyone else.
+            .env("HOME", self.api_server.directory())
+            .kill_on_drop(true);
+        kubectl
+    }
+}
+
+impl ControlPlaneBuilder {
+    /// Adds a flag of kube-apiserver, such as `--audit-log-path=FILE`. It comes
+    /// after the usual flags and so wins over them.
+    #[must_use]
+    pub fn api_server_flag(mut self, flag: impl Into<String>) -> Self {
+        self.api_server_flags.push(flag.into());
+        self
+    }
+
+    /// Starts the control plane and waits until it is ready.
+    pub async fn start(self) -> Result<ControlPlane> {
+        let assets = spawn_blocking(Assets::obtain).await.context("the build was cut short")??;
+        let etcd = Etcd::start(&assets)?;
+        let api_server = ApiServer::start(&assets, &etcd, &self.api_server_flags)?;
+        let client = kubeconfig::client(api_server.kubeconfig()).await?;
+        api_server.ready(&client, &etcd).await?;
+        Ok(ControlPlane { assets, client, api_server, _etcd: etcd })
+    }
+}

@@ -1,0 +1,56 @@
+//! From a directory of manifests to objects of the API server.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use kube::{
+    Api, Client,
+    api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams},
+};
+use serde_json::Value;
+
+use crate::ControlPlane;
+
+impl ControlPlane {
+    /// What `kubectl kustomize <directory>` prints.
+    pub async fn kustomize(&self, directory: &Path) -> Result<Vec<Value>> {
+        let mut kustomize = self.kubectl();
+        let output = kustomize.arg("kustomize").arg(directory).output().await?;
+        ensure!(
+            output.status.success(),
+            "`kubectl kustomize {}` failed:\n{}",
+            directory.display(),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        serde_saphyr::from_multiple(&String::from_utf8(output.stdout)?)
+            .with_context(|| format!("what {} renders to is no YAML", directory.display()))
+    }
+}
+
+/// Server-side apply, with `fieldValidation=Strict`: an unknown field is an error.
+pub async fn apply(client: &Client, object: &Value) -> Result<()> {
+    let strictly = PatchParams::apply("control-plane").force().validation_strict();
+    let name = name(object)?;
+    api(client, object)
+        .patch(name, &strictly, &Patch::Apply(object))
+        .await
+        .with_context(|| format!("could not apply {} {name}", object["kind"]))?;
+    Ok(())
+}
+
+/// For objects of the kind that this one has, in its namespace if it has one.
+#[must_use]
+pub fn api(client: &Client, object: &Value) -> Api<DynamicObject> {
+    let text = |field: &str| object[field].as_str().unwrap_or_default();
+    let (group, version) = text("apiVersion").split_once('/').unwrap_or(("", text("apiVersion")));
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, text("kind")));
+    let client = client.clone();
+    match object["metadata"]["namespace"].as_str() {
+        Some(namespace) => Api::namespaced_with(client, namespace, &resource),
+        None => Api::all_with(client, &resource),
+    }
+}
+
+pub(crate) fn name(object: &Value) -> Result<&str> {
+    object["metadata"]["name"].as_str().context("a manifest has no metadata.name")
+}

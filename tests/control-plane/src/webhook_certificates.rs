@@ -1,0 +1,59 @@
+//! From the DNS names of a webhook to the files that it serves with.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::{certificates::Authority, own_directory::OwnDirectory};
+use anyhow::Result;
+
+/// `tls.crt`, `tls.key` and `ca.crt`, as in the Secret of a cluster, in a
+/// directory that goes when this is dropped or the process ends.
+pub struct WebhookCertificates {
+    directory: OwnDirectory,
+    authority: Authority,
+}
+
+impl WebhookCertificates {
+    /// A leaf of a fresh authority for these names and `localhost`. The API
+    /// server asks for `<service>.<namespace>.svc`.
+    pub fn new(dns_names: &[&str]) -> Result<Self> {
+        let authority = Authority::new("webhook of a test")?;
+        let leaf = authority.server(dns_names.iter().copied().chain(["localhost"]))?;
+        let directory = OwnDirectory::new("webhook-certificates-")?;
+        fs::write(directory.path().join("tls.crt"), leaf.certificate)?;
+        fs::write(directory.path().join("tls.key"), leaf.key)?;
+        fs::write(directory.path().join("ca.crt"), authority.certificate())?;
+        Ok(Self { directory, authority })
+    }
+
+    /// Adds `client.crt` and `client.key`, of the same authority, for a client of this name.
+    pub fn add_client(&self, name: &str) -> Result<()> {
+        let leaf = self.authority.client(name, "")?;
+        fs::write(self.directory().join("client.crt"), leaf.certificate)?;
+        fs::write(self.directory().join("client.key"), leaf.key)?;
+        Ok(())
+    }
+
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    #[must_use]
+    pub fn certificate(&self) -> PathBuf {
+        self.directory().join("tls.crt")
+    }
+
+    #[must_use]
+    pub fn key(&self) -> PathBuf {
+        self.directory().join("tls.key")
+    }
+
+    /// What goes into `caBundle`, in PEM.
+    #[must_use]
+    pub fn ca_bundle(&self) -> String {
+        self.authority.certificate()
+    }
+}

@@ -1,0 +1,23 @@
+//! The webhook where it works: a real kube-apiserver calls it, registered by the manifests of deploy/.
+//!
+//! One control plane serves all tests that can share it ([`cluster::shared`]); a test that counts calls,
+//! stops the webhook, or needs endpoints from before its time starts one of its own.
+
+mod cluster;
+#[path = "../otlp/receiver.rs"]
+mod otlp;
+
+mod admission;
+mod audit;
+mod catalogue;
+mod check;
+mod client_certificates;
+mod clients;
+mod conditions;
+mod consumers;
+mod defaults;
+mod legacy;
+mod outage;
+mod restarts;
+mod terminal;
+mod traces;

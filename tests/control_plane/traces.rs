@@ -1,0 +1,53 @@
+//! The API server's own trace goes on in the webhook.
+
+use std::fs;
+
+use anyhow::ensure;
+use control_plane::{ControlPlane, Webhook, WebhookCertificates, install_crd, model_endpoint_resource};
+use kube::api::{Api, PostParams};
+use serde_json::json;
+
+use crate::cluster::{binary, deploy_directory, endpoint, serve_arguments, test};
+use crate::otlp::Receiver;
+
+/// What the API server itself exports goes nowhere; that it traces is what counts.
+const TRACING: &str = "
+apiVersion: apiserver.config.k8s.io/v1
+kind: TracingConfiguration
+endpoint: 127.0.0.1:1
+samplingRatePerMillion: 1000000
+";
+
+#[test]
+fn both_reviews_of_a_write_are_in_the_api_servers_trace() {
+    test(async {
+        let directory = tempfile::tempdir()?;
+        let configuration = directory.path().join("tracing.yaml");
+        fs::write(&configuration, TRACING)?;
+        let control_plane = ControlPlane::builder()
+            .api_server_flag(format!("--tracing-config-file={}", configuration.display()))
+            .start()
+            .await?;
+        install_crd(&control_plane.client()).await?;
+        let receiver = Receiver::start().await;
+        let certificates = WebhookCertificates::new(&["modelendpoint-webhook.modelendpoint-webhook.svc"])?;
+        let endpoint_of_receiver = format!("OTEL_EXPORTER_OTLP_ENDPOINT=http://{}", receiver.address);
+        let variables = [endpoint_of_receiver.as_str(), "OTEL_BSP_SCHEDULE_DELAY=50"];
+        let webhook = Webhook::start_with(&variables, binary(), &serve_arguments(&certificates)).await?;
+        control_plane
+            .register_webhooks(deploy_directory(), webhook.address().port(), &certificates.ca_bundle())
+            .await?;
+
+        let endpoints = Api::namespaced_with(control_plane.client(), "default", &model_endpoint_resource());
+        let bare = endpoint("bare", &json!({ "url": "http://10.0.1.50/a/v1" }));
+        endpoints.create(&PostParams::default(), &bare).await?;
+        let spans = receiver.spans(2).await;
+        ensure!(spans.iter().all(|span| !span.parent.is_empty()), "a span without a parent: {spans:#?}");
+        let together = |span: &&crate::otlp::Received| {
+            span.name == "POST /mutate"
+                && spans.iter().any(|other| other.name == "POST /validate" && other.trace == span.trace)
+        };
+        ensure!(spans.iter().find(together).is_some(), "no trace has both reviews: {spans:#?}");
+        Ok(())
+    });
+}

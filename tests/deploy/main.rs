@@ -1,0 +1,14 @@
+//! What deploy/ makes of a cluster: its manifests on a real kube-apiserver, and replicas of the webhook
+//! that run with the rights of the service account in them, and manage their certificates.
+
+mod installed;
+mod relay;
+mod writer;
+
+mod admission;
+mod api_server_away;
+mod manifests;
+mod repairs;
+mod replicas;
+mod rights;
+mod rotation;

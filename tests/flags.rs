@@ -1,0 +1,61 @@
+//! Completions and manual pages are made from the definition of the flags.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use clap::CommandFactory;
+use modelendpoint_webhook::cli::Cli;
+
+fn run(args: &[&str]) -> Vec<u8> {
+    let output = Command::new(env!("CARGO_BIN_EXE_modelendpoint-webhook")).args(args).output();
+    let output = output.expect("the binary starts");
+    assert!(output.status.success(), "{args:?}: {output:?}");
+    output.stdout
+}
+
+/// Every long flag, by its command.
+fn flags() -> Vec<(String, String)> {
+    let command = Cli::command();
+    let of = |command: &clap::Command| {
+        let name = command.get_name().to_owned();
+        let flags = command.get_arguments().filter_map(clap::Arg::get_long);
+        flags.map(|flag| (name.clone(), format!("--{flag}"))).collect::<Vec<_>>()
+    };
+    command.get_subcommands().flat_map(of).collect()
+}
+
+#[test]
+fn every_shell_completes_every_flag() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = String::from_utf8(run(&["completions", shell])).expect("UTF-8");
+        for (command, flag) in flags() {
+            let known = script.contains(&flag) || script.contains(flag.trim_start_matches("--"));
+            assert!(known, "{shell}: {command} {flag}");
+        }
+    }
+}
+
+#[test]
+fn bash_understands_its_completions() {
+    use std::io::Write;
+    let mut bash = Command::new("bash").arg("-n").stdin(Stdio::piped()).spawn().expect("bash");
+    let script = run(&["completions", "bash"]);
+    bash.stdin.take().expect("a pipe").write_all(&script).expect("a reader");
+    assert!(bash.wait().expect("an end").success());
+}
+
+#[test]
+fn every_command_has_a_page_with_its_flags_and_their_variables() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let out = directory.path().join("man1");
+    run(&["man", "--out", out.to_str().expect("a path in UTF-8")]);
+    let page = |command: &str| {
+        let text = fs::read_to_string(out.join(format!("modelendpoint-webhook-{command}.1")));
+        text.unwrap_or_else(|error| panic!("{command}: {error}")).replace('\\', "")
+    };
+    for (command, flag) in flags() {
+        assert!(page(&command).contains(&flag), "{command} {flag}");
+    }
+    assert!(page("check").contains("MODELENDPOINT_WEBHOOK_CHECK_POLICY"));
+    assert!(out.join("modelendpoint-webhook.1").exists());
+}

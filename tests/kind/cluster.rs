@@ -1,0 +1,169 @@
+//! The cluster of `KUBECONFIG`, and this repository's manifests in it.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use control_plane::{Seen, eventually, install_crd, model_endpoint_resource};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+use tokio::process::Command;
+use tokio::time::Instant;
+
+use crate::writer::{Writer, Written};
+
+pub const NAME: &str = "modelendpoint-webhook";
+/// For anything that a cluster does by itself.
+pub const SOON: Duration = Duration::from_mins(3);
+
+pub struct Cluster {
+    pub client: Client,
+    /// An image that the nodes have.
+    image: String,
+    /// A kustomization of deploy/ with that image.
+    kustomization: PathBuf,
+}
+
+impl Cluster {
+    pub async fn connect() -> Result<Self> {
+        let image = env::var("WEBHOOK_IMAGE")
+            .context("there is no cluster to test in: run tests/kind/run, which makes one")?;
+        let client = Client::try_default().await.context("KUBECONFIG leads to no cluster")?;
+        let version = client.apiserver_version().await.context("KUBECONFIG leads to no cluster")?;
+        eprintln!("Kubernetes {}, image {image}", version.git_version);
+        install_crd(&client).await?;
+        let kustomization = kustomization(&image)?;
+        Ok(Self { client, image, kustomization })
+    }
+
+    pub async fn apply(&self) -> Result<()> {
+        self.kubectl(&["apply", "--kustomize", &self.kustomization.display().to_string()]).await
+    }
+
+    pub async fn delete(&self) -> Result<()> {
+        let timeout = format!("--timeout={}s", SOON.as_secs());
+        self.kubectl(&["delete", "--kustomize", &self.kustomization.display().to_string(), &timeout]).await
+    }
+
+    /// The manifests of the release before this one, with another image, as every release has.
+    pub async fn apply_previous(&self) -> Result<()> {
+        let text = include_str!("previous-manifests.yaml");
+        let file = self.kustomization.join("previous-manifests.yaml");
+        fs::write(&file, text.replace("image: PREVIOUS_IMAGE", &format!("image: {}", self.other_image())))?;
+        self.kubectl(&["apply", "--filename", &file.display().to_string()]).await
+    }
+
+    async fn kubectl(&self, arguments: &[&str]) -> Result<()> {
+        let output =
+            Command::new("kubectl").args(arguments).output().await.context("kubectl does not start")?;
+        let printed = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "kubectl {} failed:\n{printed}", arguments.join(" "));
+        ensure!(!printed.contains("Warning"), "kubectl {} warns:\n{printed}", arguments.join(" "));
+        Ok(())
+    }
+
+    pub fn endpoints(&self) -> Api<DynamicObject> {
+        Api::default_namespaced_with(self.client.clone(), &model_endpoint_resource())
+    }
+
+    pub fn deployments(&self) -> Api<Deployment> {
+        Api::namespaced(self.client.clone(), NAME)
+    }
+
+    pub fn pods(&self) -> Api<Pod> {
+        Api::namespaced(self.client.clone(), NAME)
+    }
+
+    /// Changes the Deployment and waits until all its pods are as it says, ready, and the only ones.
+    pub async fn change_deployment(&self, change: Value) -> Result<()> {
+        let patch = Patch::Strategic(change);
+        self.deployments().patch(NAME, &PatchParams::default(), &patch).await?;
+        self.rolled_out().await
+    }
+
+    pub async fn rolled_out(&self) -> Result<()> {
+        eventually("the end of the rollout", SOON, async || {
+            let deployment = self.deployments().get(NAME).await?;
+            let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas);
+            let status = deployment.status.unwrap_or_default();
+            let pods = self.pods().list(&ListParams::default()).await?.items;
+            let done = status.observed_generation == deployment.metadata.generation
+                && status.updated_replicas == wanted
+                && status.available_replicas == wanted
+                && status.replicas == wanted
+                && i32::try_from(pods.len()).ok() == wanted;
+            Ok(if done { Seen::Done(()) } else { Seen::NotYet(format!("{status:?}, {} pods", pods.len())) })
+        })
+        .await
+    }
+
+    /// Waits until a bad endpoint is refused by the webhook.
+    pub async fn refuses_bad_endpoints(&self) -> Result<()> {
+        let dry_run = PostParams { dry_run: true, ..PostParams::default() };
+        let bad = DynamicObject::new("bad", &model_endpoint_resource())
+            .data(json!({ "spec": { "url": "http://[::1" } }));
+        eventually("the refusal of a bad endpoint", SOON, async || {
+            Ok(match self.endpoints().create(&dry_run, &bad).await {
+                Err(kube::Error::Api(status)) if status.code == 422 => Seen::Done(()),
+                Err(error) => Seen::not_yet(&error),
+                Ok(_) => Seen::NotYet("it was admitted".to_owned()),
+            })
+        })
+        .await
+    }
+
+    /// Does something while two clients write, and demands that no write failed.
+    pub async fn while_writing(
+        &self,
+        what: &str,
+        disruption: impl Future<Output = Result<()>>,
+    ) -> Result<()> {
+        let began = Instant::now();
+        let writers = ["one", "two"].map(|name| Writer::start(self.endpoints(), name));
+        let disrupted = disruption.await;
+        let mut all = Written::default();
+        for writer in writers {
+            let written = writer.finish().await?;
+            all.writes += written.writes;
+            all.failures.extend(written.failures);
+        }
+        eprintln!(
+            "{what}: {} of {} writes failed, in {:.0?}",
+            all.failures.len(),
+            all.writes,
+            began.elapsed()
+        );
+        disrupted.with_context(|| what.to_owned())?;
+        ensure!(all.failures.is_empty(), "{what}: {:#?}", all.failures);
+        ensure!(all.writes > 30, "{what}: only {} writes", all.writes);
+        Ok(())
+    }
+
+    pub fn other_image(&self) -> String {
+        format!("{}-again", self.image)
+    }
+}
+
+/// `kubectl apply --kustomize` of it is what a user does, with another image.
+fn kustomization(image: &str) -> Result<PathBuf> {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).canonicalize()?;
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kind");
+    fs::create_dir_all(&directory)?;
+    let directory = directory.canonicalize()?;
+    let up = "../".repeat(directory.components().count() - 1);
+    let deploy = repository.join("deploy").display().to_string();
+    let (name, tag) = image.rsplit_once(':').context("WEBHOOK_IMAGE has no tag")?;
+    let kustomization = json!({
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [format!("{up}{}", deploy.trim_start_matches('/'))],
+        "images": [{ "name": "ghcr.io/modelplane/modelendpoint-webhook", "newName": name, "newTag": tag }],
+    });
+    fs::write(directory.join("kustomization.yaml"), kustomization.to_string())?;
+    Ok(directory)
+}

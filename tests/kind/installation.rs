@@ -1,0 +1,83 @@
+//! How it comes, how it is called, and how it goes.
+
+use anyhow::{Result, ensure};
+use control_plane::{Seen, eventually};
+use k8s_openapi::api::admissionregistration::v1::{
+    MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
+};
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use kube::Api;
+use kube::api::{DeleteParams, ListParams, PostParams};
+use tokio::time::Instant;
+
+use crate::cluster::{Cluster, NAME, SOON};
+use crate::writer::endpoint;
+
+pub async fn installs_with_one_command_and_refuses_bad_endpoints(cluster: &Cluster) -> Result<()> {
+    let began = Instant::now();
+    cluster.apply().await?;
+    cluster.refuses_bad_endpoints().await?;
+    eprintln!("install to the first refusal of a bad endpoint: {:.1?}", began.elapsed());
+    cluster.rolled_out().await
+}
+
+pub async fn calls_both_webhooks_through_the_service(cluster: &Cluster) -> Result<()> {
+    let endpoints = cluster.endpoints();
+    let good = endpoint("good", "http://10.0.1.50/team/v1");
+    let stored = endpoints.create(&PostParams::default(), &good).await?;
+    ensure!(stored.data["spec"]["rewritePath"] == "/team/", "not mutated: {}", stored.data);
+    endpoints.delete("good", &DeleteParams::default()).await?;
+    let refused = endpoints.create(&PostParams::default(), &endpoint("bad", "http://[::1")).await;
+    let Err(kube::Error::Api(status)) = refused else { anyhow::bail!("{refused:?}") };
+    ensure!(status.code == 422 && status.message.contains("url-syntax"), "{status:?}");
+    Ok(())
+}
+
+pub async fn spreads_over_the_nodes(cluster: &Cluster) -> Result<()> {
+    let pods = cluster.pods().list(&ListParams::default()).await?.items;
+    let mut nodes: Vec<_> =
+        pods.into_iter().filter_map(|pod| pod.spec.and_then(|spec| spec.node_name)).collect();
+    nodes.sort();
+    nodes.dedup();
+    ensure!(nodes.len() == 2, "both replicas are on {nodes:?}");
+    Ok(())
+}
+
+pub async fn upgrades_from_the_previous_manifests(cluster: &Cluster) -> Result<()> {
+    cluster.apply_previous().await?;
+    cluster.refuses_bad_endpoints().await?;
+    cluster.rolled_out().await?;
+    cluster
+        .while_writing("upgrade from the previous manifests", async {
+            cluster.apply().await?;
+            cluster.rolled_out().await
+        })
+        .await
+}
+
+pub async fn uninstalls_and_leaves_nothing(cluster: &Cluster) -> Result<()> {
+    let began = Instant::now();
+    cluster.delete().await?;
+    let client = || cluster.client.clone();
+    let left = [
+        Api::<Namespace>::all(client()).get_opt(NAME).await?.is_some(),
+        Api::<MutatingWebhookConfiguration>::all(client()).get_opt(NAME).await?.is_some(),
+        Api::<ValidatingWebhookConfiguration>::all(client()).get_opt(NAME).await?.is_some(),
+        Api::<ClusterRole>::all(client()).get_opt(NAME).await?.is_some(),
+        Api::<ClusterRoleBinding>::all(client()).get_opt(NAME).await?.is_some(),
+    ];
+    ensure!(left == [false; 5], "left behind: {left:?}");
+    eventually("a write without the webhook", SOON, async || {
+        let good = endpoint("without", "http://10.0.1.50/team/v1");
+        Ok(match cluster.endpoints().create(&PostParams::default(), &good).await {
+            Ok(stored) if stored.data["spec"]["rewritePath"].is_null() => Seen::Done(()),
+            Ok(stored) => anyhow::bail!("who mutated it? {}", stored.data),
+            Err(error) => Seen::not_yet(&error),
+        })
+    })
+    .await?;
+    cluster.endpoints().delete("without", &DeleteParams::default()).await?;
+    eprintln!("uninstall: {:.1?}", began.elapsed());
+    Ok(())
+}

@@ -1,0 +1,228 @@
+//! An HTTP/1.1 client over TLS, and the `AdmissionReview`s that it sends.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use http_body_util::BodyExt;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::pairs::Pair;
+
+#[derive(Clone)]
+pub struct Client {
+    address: SocketAddr,
+    config: Arc<ClientConfig>,
+    roots: Arc<RootCertStore>,
+    versions: Vec<&'static SupportedProtocolVersion>,
+    name: ServerName<'static>,
+}
+
+/// An answer as a whole; of its headers those that say something, in the order of their names.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Client {
+    pub fn new(address: SocketAddr, trusted: Vec<CertificateDer<'static>>) -> Self {
+        let mut roots = RootCertStore::empty();
+        for ca in trusted {
+            roots.add(ca).expect("a CA certificate");
+        }
+        let roots = Arc::new(roots);
+        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("TLS 1.2 and 1.3")
+            .with_root_certificates(Arc::clone(&roots))
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").expect("a DNS name");
+        Self { address, config: Arc::new(config), roots, versions: rustls::ALL_VERSIONS.to_vec(), name }
+    }
+
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = ServerName::try_from(name.to_owned()).expect("a name or an address");
+        self
+    }
+
+    pub fn offering(mut self, protocols: &[&str]) -> Self {
+        let mut config = ClientConfig::clone(&self.config);
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        self.config = Arc::new(config);
+        self
+    }
+
+    pub fn speaking(mut self, version: &'static SupportedProtocolVersion) -> Self {
+        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_protocol_versions(&[version])
+            .expect("a version of aws-lc-rs")
+            .with_root_certificates(Arc::clone(&self.roots))
+            .with_no_client_auth();
+        self.config = Arc::new(config);
+        self.versions = vec![version];
+        self
+    }
+
+    /// With a certificate of its own.
+    pub fn presenting(mut self, pair: &Pair) -> Self {
+        let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).expect("a key");
+        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_protocol_versions(&self.versions)
+            .expect("versions of aws-lc-rs")
+            .with_root_certificates(Arc::clone(&self.roots))
+            .with_client_auth_cert(vec![pair.leaf()], key)
+            .expect("a pair");
+        self.config = Arc::new(config);
+        self
+    }
+
+    /// A connection after its handshake, for bytes of any kind.
+    pub async fn stream(&self) -> io::Result<TlsStream<TcpStream>> {
+        let tcp = TcpStream::connect(self.address).await?;
+        tcp.set_nodelay(true)?;
+        TlsConnector::from(Arc::clone(&self.config)).connect(self.name.clone(), tcp).await
+    }
+
+    /// The leaf that the server presents.
+    pub async fn leaf(&self) -> io::Result<CertificateDer<'static>> {
+        let stream = self.stream().await?;
+        let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        Ok(chain.first().expect("a server presents a certificate").clone().into_owned())
+    }
+
+    pub async fn connect(&self) -> Connection {
+        self.try_connect().await.expect("the server accepts")
+    }
+
+    pub async fn try_connect(&self) -> io::Result<Connection> {
+        Ok(Connection::over(self.stream().await?).await)
+    }
+
+    /// One review over a connection of its own.
+    pub async fn post(&self, path: &str, review: &Value) -> Reply {
+        self.connect().await.post(path, review).await
+    }
+}
+
+pub struct Connection(SendRequest<Body>);
+
+impl Connection {
+    async fn over(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.expect("a fresh connection");
+        tokio::spawn(connection);
+        Self(sender)
+    }
+
+    pub async fn post(&mut self, path: &str, review: &Value) -> Reply {
+        self.send(json_request(path, review.to_string())).await.expect("an answer")
+    }
+
+    pub async fn send(&mut self, request: Request<Body>) -> hyper::Result<Reply> {
+        self.0.ready().await?;
+        whole(self.0.send_request(request).await?).await
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+}
+
+pub fn request(method: Method, path: &str) -> hyper::http::request::Builder {
+    Request::builder().method(method).uri(path).header(HOST, "localhost")
+}
+
+pub fn json_request(path: &str, body: impl Into<Body>) -> Request<Body> {
+    request(Method::POST, path).header(CONTENT_TYPE, "application/json").body(body.into()).expect("a request")
+}
+
+/// `GET` over plain HTTP.
+pub async fn get(address: SocketAddr, path: &str) -> Reply {
+    plain(address, request(Method::GET, path).body(Body::empty()).expect("a request")).await
+}
+
+pub async fn plain(address: SocketAddr, request: Request<Body>) -> Reply {
+    let stream = TcpStream::connect(address).await.expect("the server accepts");
+    Connection::over(stream).await.send(request).await.expect("an answer")
+}
+
+async fn whole(response: Response<hyper::body::Incoming>) -> hyper::Result<Reply> {
+    let status = response.status().as_u16();
+    let mut headers: Vec<(String, String)> = response
+        .headers()
+        .iter()
+        .filter(|(name, _)| !["content-length", "date"].contains(&name.as_str()))
+        .map(|(name, value)| (name.to_string(), value.to_str().expect("text").to_owned()))
+        .collect();
+    headers.sort();
+    let body: Bytes = response.into_body().collect().await?.to_bytes();
+    Ok(Reply { status, headers, body: String::from_utf8(body.to_vec()).expect("UTF-8") })
+}
+
+impl Reply {
+    pub fn new(status: u16, headers: &[(&str, &str)], body: &str) -> Self {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Self { status, headers: headers.iter().map(owned).collect(), body: body.to_owned() }
+    }
+
+    pub fn text(status: u16, sentence: &str) -> Self {
+        Self::new(status, &[("content-type", "text/plain; charset=utf-8")], &format!("{sentence}\n"))
+    }
+
+    /// The `AdmissionReview` that came with a 200.
+    pub fn review(&self) -> Value {
+        let json = ("content-type".to_owned(), "application/json".to_owned());
+        assert!(self.status == 200 && self.headers.contains(&json), "no review: {self:?}");
+        serde_json::from_str(&self.body).expect("JSON")
+    }
+}
+
+/// What is answered when there is nothing to object to.
+pub fn allowed(uid: &str) -> Value {
+    json!({
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "response": { "uid": uid, "allowed": true },
+    })
+}
+
+/// The review of a create of an endpoint with this url and a rewritePath that suits most.
+pub fn create(uid: &str, url: &str) -> Value {
+    json!({
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "request": {
+            "uid": uid,
+            "kind": { "group": "modelplane.ai", "version": "v1alpha1", "kind": "ModelEndpoint" },
+            "resource": { "group": "modelplane.ai", "version": "v1alpha1", "resource": "modelendpoints" },
+            "name": "qwen",
+            "namespace": "ml-team",
+            "operation": "CREATE",
+            "userInfo": { "username": "jane" },
+            "object": {
+                "apiVersion": "modelplane.ai/v1alpha1",
+                "kind": "ModelEndpoint",
+                "metadata": { "name": "qwen", "namespace": "ml-team" },
+                "spec": { "url": url, "rewritePath": "/ml-team/qwen/" },
+            },
+            "dryRun": false,
+        },
+    })
+}
+
+pub const FINE: &str = "http://10.0.1.50:8000";
+pub const MALFORMED: &str = "http://[::1";

@@ -1,0 +1,55 @@
+//! A server in this process, for what the binary has no flag for: another judge, smaller limits.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use modelendpoint_webhook::certificates::issue::issue;
+use modelendpoint_webhook::certificates::pair::Pair;
+use modelendpoint_webhook::certificates::served::Served;
+use modelendpoint_webhook::endpoint::Policy;
+use modelendpoint_webhook::policy::Active;
+use modelendpoint_webhook::server::drain::Drain;
+use modelendpoint_webhook::server::limits::Limits;
+use modelendpoint_webhook::server::metrics::Metrics;
+use modelendpoint_webhook::server::{Judge, Parts, Server};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use crate::client::{self, Client};
+
+pub struct InProcess {
+    pub client: Client,
+    ops: SocketAddr,
+}
+
+/// Serves until the test's runtime ends.
+pub fn serve(judge: Judge, limits: Limits) -> InProcess {
+    let issued = issue(vec!["localhost".to_owned()], 1).expect("a certificate");
+    let pair = Pair::from_pem(issued.leaf.as_bytes(), issued.leaf_key.as_bytes()).expect("a pair");
+    let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    let server = Server::bind(Parts {
+        listen: anywhere,
+        ops_listen: anywhere,
+        limits,
+        certificate: Served::new(pair),
+        clients: None,
+        judge,
+        policy: Active::new(Policy::NONE),
+        metrics: Arc::new(Metrics::default()),
+        traces: None,
+        drain: Arc::new(Drain::default()),
+    })
+    .expect("free ports");
+    let https = server.https_address().expect("a port");
+    let ops = server.ops_address().expect("a port");
+    tokio::spawn(server.run());
+    let ca = CertificateDer::from_pem_slice(issued.ca.as_bytes()).expect("a CA");
+    InProcess { client: Client::new(https, vec![ca]), ops }
+}
+
+impl InProcess {
+    /// Is this line in `/metrics`?
+    pub async fn counts(&self, line: &str) -> bool {
+        client::get(self.ops, "/metrics").await.body.lines().any(|written| written == line)
+    }
+}

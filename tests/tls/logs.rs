@@ -1,0 +1,101 @@
+//! The log: one line for each denial and failure, and nobody writes one but the server.
+
+use serde_json::{Value, json};
+
+use crate::client::{FINE, MALFORMED, create, json_request};
+use crate::webhook::Webhook;
+
+/// A review whose every name tries to end the line and to begin another.
+fn forging(uid: &str) -> Value {
+    let mut review = create(uid, MALFORMED);
+    let forged = "x\r\n2026-11-23T00:00:00Z  INFO forged\u{1b}[2K\u{85}\u{2028}";
+    for field in ["name", "namespace"] {
+        review["request"][field] = json!(forged);
+    }
+    review["request"]["userInfo"]["username"] = json!(forged);
+    review
+}
+
+#[tokio::test]
+async fn a_denial_is_one_line_of_json_with_all_that_matters() {
+    let webhook = Webhook::self_signed(&["--log-format", "json"]).await;
+    let mut connection = webhook.client().connect().await;
+    connection.post("/validate", &create("u-fine", FINE)).await;
+    connection.post("/validate", &create("u-denied", MALFORMED)).await;
+    let line: Value = serde_json::from_str(&webhook.logged("u-denied").await).expect("JSON");
+    let mut expected = json!({
+        "level": "INFO",
+        "message": "denied",
+        "uid": "u-denied",
+        "user": "jane",
+        "namespace": "ml-team",
+        "name": "qwen",
+        "operation": "CREATE",
+        "hook": "/validate",
+        "rules": "url-syntax",
+        "dryRun": false,
+    });
+    expected["timestamp"] = line["timestamp"].clone();
+    expected["latency_seconds"] = line["latency_seconds"].clone();
+    assert_eq!(line, expected);
+    assert!(line["latency_seconds"].as_f64().is_some_and(|seconds| seconds < 5.0), "{line}");
+    assert!(!webhook.log().iter().any(|line| line.contains("u-fine")), "what is allowed is for debug");
+}
+
+#[tokio::test]
+async fn allowed_requests_are_logged_at_debug() {
+    let webhook = Webhook::self_signed(&["--log-level", "debug"]).await;
+    webhook.client().post("/mutate", &create("u-fine", FINE)).await;
+    let line = webhook.logged("u-fine").await;
+    assert!(line.contains(r#"DEBUG allowed uid="u-fine" user="jane" namespace="ml-team""#), "{line}");
+}
+
+#[tokio::test]
+async fn nobody_can_forge_a_line() {
+    for format in ["text", "json"] {
+        let webhook = Webhook::self_signed(&["--log-format", format]).await;
+        let mut connection = webhook.client().connect().await;
+        connection.post("/validate", &forging("u-forged")).await;
+        connection.post("/validate", &create("u-after", MALFORMED)).await;
+        webhook.logged("u-after").await;
+        let log = webhook.log();
+        let forged: Vec<_> = log.iter().filter(|line| line.contains("forged")).collect();
+        assert_eq!(forged.len(), 1, "{format}: {log:#?}");
+        assert!(forged[0].contains("u-forged"), "{format}: {log:#?}");
+        let raw = |line: &&String| line.chars().any(char::is_control);
+        assert_eq!(log.iter().find(raw), None, "{format}");
+    }
+}
+
+#[tokio::test]
+async fn passwords_in_a_url_are_never_logged() {
+    let webhook = Webhook::self_signed(&["--log-level", "trace"]).await;
+    let mut connection = webhook.client().connect().await;
+    for path in ["/mutate", "/validate"] {
+        connection.post(path, &create("u-secret", "http://jane:hunter2@[::1")).await;
+        connection.post(path, &create("u-secret", "http://jane:hunter2@example.org/v1")).await;
+        let cut = create("u-cut", "http://jane:hunter2@example.org/v1").to_string();
+        let cut = cut[..cut.len() - 3].to_owned();
+        connection.send(json_request(path, cut)).await.expect("an answer");
+    }
+    connection.post("/validate", &create("u-last", MALFORMED)).await;
+    webhook.logged("u-last").await;
+    assert_eq!(webhook.log().iter().find(|line| line.contains("hunter2")), None);
+}
+
+#[tokio::test]
+async fn a_call_without_a_review_is_one_line() {
+    let webhook = Webhook::self_signed(&[]).await;
+    webhook.client().connect().await.send(json_request("/mutate", "[]")).await.expect("an answer");
+    let line = webhook.logged("refused").await;
+    assert!(line.contains(r#"INFO refused hook="/mutate" status=400 reason=""#), "{line}");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_trust_the_certificate_is_a_hint_about_the_ca_bundle() {
+    let webhook = Webhook::self_signed(&[]).await;
+    let stranger =
+        crate::client::Client::new(webhook.https, vec![crate::pairs::Authority::new().certificate()]);
+    assert!(stranger.stream().await.is_err(), "the stranger refuses");
+    webhook.logged("does the caBundle of the webhook configuration match it?").await;
+}

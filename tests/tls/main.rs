@@ -1,0 +1,27 @@
+//! What the server does on the wire: the real binary, real TLS sockets, real signals.
+//!
+//! [`webhook`] starts it, [`client`] calls it, [`pairs`] issues its certificates; [`in_process`] is for
+//! what the binary has no flag for.
+
+mod client;
+mod in_process;
+#[path = "../otlp/receiver.rs"]
+mod otlp;
+mod pairs;
+mod webhook;
+
+mod certificate_files;
+mod certs_command;
+mod client_certificates;
+mod drain;
+mod logs;
+mod metrics;
+mod monitoring;
+mod panics;
+mod policy;
+mod protocol;
+mod slow_clients;
+mod small_limits;
+mod start_up;
+mod traces;
+mod try_out;

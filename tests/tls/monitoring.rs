@@ -1,0 +1,142 @@
+//! `deploy/components/monitoring` and `/metrics` belong together: what one asks for, the other has.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use tokio::process::{Child, Command};
+
+use crate::client::{FINE, MALFORMED, create, get};
+use crate::webhook::{Webhook, eventually};
+
+const RULES: &str = include_str!("../../deploy/components/monitoring/prometheus-rule.yaml");
+const RULE_TESTS: &str = include_str!("../../deploy/components/monitoring/prometheus-rule.test.yaml");
+const DASHBOARD: &str = include_str!("../../deploy/components/monitoring/modelendpoint-webhook.json");
+
+#[tokio::test]
+async fn alerts_and_dashboard_ask_for_series_that_exist() {
+    let webhook = Webhook::self_signed(&[]).await;
+    let exposition = webhook.ops("/metrics").await.body;
+    let exposed: BTreeSet<_> = exposition
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split(['{', ' ']).next())
+        .collect();
+    let asked: BTreeSet<_> = RULES
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .chain(DASHBOARD.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'))
+        .filter(|word| word.starts_with("modelendpoint_webhook_") || word.starts_with("process_"))
+        .collect();
+    assert!(asked.len() > 10, "{asked:?}");
+    assert_eq!(asked.difference(&exposed).collect::<Vec<_>>(), Vec::<&&str>::new());
+}
+
+#[tokio::test]
+async fn everything_is_scraped_with_a_name_a_unit_and_a_help() {
+    let webhook = Webhook::self_signed(&[]).await;
+    for name in ["modelendpoint_webhook_request_duration_seconds", "process_resident_memory_bytes"] {
+        let exposition = webhook.ops("/metrics").await.body;
+        let unit = name.rsplit('_').next().expect("a unit");
+        for line in [format!("# UNIT {name} {unit}\n"), format!("# HELP {name} "), format!("# TYPE {name} ")]
+        {
+            assert!(exposition.contains(&line), "no {line:?} in {exposition}");
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs promtool, of Debian's package prometheus: .ci/run installs it"]
+async fn the_alerts_fire_when_they_should() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = |name: &str| directory.path().join(name);
+    fs::write(file("rules.yaml"), groups()).expect("a file");
+    fs::write(file("rules.test.yaml"), RULE_TESTS).expect("a file");
+    for arguments in [["check", "rules", "rules.yaml"], ["test", "rules", "rules.test.yaml"]] {
+        let output = Command::new("promtool").current_dir(directory.path()).args(arguments).output().await;
+        let output = output.expect("promtool runs");
+        let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{text}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs prometheus, of Debian's package prometheus: .ci/run installs it"]
+async fn a_real_prometheus_reads_the_metrics_and_answers_every_question_of_the_dashboard() {
+    let webhook = Webhook::self_signed(&[]).await;
+    let mut connection = webhook.client().connect().await;
+    connection.post("/validate", &create("u-1", FINE)).await;
+    connection.post("/validate", &create("u-2", MALFORMED)).await;
+    let prometheus = Prometheus::scraping(webhook.ops).await;
+    eventually(json!(["up", ""]), async || {
+        let targets = prometheus.ask("/api/v1/targets").await;
+        let target = &targets["data"]["activeTargets"][0];
+        json!([target["health"], target["lastError"]])
+    })
+    .await;
+    let denials = r#"modelendpoint_webhook_denials_total{rule="url-syntax"}"#;
+    assert_eq!(prometheus.query(denials).await["data"]["result"][0]["value"][1], json!("1"));
+
+    let dashboard: Value = serde_json::from_str(DASHBOARD).expect("JSON");
+    let panels = dashboard["panels"].as_array().expect("panels");
+    let questions = panels.iter().flat_map(|panel| panel["targets"].as_array().expect("targets"));
+    for question in questions.map(|target| target["expr"].as_str().expect("an expression")) {
+        let question = question.replace("$__rate_interval", "1m").replace("$__range", "1m");
+        assert_eq!(prometheus.query(&question).await["status"], "success", "{question}");
+    }
+}
+
+/// The rules as Prometheus itself reads them: what the operator makes of a `PrometheusRule`.
+fn groups() -> String {
+    let (_, spec) = RULES.split_once("\nspec:\n").expect("a spec");
+    spec.lines().map(|line| line.strip_prefix("  ").unwrap_or(line).to_owned() + "\n").collect()
+}
+
+struct Prometheus {
+    address: SocketAddr,
+    _child: Child,
+    _directory: tempfile::TempDir,
+}
+
+impl Prometheus {
+    async fn scraping(ops: SocketAddr) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let config = json!({
+            "global": { "scrape_interval": "1s" },
+            "scrape_configs": [{
+                "job_name": "modelendpoint-webhook",
+                "static_configs": [{ "targets": [ops.to_string()] }],
+            }],
+        });
+        let path = |name: &str| Path::join(directory.path(), name).display().to_string();
+        // JSON is YAML
+        fs::write(path("prometheus.yml"), config.to_string()).expect("a file");
+        // it does not say which port it got, so it is given one that was free a moment ago
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+        let address = free.expect("a free port");
+        let child = Command::new("prometheus")
+            .arg(format!("--config.file={}", path("prometheus.yml")))
+            .arg(format!("--storage.tsdb.path={}", path("data")))
+            .arg(format!("--web.listen-address={address}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("prometheus runs");
+        let prometheus = Self { address, _child: child, _directory: directory };
+        eventually(true, async || tokio::net::TcpStream::connect(address).await.is_ok()).await;
+        eventually(200, async || get(address, "/-/ready").await.status).await;
+        prometheus
+    }
+
+    async fn ask(&self, path: &str) -> Value {
+        serde_json::from_str(&get(self.address, path).await.body).expect("JSON")
+    }
+
+    async fn query(&self, expression: &str) -> Value {
+        let encoded = expression.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"));
+        self.ask(&format!("/api/v1/query?query={encoded}")).await
+    }
+}

@@ -1,0 +1,85 @@
+//! Certificates to serve: a CA of their own, and leaves for localhost.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use time::{Duration, OffsetDateTime};
+
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+pub struct Pair {
+    pub certificate: String,
+    pub key: String,
+}
+
+impl Authority {
+    pub fn new() -> Self {
+        // two of one name would be told apart by their signatures only
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let mut ca = CertificateParams::new(Vec::new()).expect("no names");
+        ca.distinguished_name.push(DnType::CommonName, format!("CA {}", NUMBER.fetch_add(1, Relaxed)));
+        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        Self(CertifiedIssuer::self_signed(ca, key).expect("a CA"))
+    }
+
+    pub fn certificate(&self) -> CertificateDer<'static> {
+        self.0.der().clone()
+    }
+
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// Valid from yesterday on, for a year.
+    pub fn pair(&self) -> Pair {
+        self.pair_valid(Duration::days(-1), Duration::days(364))
+    }
+
+    /// Valid from and until then, from now.
+    pub fn pair_valid(&self, from: Duration, until: Duration) -> Pair {
+        let mut leaf = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        leaf.not_before = OffsetDateTime::now_utc() + from;
+        leaf.not_after = OffsetDateTime::now_utc() + until;
+        self.sign(&leaf)
+    }
+    /// For a client with these names.
+    pub fn client(&self, common_name: &str, dns_names: &[&str]) -> Pair {
+        self.client_valid(common_name, dns_names, Duration::days(364))
+    }
+
+    /// Valid from yesterday until then, from now.
+    pub fn client_valid(&self, common_name: &str, dns_names: &[&str], until: Duration) -> Pair {
+        let names: Vec<String> = dns_names.iter().map(ToString::to_string).collect();
+        let mut leaf = CertificateParams::new(names).expect("DNS names");
+        leaf.distinguished_name.push(DnType::CommonName, common_name);
+        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        leaf.not_before = OffsetDateTime::now_utc() - Duration::days(2);
+        leaf.not_after = OffsetDateTime::now_utc() + until;
+        self.sign(&leaf)
+    }
+
+    fn sign(&self, leaf: &CertificateParams) -> Pair {
+        let key = KeyPair::generate().expect("a key");
+        let leaf = leaf.signed_by(&key, &self.0).expect("a leaf");
+        Pair { certificate: leaf.pem(), key: key.serialize_pem() }
+    }
+}
+
+impl Pair {
+    pub fn leaf(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_slice(self.certificate.as_bytes()).expect("a certificate")
+    }
+
+    /// As `tls.crt` and `tls.key`.
+    pub fn write_to(&self, directory: &Path) {
+        fs::write(directory.join("tls.crt"), &self.certificate).expect("tls.crt is written");
+        fs::write(directory.join("tls.key"), &self.key).expect("tls.key is written");
+    }
+}

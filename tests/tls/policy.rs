@@ -1,0 +1,73 @@
+//! A policy that is served, and changed while it is.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::client::{Reply, create};
+use crate::webhook::{Webhook, binary, eventually};
+
+const HASH: &str = "modelendpoint_webhook_policy_hash";
+const REFUSED: &str = r#"modelendpoint_webhook_policy_reloads_total{result="failure"}"#;
+const SWAPPED: &str = r#"modelendpoint_webhook_policy_reloads_total{result="success"}"#;
+
+const ONLY_EXAMPLE: &str = "allow:\n- namespaces: ['*']\n  hosts: ['*.example.com']\n";
+const NO_LIMITS: &str = "rules: {}\n";
+
+async fn allows(webhook: &Webhook, url: &str) -> bool {
+    let reply: Reply = webhook.client().connect().await.post("/validate", &create("u-1", url)).await;
+    reply.review()["response"]["allowed"] == json!(true)
+}
+
+fn flag(file: &Path) -> [&str; 2] {
+    ["--policy", file.to_str().expect("a path in UTF-8")]
+}
+
+#[tokio::test]
+async fn a_policy_is_followed_by_its_content_and_a_broken_one_changes_nothing() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("policy.yaml");
+    fs::write(&file, ONLY_EXAMPLE).expect("a file");
+    let webhook = Webhook::self_signed(&flag(&file)).await;
+    let inside = "http://vault.security.svc.cluster.local:8200/";
+    assert!(allows(&webhook, "https://api.example.com/v1").await);
+    assert!(!allows(&webhook, inside).await);
+    let first = webhook.metric(HASH).await;
+
+    for broken in ["", "rules: {url-port: de", "allow:\n- hosts: ['https://h']\n"] {
+        let before = webhook.metric(REFUSED).await;
+        fs::write(&file, broken).expect("a file");
+        eventually(before + 1, async || webhook.metric(REFUSED).await).await;
+        assert!(!allows(&webhook, inside).await, "{broken}");
+        assert_eq!(webhook.metric(HASH).await, first);
+    }
+    fs::remove_file(&file).expect("a file");
+    webhook.logged("cannot read --policy").await;
+    assert!(!allows(&webhook, inside).await);
+
+    fs::write(&file, NO_LIMITS).expect("a file");
+    eventually(1, async || webhook.metric(SWAPPED).await).await;
+    assert!(allows(&webhook, inside).await);
+    assert_ne!(webhook.metric(HASH).await, first);
+
+    // replicas with one policy agree
+    let other = Webhook::self_signed(&flag(&file)).await;
+    assert_eq!(other.metric(HASH).await, webhook.metric(HASH).await);
+    let none = Webhook::self_signed(&[]).await;
+    assert_eq!(none.metric(HASH).await, 0);
+}
+
+#[tokio::test]
+async fn a_broken_policy_is_told_at_the_start() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("policy.yaml");
+    fs::write(&file, "rules:\n  url-prt: off\n").expect("a file");
+    let serve = ["serve", "--self-signed", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
+    let run = tokio::process::Command::new(binary()).args(serve).args(flag(&file)).output();
+    let output = run.await.expect("the binary starts");
+    assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8(output.stderr).expect("UTF-8");
+    let place = format!("{}:2:3: there is no rule `url-prt`", file.display());
+    assert!(error.contains(&place), "{error}");
+}

@@ -1,0 +1,210 @@
+//! Clients that keep the server waiting: they lose, nobody else does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio_rustls::client::TlsStream;
+
+use crate::client::{Client, Connection, FINE, allowed, create};
+use crate::webhook::{Webhook, eventually};
+
+const CONNECTIONS: &str = r#"modelendpoint_webhook_connections{listener="https"}"#;
+const GAVE_WAY: &str = r#"modelendpoint_webhook_shed_total{reason="slow_client"}"#;
+
+const HEAD: &[u8] = b"POST /validate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+
+/// Waits for the server to give up on a connection; what it said before it did.
+async fn given_up(mut stream: impl tokio::io::AsyncRead + Unpin) -> String {
+    let mut said = Vec::new();
+    // A reset or an end without a farewell: it is over either way.
+    let _ = stream.read_to_end(&mut said).await;
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+#[tokio::test]
+async fn a_handshake_that_never_comes_is_given_up() {
+    let webhook = Webhook::self_signed(&[]).await;
+    let started = Instant::now();
+    let stream = TcpStream::connect(webhook.https).await.expect("a listener");
+    assert_eq!(given_up(stream).await, "");
+    between(started, 4, 15);
+}
+
+#[tokio::test]
+async fn a_head_that_never_ends_is_given_up_however_lively() {
+    let webhook = Webhook::self_signed(&[]).await;
+    let mut stream = webhook.client().stream().await.expect("the server accepts");
+    let started = Instant::now();
+    stream.write_all(HEAD).await.expect("the server reads");
+    let mut ticks = tokio::time::interval(Duration::from_millis(200));
+    while stream.write_all(b"X: y\r\n").await.is_ok() {
+        ticks.tick().await;
+        assert!(started.elapsed() < Duration::from_secs(20), "the server reads on and on");
+    }
+    between(started, 4, 15);
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_given_up_with_a_sentence() {
+    let webhook = Webhook::self_signed(&[]).await;
+    let mut stream = webhook.client().stream().await.expect("the server accepts");
+    let started = Instant::now();
+    // The default deadline of the API server is shorter than our patience with a body.
+    let head = b"POST /validate?timeout=30s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{";
+    stream.write_all(head).await.expect("the server reads");
+    let said = given_up(stream).await;
+    assert!(said.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{said}");
+    assert!(said.ends_with("The body took too long to arrive.\n"), "{said}");
+    between(started, 9, 25);
+}
+
+#[tokio::test]
+async fn a_body_that_comes_after_the_deadline_is_shed_before_it() {
+    let webhook = Webhook::self_signed(&[]).await;
+    let mut stream = webhook.client().stream().await.expect("the server accepts");
+    let started = Instant::now();
+    let head = b"POST /validate?timeout=3s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{";
+    stream.write_all(head).await.expect("the server reads");
+    let mut said = vec![0; 1024];
+    let read = stream.read(&mut said).await.expect("an answer");
+    let said = String::from_utf8_lossy(&said[..read]).into_owned();
+    assert!(said.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{said}");
+    assert!(said.contains("retry-after: 1\r\n"), "{said}");
+    assert!(started.elapsed() < Duration::from_secs(3), "took {:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn an_unread_body_does_not_keep_the_connection() {
+    let webhook = Webhook::self_signed(&[]).await;
+    let started = Instant::now();
+    for (path, status) in
+        [("/elsewhere", "404 Not Found"), ("/validate?timeout=1ms", "503 Service Unavailable")]
+    {
+        let mut stream = webhook.client().stream().await.expect("the server accepts");
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{{"
+        );
+        stream.write_all(head.as_bytes()).await.expect("the server reads");
+        let said = given_up(stream).await;
+        assert!(said.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{said}");
+        assert!(said.contains("connection: close\r\n"), "{said}");
+    }
+    between(started, 0, 15);
+}
+
+fn between(started: Instant, least: u64, most: u64) {
+    let took = started.elapsed();
+    let expected = Duration::from_secs(least)..Duration::from_secs(most);
+    assert!(expected.contains(&took), "took {took:?}, expected {expected:?}");
+}
+
+#[tokio::test]
+async fn when_all_connections_are_taken_the_slow_give_way() {
+    let webhook = Webhook::self_signed(&["--max-connections", "20"]).await;
+    webhook.is_ready().await;
+    let mut silent = Vec::new();
+    for _ in 0..20 {
+        silent.push(TcpStream::connect(webhook.https).await.expect("a listener"));
+    }
+    eventually(20, async || webhook.metric(CONNECTIONS).await).await;
+    let reply = webhook.client().post("/validate", &create("u-1", FINE)).await;
+    assert_eq!(reply.review(), allowed("u-1"));
+    assert!(webhook.metric(GAVE_WAY).await > 0, "somebody gave way");
+}
+
+#[tokio::test]
+async fn without_file_descriptors_the_open_connections_are_served_and_it_recovers() {
+    let webhook = Webhook::self_signed(&[]).await;
+    webhook.is_ready().await;
+    let mut kept = webhook.client().connect().await;
+    kept.post("/validate", &create("u-1", FINE)).await;
+    let before = nofile(&webhook, None);
+    let open = webhook.metric("process_open_fds").await;
+    // Room for a handful more than are open now.
+    let few = Rlimit { current: Some(open + 4), maximum: before.maximum };
+    nofile(&webhook, Some(few));
+
+    let mut silent = Vec::new();
+    for _ in 0..30 {
+        silent.push(TcpStream::connect(webhook.https).await.expect("the kernel accepts"));
+    }
+    webhook.logged("cannot accept connections").await;
+    assert_eq!(kept.post("/validate", &create("u-2", FINE)).await.review(), allowed("u-2"));
+
+    drop(silent);
+    nofile(&webhook, Some(before));
+    assert_eq!(webhook.client().post("/validate", &create("u-3", FINE)).await.review(), allowed("u-3"));
+}
+
+/// The limit of open files of a running server, after it was set to `new`.
+fn nofile(webhook: &Webhook, new: Option<Rlimit>) -> Rlimit {
+    let new = new.unwrap_or_else(|| getrlimit(Resource::Nofile));
+    prlimit(Some(webhook.pid()), Resource::Nofile, new).expect("a process of ours")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_thousand_slow_clients_do_not_hold_up_a_good_one() {
+    let webhook = Webhook::self_signed(&[]).await;
+    webhook.is_ready().await;
+    let mut good = webhook.client().connect().await;
+    let alone = median_latency(&mut good).await;
+
+    let in_place = Arc::new(AtomicU32::new(0));
+    let mut slow = JoinSet::new();
+    for number in 0..2_000 {
+        let (client, https, in_place) = (webhook.client(), webhook.https, Arc::clone(&in_place));
+        slow.spawn(async move {
+            if number % 3 == 0 {
+                let stream = TcpStream::connect(https).await.expect("a listener");
+                in_place.fetch_add(1, Relaxed);
+                given_up(stream).await
+            } else {
+                let stream = in_the_middle(&client, number).await;
+                in_place.fetch_add(1, Relaxed);
+                match stream {
+                    Ok(stream) => given_up(stream).await,
+                    Err(error) => error.to_string(),
+                }
+            }
+        });
+    }
+    eventually(2_000, async || in_place.load(Relaxed)).await;
+    let open = webhook.metric(CONNECTIONS).await;
+    let crowded = median_latency(&mut good).await;
+    let fresh = Instant::now();
+    assert_eq!(webhook.client().post("/validate", &create("u-1", FINE)).await.review(), allowed("u-1"));
+    println!(
+        "a good client's median: {alone:?} alone, {crowded:?} after 2,000 slow ones came (x{:.1}), \
+         with {open} connections open; a new connection: {:?}",
+        crowded.as_secs_f64() / alone.as_secs_f64(),
+        fresh.elapsed()
+    );
+    assert!(crowded < Duration::from_millis(100), "{crowded:?}");
+    // What is left is the good client's, and perhaps the server's handshake with itself.
+    eventually(true, async || webhook.metric(CONNECTIONS).await <= 2).await;
+    drop(slow);
+}
+
+/// A connection in the middle of a head, or of a body.
+async fn in_the_middle(client: &Client, number: u32) -> std::io::Result<TlsStream<TcpStream>> {
+    let rest: &[u8] = if number.is_multiple_of(2) { b"" } else { b"Content-Length: 10\r\n\r\n{" };
+    let mut stream = client.stream().await?;
+    stream.write_all(&[HEAD, rest].concat()).await?;
+    Ok(stream)
+}
+
+async fn median_latency(connection: &mut Connection) -> Duration {
+    let mut latencies = Vec::new();
+    for _ in 0..51 {
+        let started = Instant::now();
+        assert_eq!(connection.post("/validate", &create("u-1", FINE)).await.review(), allowed("u-1"));
+        latencies.push(started.elapsed());
+    }
+    latencies.sort();
+    latencies[25]
+}
