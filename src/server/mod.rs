@@ -9,6 +9,7 @@ pub mod connection;
 pub mod deadline;
 pub mod descriptors;
 pub mod drain;
+pub mod exposition;
 pub mod latency;
 pub mod limits;
 pub mod listener;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderName, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
+use super::exposition::Format;
 use super::metrics::Metrics;
 use super::readiness::Readiness;
 use super::refusal::Refusal;
@@ -30,9 +31,8 @@ async fn readyz(State(readiness): State<Arc<Readiness>>) -> Response {
     }
 }
 
-async fn exposition(State(metrics): State<Arc<Metrics>>) -> Result<Response, StatusCode> {
-    const OPEN_METRICS: (HeaderName, &str) =
-        (CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8");
-    let text = metrics.exposition().map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
-    Ok(([OPEN_METRICS], text).into_response())
+async fn exposition(State(metrics): State<Arc<Metrics>>, headers: HeaderMap) -> Result<Response, StatusCode> {
+    let open_metrics = metrics.exposition().map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    let format = Format::wanted(&headers);
+    Ok(([(CONTENT_TYPE, format.content_type())], format.of(open_metrics)).into_response())
 }

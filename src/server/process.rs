@@ -40,9 +40,11 @@ impl Collector for Process {
             let open = ConstGauge::new(u64::try_from(open.count()).unwrap_or(u64::MAX));
             write("process_open_fds", "Open files", None, &open)?;
         }
-        if let Some(memory) = resident_bytes() {
-            let memory = ConstGauge::new(memory);
-            write("process_resident_memory", "Memory", Some(&Unit::Bytes), &memory)?;
+        if let Some([virtual_bytes, resident_bytes]) = memory_bytes() {
+            let (virtual_bytes, resident_bytes) =
+                (ConstGauge::new(virtual_bytes), ConstGauge::new(resident_bytes));
+            write("process_virtual_memory", "Address space", Some(&Unit::Bytes), &virtual_bytes)?;
+            write("process_resident_memory", "Memory", Some(&Unit::Bytes), &resident_bytes)?;
         }
         if let Some(seconds) = cpu_seconds() {
             let seconds = ConstCounter::new(seconds);
@@ -52,11 +54,12 @@ impl Collector for Process {
     }
 }
 
-/// The second field of `/proc/self/statm` is resident pages (proc(5)).
-fn resident_bytes() -> Option<u64> {
+/// The first two fields of `/proc/self/statm` are pages of address space and resident ones (proc(5)).
+fn memory_bytes() -> Option<[u64; 2]> {
     let statm = fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
-    pages.checked_mul(u64::try_from(page_size()).ok()?)
+    let page = u64::try_from(page_size()).ok()?;
+    let mut bytes = statm.split(' ').map_while(|pages| pages.parse::<u64>().ok()?.checked_mul(page));
+    Some([bytes.next()?, bytes.next()?])
 }
 
 /// Fields 14 and 15 of `/proc/self/stat` are ticks in user and kernel mode (proc(5)); field 2, the

@@ -1,8 +1,11 @@
 //! `/metrics`: what was sent is what is counted, and nothing that a client wrote is a label.
 
+use axum::body::Body;
+use hyper::Method;
+use hyper::header::ACCEPT;
 use serde_json::json;
 
-use crate::client::{FINE, MALFORMED, create, json_request};
+use crate::client::{FINE, MALFORMED, Reply, create, json_request, plain, request};
 use crate::webhook::Webhook;
 
 #[tokio::test]
@@ -41,7 +44,44 @@ async fn reviews_are_counted_by_path_operation_and_outcome() {
     }
     let exposition = webhook.ops("/metrics").await.body;
     assert!(!exposition.contains("evil"), "{exposition}");
-    assert!(exposition.ends_with("# EOF\n"), "{exposition}");
+}
+
+#[tokio::test]
+async fn who_asks_for_openmetrics_gets_it_and_everybody_else_the_text_format_of_prometheus() {
+    let webhook = Webhook::self_signed(&[]).await;
+    let accepting = async |accept: &str| {
+        let request = request(Method::GET, "/metrics").header(ACCEPT, accept).body(Body::empty());
+        plain(webhook.ops, request.expect("a request")).await
+    };
+    let typed = |kind: &str, reply: &Reply| Reply::new(200, &[("content-type", kind)], &reply.body);
+
+    let reply = accepting("application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5").await;
+    assert_eq!(reply, typed("application/openmetrics-text; version=1.0.0; charset=utf-8", &reply));
+    assert!(reply.body.contains("# TYPE modelendpoint_webhook_panics counter\n"), "{}", reply.body);
+    assert!(reply.body.ends_with("# EOF\n"), "{}", reply.body);
+    for accept in ["text/plain;version=0.0.4", "*/*"] {
+        let reply = accepting(accept).await;
+        assert_eq!(reply, typed("text/plain; version=0.0.4; charset=utf-8", &reply));
+        assert!(reply.body.contains("# TYPE modelendpoint_webhook_panics_total counter\n"), "{}", reply.body);
+    }
+}
+
+/// 100 µs is what most answers take, and 10 s the API server's default for its deadline.
+#[tokio::test]
+async fn latencies_are_counted_from_100_microseconds_to_10_seconds() {
+    let webhook = Webhook::self_signed(&[]).await;
+    let exposition = webhook.ops("/metrics").await.body;
+    let bucket = "modelendpoint_webhook_request_duration_seconds_bucket{le=\"";
+    let validate = exposition.lines().filter(|line| line.contains("/validate"));
+    let bounds: Vec<_> = validate
+        .filter_map(|line| line.strip_prefix(bucket)?.split_once('"'))
+        .map(|(bound, _)| bound)
+        .collect();
+    let expected = [
+        "0.0001", "0.00025", "0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25",
+        "0.5", "1.0", "2.5", "5.0", "10.0", "+Inf",
+    ];
+    assert_eq!(bounds, expected);
 }
 
 #[tokio::test]
@@ -50,6 +90,7 @@ async fn the_process_has_its_figures() {
     for name in [
         "process_start_time_seconds",
         "process_cpu_seconds_total",
+        "process_virtual_memory_bytes",
         "process_resident_memory_bytes",
         "process_open_fds",
         "process_max_fds",
