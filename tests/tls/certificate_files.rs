@@ -161,6 +161,37 @@ async fn a_bad_pair_never_replaces_a_good_one() {
 }
 
 #[tokio::test]
+async fn a_leaf_that_is_not_valid_yet_is_tried_again_until_it_is() {
+    let authority = Authority::new();
+    let first = authority.pair();
+    let running = serving(&authority, &first).await;
+    running.webhook.is_ready().await;
+    let later = authority.pair_valid(Duration::seconds(4), Duration::days(1));
+    later.write_to(running.directory.path());
+    running.webhook.logged("the certificate is not valid before").await;
+    running.serves(&later).await;
+    assert_eq!((running.webhook.metric(REFUSED).await, running.webhook.metric(SWAPPED).await), (1, 1));
+}
+
+#[tokio::test]
+async fn a_renewal_is_overdue_30_days_before_the_end_or_when_a_third_of_the_life_is_left() {
+    let authority = Authority::new();
+    let overdue = [(Duration::days(-335), Duration::days(29)), (Duration::hours(-17), Duration::hours(7))];
+    let in_time = [(Duration::days(-333), Duration::days(31)), (Duration::hours(-15), Duration::hours(9))];
+    let warning = "the certificate should have been renewed by now";
+    for (from, until) in overdue {
+        serving(&authority, &authority.pair_valid(from, until)).await.webhook.logged(warning).await;
+    }
+    for (from, until) in in_time {
+        let running = serving(&authority, &authority.pair_valid(from, until)).await;
+        // the next look at the files comes after the look at the end
+        authority.pair_valid(from, until).write_to(running.directory.path());
+        running.webhook.logged("certificate reloaded").await;
+        assert_eq!(running.webhook.log().iter().find(|line| line.contains(warning)), None);
+    }
+}
+
+#[tokio::test]
 async fn an_expired_certificate_at_the_start_is_unready_until_it_is_renewed() {
     let authority = Authority::new();
     let expired = authority.pair_valid(Duration::days(-2), Duration::days(-1));

@@ -1,5 +1,6 @@
 //! A server in this process, for what the binary has no flag for: another judge, smaller limits.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -14,37 +15,45 @@ use modelendpoint_webhook::server::metrics::Metrics;
 use modelendpoint_webhook::server::{Judge, Parts, Server};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use tokio::task::JoinHandle;
 
 use crate::client::{self, Client};
 
 pub struct InProcess {
     pub client: Client,
+    pub https: SocketAddr,
+    pub certificate: Arc<Served>,
+    pub drain: Arc<Drain>,
+    /// Ends when the server does.
+    pub running: JoinHandle<io::Result<()>>,
     ops: SocketAddr,
 }
 
-/// Serves until the test's runtime ends.
+/// Serves until it is told to leave, or the test's runtime ends.
 pub fn serve(judge: Judge, limits: Limits) -> InProcess {
     let issued = issue(vec!["localhost".to_owned()], 1).expect("a certificate");
     let pair = Pair::from_pem(issued.leaf.as_bytes(), issued.leaf_key.as_bytes()).expect("a pair");
+    let certificate = Served::new(pair);
+    let drain = Arc::new(Drain::default());
     let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
     let server = Server::bind(Parts {
         listen: anywhere,
         ops_listen: anywhere,
         limits,
-        certificate: Served::new(pair),
+        certificate: Arc::clone(&certificate),
         clients: None,
         judge,
         policy: Active::new(Policy::NONE),
         metrics: Arc::new(Metrics::default()),
         traces: None,
-        drain: Arc::new(Drain::default()),
+        drain: Arc::clone(&drain),
     })
     .expect("free ports");
     let https = server.https_address().expect("a port");
     let ops = server.ops_address().expect("a port");
-    tokio::spawn(server.run());
+    let running = tokio::spawn(server.run());
     let ca = CertificateDer::from_pem_slice(issued.ca.as_bytes()).expect("a CA");
-    InProcess { client: Client::new(https, vec![ca]), ops }
+    InProcess { client: Client::new(https, vec![ca]), https, certificate, drain, running, ops }
 }
 
 impl InProcess {

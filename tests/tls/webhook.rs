@@ -18,7 +18,7 @@ use tokio::time::{interval, timeout};
 use crate::client::{self, Client, Reply};
 
 /// Nothing that is awaited here takes longer, unless it never comes.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Webhook {
     pub https: SocketAddr,
@@ -39,11 +39,22 @@ impl Webhook {
     }
 
     pub async fn self_signed_with(flags: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::self_signed_by(Command::new(binary()), flags, variables).await
+    }
+
+    /// The same, after a shell has said this: `ulimit`, for one.
+    pub async fn self_signed_after(said: &str, flags: &[&str]) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{said} && exec \"$0\" \"$@\""), binary()]);
+        Self::self_signed_by(shell, flags, &[]).await
+    }
+
+    async fn self_signed_by(command: Command, flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let ca = directory.path().join("ca.crt");
         let ca = ca.to_str().expect("a path in UTF-8").to_owned();
         let own = ["--self-signed", "--write-ca", &ca];
-        Self::start_in(directory, &[&own, flags].concat(), variables).await
+        Self::start_in(directory, command, &[&own, flags].concat(), variables).await
     }
 
     pub async fn with_files(certificate: &Path, key: &Path, flags: &[&str]) -> Self {
@@ -51,11 +62,16 @@ impl Webhook {
         let (certificate, key) = (text(certificate), text(key));
         let files = ["--tls-cert", &certificate, "--tls-key", &key];
         let directory = tempfile::tempdir().expect("a temporary directory");
-        Self::start_in(directory, &[&files, flags].concat(), &[]).await
+        Self::start_in(directory, Command::new(binary()), &[&files, flags].concat(), &[]).await
     }
 
-    async fn start_in(directory: TempDir, flags: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(binary())
+    async fn start_in(
+        directory: TempDir,
+        mut command: Command,
+        flags: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"])
             .args(flags)
             .envs(variables.iter().copied())

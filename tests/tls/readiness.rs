@@ -1,0 +1,53 @@
+//! Ready means ready: what serves another chain than it should, or nothing at all, is not.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use modelendpoint_webhook::admission::answer_under;
+use modelendpoint_webhook::certificates::issue::issue;
+use modelendpoint_webhook::certificates::pair::Pair;
+use modelendpoint_webhook::certificates::served::Served;
+use modelendpoint_webhook::server::drain::Drain;
+use modelendpoint_webhook::server::limits::Limits;
+use modelendpoint_webhook::server::readiness::{Readiness, Unready};
+use tokio::net::TcpListener;
+
+use crate::in_process::serve;
+use crate::webhook::eventually;
+
+/// What is proved of a server at this address, which should serve this.
+fn readiness_of(https: SocketAddr, certificate: Arc<Served>) -> Arc<Readiness> {
+    let readiness = Readiness::new(certificate, None, Arc::new(Drain::default()));
+    tokio::spawn(Arc::clone(&readiness).keep_proving(https));
+    readiness
+}
+
+async fn becomes(readiness: &Readiness, expected: Result<(), &str>) {
+    let expected = expected.map_err(str::to_owned);
+    eventually(expected, async || readiness.check().map_err(|unready: Unready| unready.to_string())).await;
+}
+
+#[tokio::test]
+async fn the_served_chain_is_proved() {
+    let server = serve(answer_under, Limits::new(10));
+    let readiness = readiness_of(server.https, Arc::clone(&server.certificate));
+    becomes(&readiness, Ok(())).await;
+}
+
+#[tokio::test]
+async fn another_chain_is_no_proof() {
+    let server = serve(answer_under, Limits::new(10));
+    let issued = issue(vec!["localhost".to_owned()], 1).expect("a certificate");
+    let another = Pair::from_pem(issued.leaf.as_bytes(), issued.leaf_key.as_bytes()).expect("a pair");
+    let readiness = readiness_of(server.https, Served::new(another));
+    let why = "no TLS handshake with ourselves: invalid peer certificate: ApplicationVerificationFailure";
+    becomes(&readiness, Err(why)).await;
+}
+
+#[tokio::test]
+async fn nor_is_a_listener_that_says_nothing() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let server = serve(answer_under, Limits::new(10));
+    let readiness = readiness_of(silent.local_addr().expect("an address"), server.certificate);
+    becomes(&readiness, Err("no TLS handshake with ourselves: timed out")).await;
+}
