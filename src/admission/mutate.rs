@@ -114,8 +114,8 @@ mod tests {
                 None,
                 Json::Null,
                 Some(
-                    "spec.rewritePath: no default can be made of the url's path; write one, or requests keep \
-                     `/<namespace>/<service>/` [default-rewrite-path]"
+                    "spec.rewritePath: the url's path gives no default; write one, or requests keep \
+                     `/<ns>/<service>/` [default-rewrite-path]"
                         .to_owned()
                 )
             )

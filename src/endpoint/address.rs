@@ -25,11 +25,14 @@ pub enum Special {
 const METADATA_V4: [Ipv4Addr; 3] =
     [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(192, 0, 0, 192)];
 
-/// AWS instance metadata and EKS pod identity, Google Cloud, Scaleway.
-const METADATA_V6: [Ipv6Addr; 4] = [
+/// AWS instance metadata and EKS pod identity, Google Cloud, Oracle Cloud, Alibaba Cloud, Akamai, Scaleway.
+const METADATA_V6: [Ipv6Addr; 7] = [
     Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
     Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23),
     Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
+    Ipv6Addr::new(0xfd00, 0x100, 0, 0, 0, 0, 0x100, 0x200),
+    Ipv6Addr::new(0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1),
     Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42),
 ];
 
@@ -43,6 +46,18 @@ pub fn special(address: IpAddr) -> Option<Special> {
         IpAddr::V4(address) => special_v4(address),
         IpAddr::V6(address) => special_v6(address),
     }
+}
+
+/// Whether an `EndpointSlice` takes the address, in its canonical text (Kubernetes, `ValidateEndpointIP`
+/// and `IsValidIP`).
+#[must_use]
+pub fn is_taken_by_endpoint_slice(address: IpAddr) -> bool {
+    let link_local = match address {
+        IpAddr::V4(address) => address.is_link_local() || address.octets()[..3] == [224, 0, 0],
+        IpAddr::V6(address) => address.is_unicast_link_local() || address.segments()[0] & 0xff0f == 0xff02,
+    };
+    let mapped = matches!(address, IpAddr::V6(address) if address.to_ipv4_mapped().is_some());
+    !(address.is_unspecified() || address.is_loopback() || link_local || mapped)
 }
 
 fn special_v4(address: Ipv4Addr) -> Option<Special> {
@@ -82,14 +97,16 @@ fn special_v6(address: Ipv6Addr) -> Option<Special> {
 }
 
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [first, second, third, .., seventh, eighth] = address.segments();
+    let [first, second, third, fourth, fifth, sixth, seventh, eighth] = address.segments();
+    // 64:ff9b::/96, and behind it in the match 64:ff9b:1::/48, whose networks may be of any length to 96
+    let well_known = [third, fourth, fifth, sixth] == [0; 4];
     let from = |high: u16, low: u16| {
         let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
         Some(Ipv4Addr::new(a, b, c, d))
     };
     match (first, second) {
         (0x2002, _) => from(second, third),
-        (0x64, 0xff9b) => from(seventh, eighth),
+        (0x64, 0xff9b) if well_known || third == 1 => from(seventh, eighth),
         _ => None,
     }
 }
@@ -97,6 +114,48 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_endpoint_slice_refuses_what_means_something_else_everywhere() {
+        let taken = |text: &str| is_taken_by_endpoint_slice(text.parse().expect("an address"));
+        for text in [
+            "10.0.1.50",
+            "0.0.0.1",
+            "169.253.255.255",
+            "169.255.0.0",
+            "224.0.1.1",
+            "223.0.0.1",
+            "255.255.255.255",
+            "2001:db8::10",
+            "fd00:ec2::254",
+            "::2",
+            "::a00:5",
+            "fec0::1",
+            "ff01::1",
+            "ff05::2",
+            "ff0e::1",
+        ] {
+            assert!(taken(text), "{text}");
+        }
+        for text in [
+            "0.0.0.0",
+            "127.0.0.1",
+            "127.1.2.3",
+            "169.254.0.1",
+            "169.254.169.254",
+            "224.0.0.1",
+            "::",
+            "::1",
+            "::ffff:10.0.0.5",
+            "fe80::1",
+            "febf::1",
+            "ff02::1",
+            "ff12::1",
+            "ff32::1",
+        ] {
+            assert!(!taken(text), "{text}");
+        }
+    }
 
     #[test]
     fn each_special_address_has_its_reason_and_its_neighbours_are_fine() {
@@ -131,6 +190,9 @@ mod tests {
             ("fd00:ec2::254", Some(Special::Metadata)),
             ("fd00:ec2::23", Some(Special::Metadata)),
             ("fd20:ce::254", Some(Special::Metadata)),
+            ("fd00:c1::a9fe:a9fe", Some(Special::Metadata)),
+            ("fd00:100::100:200", Some(Special::Metadata)),
+            ("fd00:a9fe:a9fe::1", Some(Special::Metadata)),
             ("fd00:42::42", Some(Special::Metadata)),
             ("fd00:ec2::255", None),
             ("fe7f::1", None),
@@ -142,8 +204,14 @@ mod tests {
             ("64:ff9b::1", None),
             ("64:ff9b::a9fe:a9fe", embedded(169, 254, 169, 254)),
             ("64:ff9b:1::7f00:1", embedded(127, 0, 0, 1)),
+            ("64:ff9b:1:0:0:7:7f00:1", embedded(127, 0, 0, 1)),
+            ("64:ff9b:2::7f00:1", None),
+            ("64:ff9b:0:1::7f00:1", None),
+            ("64:ff9b:0:0:1::7f00:1", None),
+            ("64:ff9b::1:7f00:1", None),
             ("64:ff9c::7f00:1", None),
             ("2002:a9fe:a9fe::1", embedded(169, 254, 169, 254)),
+            ("2002:6464:64c8::1", embedded(100, 100, 100, 200)),
             ("2002:a00:5::1", None),
             ("2001:db8::10", None),
         ];

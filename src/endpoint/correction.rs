@@ -6,7 +6,7 @@ use super::field::Value;
 use super::host::{Host, HostFault};
 use super::rewrite_path::RewritePath;
 use super::rules::{self, Severity, Subject};
-use super::url::{Fault, Port, Scheme, Url};
+use super::url::{BareIpv6, Fault, Port, Scheme, Url};
 
 /// Longest suggestion that helps in a message, in bytes.
 const LONGEST: usize = 200;
@@ -19,6 +19,9 @@ pub fn correct_url(text: &str) -> Option<String> {
     let trimmed =
         text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '\u{feff}' | '\u{200b}'));
     let url = Url::split(trimmed);
+    if has_two_hosts(&url) {
+        return None;
+    }
     let corrected = match url.fault() {
         Some(Fault::NoScheme) => with_scheme(trimmed)?,
         Some(Fault::NoAuthority) => {
@@ -55,8 +58,22 @@ pub fn correct_rewrite_path(text: &str) -> Option<String> {
     (differs && RewritePath::parse(&corrected).is_ok()).then_some(corrected)
 }
 
+/// Whether a person and a parser may take different pieces for the host: `https://good.example@evil.example`,
+/// and `\` in the place of `/`.
+fn has_two_hosts(url: &Url<'_>) -> bool {
+    let user = url.userinfo.map(|userinfo| userinfo.split(':').next().unwrap_or_default());
+    let is_host = user.is_some_and(|user| matches!(Host::classify(user), Host::Name(_) | Host::Ipv4(_)));
+    is_host || url.text.contains('\\')
+}
+
 /// `http` where TLS is unlikely: for an address, a Service of the cluster, or a port other than 443.
 fn with_scheme(text: &str) -> Option<String> {
+    // `https//host`: only the colon is missing
+    if let Some((scheme, rest)) = text.split_once("//")
+        && Scheme::named(scheme.trim_end_matches(';')).is_some()
+    {
+        return Some(format!("{}://{rest}", scheme.trim_end_matches(';')));
+    }
     let rest = text.trim_start_matches([':', '/']);
     let reference = format!("http://{rest}");
     let url = Url::split(&reference);
@@ -77,7 +94,9 @@ fn rebuild(url: &Url<'_>) -> Option<String> {
     // a host that may be shown has nothing but its port and path behind it
     let scheme = url.scheme.filter(|_| url.may_show(url.host))?;
     let (host, port) = match url.fault() {
-        Some(Fault::BareIpv6(address)) => (bracketed(address), None),
+        Some(Fault::BareIpv6(BareIpv6::Address(address))) => (bracketed(address), None),
+        Some(Fault::BareIpv6(BareIpv6::WithPort(address, port))) => (bracketed(address), Some(port)),
+        Some(Fault::BareIpv6(BareIpv6::Either(..))) => return None,
         _ => (repaired_host(url.host)?, url.port.filter(|port| !port.is_empty())),
     };
     let port = port.map(|port| format!(":{port}")).unwrap_or_default();
@@ -90,6 +109,8 @@ fn repaired_host(host: &str) -> Option<String> {
     }
     Some(match Host::classify(host) {
         Host::Refused(HostFault::Ipv6NotCanonical(address)) => bracketed(address),
+        // one trailing dot is fine behind a name, and not behind an address
+        Host::Refused(HostFault::Ipv4Lookalike) => host.strip_suffix('.').unwrap_or(host).to_owned(),
         _ => host.to_owned(),
     })
 }
@@ -127,6 +148,17 @@ mod tests {
             ("https://h.example:/v1", Some("https://h.example/v1")),
             ("http://[2001:db8:0:0::10]:80/", Some("http://[2001:db8::10]:80/")),
             ("http://2001:db8::10/v1", Some("http://[2001:db8::10]/v1")),
+            ("http://1:2:3:4:5:6:7:8:80/v1", Some("http://[1:2:3:4:5:6:7:8]:80/v1")),
+            ("http://fd00::1:8000/v1", None),
+            ("http://10.0.0.1.:8000/v1", Some("http://10.0.0.1:8000/v1")),
+            ("http://010.0.0.1/v1", None),
+            ("https//h.example/v1", Some("https://h.example/v1")),
+            ("HTTP;//h.example/v1", Some("HTTP://h.example/v1")),
+            ("ftp//h.example/v1", None),
+            ("https://h.example@evil.example/v1", None),
+            ("https://10.0.0.1:x@evil.example/v1", None),
+            ("https://h.example\\@evil.example/v1", None),
+            ("https://h.example\\.evil.example/v1", None),
             ("https://user:s3/cret@h.example/v1", None),
             ("user:s3cret@h.example/v1", None),
             ("ftp://h.example/", None),

@@ -7,6 +7,8 @@
 use std::fmt::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use super::address::is_taken_by_endpoint_slice;
+
 /// What a host is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Host<'a> {
@@ -73,17 +75,30 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// The address type that Modelplane composes; `None` where no EndpointSlice is accepted at all.
+    /// The address type that Modelplane composes; `None` where it composes nothing.
     #[must_use]
     pub fn family(&self) -> Option<Family> {
         match self {
             Host::Ipv4(_) => Some(Family::Ipv4),
-            Host::Ipv6(_) => Some(Family::Ipv6),
-            // the API server takes these for names
-            Host::Name(_) | Host::Refused(HostFault::NumericLastLabel(_) | HostFault::Ipv4Lookalike) => {
-                Some(Family::Name)
+            Host::Ipv6(_) | Host::Refused(HostFault::Ipv6NotCanonical(_) | HostFault::Ipv6Zone) => {
+                Some(Family::Ipv6)
             }
-            Host::Refused(_) => None,
+            Host::Refused(HostFault::Empty | HostFault::NotIpv6) => None,
+            // Modelplane takes for a name what is no address
+            Host::Name(_) | Host::Refused(_) => Some(Family::Name),
+        }
+    }
+
+    /// Whether the API server takes the `EndpointSlice` that Modelplane composes.
+    #[must_use]
+    pub fn is_taken_by_endpoint_slice(&self, text: &str) -> bool {
+        match *self {
+            Host::Ipv4(address) => is_taken_by_endpoint_slice(address.into()),
+            Host::Ipv6(address) => is_taken_by_endpoint_slice(address.into()),
+            // a name to the API server, if it has two labels
+            Host::Refused(HostFault::Ipv4Lookalike) => text.trim_end_matches('.').contains('.'),
+            Host::Name(_) | Host::Refused(HostFault::NumericLastLabel(_)) => true,
+            Host::Refused(_) => false,
         }
     }
 }
@@ -238,14 +253,39 @@ mod tests {
         let families = [
             ("10.0.1.50", Some(Family::Ipv4)),
             ("[2001:db8::10]", Some(Family::Ipv6)),
+            ("[2001:db8:0:0::10]", Some(Family::Ipv6)),
+            ("[fe80::1%25eth0]", Some(Family::Ipv6)),
             ("h.example", Some(Family::Name)),
             ("1.2.3", Some(Family::Name)),
             ("h.42", Some(Family::Name)),
-            ("vllm", None),
+            ("vllm", Some(Family::Name)),
+            ("a_b.example", Some(Family::Name)),
+            ("[v1.abc]", None),
             ("", None),
         ];
         for (text, family) in families {
             assert_eq!(Host::classify(text).family(), family, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_slice_takes_canonical_addresses_and_names_of_two_labels() {
+        let taken = |text: &str| Host::classify(text).is_taken_by_endpoint_slice(text);
+        for text in ["10.0.1.50", "[2001:db8::10]", "h.example", "H.Example.", "1.2.3", "10.0.0.1.", "h.42"] {
+            assert!(taken(text), "{text}");
+        }
+        for text in [
+            "127.0.0.1",
+            "[::1]",
+            "[2001:db8:0:0::10]",
+            "vllm",
+            "2130706433",
+            "1.",
+            "a_b.example",
+            "[v1.abc]",
+            "",
+        ] {
+            assert!(!taken(text), "{text}");
         }
     }
 }

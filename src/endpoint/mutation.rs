@@ -97,8 +97,7 @@ fn set_default(new: Spec<'_>) -> Mutation<'_> {
     let Some(default) = RewritePath::derive(&url.parts) else {
         return Mutation::warn(
             DEFAULT,
-            "no default can be made of the url's path; write one, or requests keep `/<namespace>/<service>/`"
-                .to_owned(),
+            "the url's path gives no default; write one, or requests keep `/<ns>/<service>/`".to_owned(),
         );
     };
     let warning = (new.rewrite_path == Value::Text("")).then(|| Warning {
@@ -125,15 +124,24 @@ fn normalize(path: &str) -> Mutation<'_> {
         return Mutation::default();
     }
     let Ok(normalized) = RewritePath::parse(path) else { return Mutation::default() };
-    let message = format!(
-        "is stored as {}, not {}: it ends in exactly one slash; write it so",
-        Quoted(normalized.as_str()),
-        Quoted(path)
-    );
+    let message = if could_hold_a_password(path) {
+        "is stored with exactly one slash at its end; write it so".to_owned()
+    } else {
+        format!(
+            "is stored as {}, not {}: it ends in exactly one slash; write it so",
+            Quoted(normalized.as_str()),
+            Quoted(path)
+        )
+    };
     Mutation {
         change: Some(Change { id: NORMALIZE, path: normalized }),
         ..Mutation::warn(NORMALIZE, message)
     }
+}
+
+/// `user:password@`, as in the rest of a url that lost its scheme.
+fn could_hold_a_password(path: &str) -> bool {
+    path.rsplit_once('@').is_some_and(|(before, _)| before.contains(':'))
 }
 
 /// Whether an update changes the url and leaves a rewritePath that the webhook once set.
@@ -172,4 +180,24 @@ impl Mutation<'_> {
 impl Warning {
     /// What it is about.
     pub const FIELD: Field = Field::RewritePath;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_repeats_no_password() {
+        let warning = |path: &str| {
+            let spec = Spec { url: Value::Text("http://h.example/"), rewrite_path: Value::Text(path) };
+            mutate(spec, None, || Ownership::Unknown).warning.map(|warning| warning.message)
+        };
+        let silent = Some("is stored with exactly one slash at its end; write it so".to_owned());
+        assert_eq!(warning("/user:s3cret@h.example/v1"), silent);
+        for path in ["/a@b", "/@a:b"] {
+            let told =
+                format!("is stored as `{path}/`, not `{path}`: it ends in exactly one slash; write it so");
+            assert_eq!(warning(path), Some(told));
+        }
+    }
 }

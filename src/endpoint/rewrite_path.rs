@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 
-use super::quote::is_invisible;
 use super::url::{Url, place};
 
 /// Longest value that HTTPRoute's `replacePrefixMatch` takes, in code points.
@@ -22,7 +21,7 @@ pub struct Faults {
     pub not_absolute: bool,
     /// Characters that corrupt the request target or that HTTPRoute refuses, each once.
     pub characters: Vec<char>,
-    /// White space or an invisible character at a segment's edge, the first one.
+    /// White space or a format character at a segment's edge, the first one.
     pub edge: Option<char>,
     /// A `.`, `..` or empty segment, the first one.
     pub segment: Option<Segment>,
@@ -175,10 +174,20 @@ fn is_no_yaml_character(character: char) -> bool {
     matches!(character, '\u{fffe}' | '\u{ffff}')
 }
 
-/// White space or an invisible character at either end; what is refused anyway is not told twice.
+/// White space or a format character at either end; what is refused anyway is not told twice.
 fn edge_fault(segment: &str) -> Option<char> {
-    let unseen = |c: &char| (c.is_whitespace() || is_invisible(*c)) && !is_refused(*c);
+    let unseen = |c: &char| (c.is_whitespace() || is_format(*c)) && !is_refused(*c);
     segment.chars().next().filter(unseen).or_else(|| segment.chars().next_back().filter(unseen))
+}
+
+/// An invisible character that nobody writes: Unicode's category Cf, but for the signs of it that can be
+/// seen, and for the tags, which end the flags of England, Scotland and Wales. Variation selectors (Mn)
+/// belong to the emoji before them.
+fn is_format(character: char) -> bool {
+    matches!(character,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}')
 }
 
 #[cfg(test)]
@@ -200,6 +209,10 @@ mod tests {
             ("/ml-team/qwen-72b////", "/ml-team/qwen-72b/"),
             ("/a b/é/[x]/..b/", "/a b/é/[x]/..b/"),
             ("/\u{10ffff}b/", "/\u{10ffff}b/"),
+            ("/\u{fdd0}/\u{1fffe}", "/\u{fdd0}/\u{1fffe}/"),
+            ("/❤\u{fe0f}/", "/❤\u{fe0f}/"),
+            ("/🏴\u{e0067}\u{e007f}", "/🏴\u{e0067}\u{e007f}/"),
+            ("/\u{3164}/\u{115f}", "/\u{3164}/\u{115f}/"),
         ] {
             assert_eq!(parsed(written), Ok(stored.to_owned()), "{written}");
         }
@@ -238,6 +251,10 @@ mod tests {
             ("/..", segment(Segment::DotDot)),
             ("/a/ ", edge(' ')),
             ("/a\u{200b}/", edge('\u{200b}')),
+            ("/\u{3000}a/", edge('\u{3000}')),
+            ("/a\u{2028}", edge('\u{2028}')),
+            ("/\u{ad}a", edge('\u{ad}')),
+            ("/a\u{feff}/", edge('\u{feff}')),
             ("/a\t/", characters(&['\t'])),
             ("/a%2Fb/", characters(&['%'])),
             ("/a\\b#c/", characters(&['\\', '#'])),

@@ -9,6 +9,7 @@ use std::net::Ipv6Addr;
 use std::ops::Range;
 
 use super::host::Host;
+use super::quote::is_invisible;
 
 /// A url's text and its parts, each a slice of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +34,8 @@ pub enum Fault<'a> {
     Empty,
     /// A placeholder that a template engine should have filled in, such as `${HOST}`.
     Template(&'a str),
-    /// Characters that RFC 3986 has no place for, each once, in the order of their appearance.
+    /// Characters that RFC 3986 has no place for, each once, in the order of their appearance; but for
+    /// letters and signs where a secret could be: that would spell it.
     Characters(Vec<char>),
     /// No `scheme:` in front.
     NoScheme,
@@ -46,7 +48,17 @@ pub enum Fault<'a> {
     /// `[` and `]` elsewhere than around the whole host.
     Brackets,
     /// An IPv6 address without its brackets.
-    BareIpv6(Ipv6Addr),
+    BareIpv6(BareIpv6<'a>),
+}
+
+/// What was probably meant by an IPv6 address without brackets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BareIpv6<'a> {
+    Address(Ipv6Addr),
+    /// The text behind the last colon is too much for the address.
+    WithPort(Ipv6Addr, &'a str),
+    /// The text behind the last colon may be the address's end, or a port.
+    Either(Ipv6Addr, (Ipv6Addr, &'a str)),
 }
 
 /// `http` or `https`, in any case.
@@ -68,6 +80,9 @@ pub enum Port<'a> {
     TooLarge,
     NotDecimal(&'a str),
 }
+
+/// Python reads no longer number, leading zeros included (`sys.int_info.default_max_str_digits`).
+const MOST_DIGITS: usize = 4300;
 
 impl<'a> Url<'a> {
     /// Takes any text apart; never fails.
@@ -117,11 +132,30 @@ impl<'a> Url<'a> {
         if self.text.is_empty() {
             return Some(Fault::Empty);
         }
-        let strange = strange_characters(self.text);
-        if !strange.is_empty() {
-            return Some(template(self.text).map_or(Fault::Characters(strange), Fault::Template));
+        if self.text.bytes().all(is_uri_byte) {
+            return self.structure_fault();
         }
-        self.structure_fault()
+        Some(match template(self.text) {
+            Some(placeholder) => Fault::Template(placeholder),
+            None => Fault::Characters(self.strange_characters()),
+        })
+    }
+
+    /// Each character once that RFC 3986 allows nowhere and that may be named.
+    fn strange_characters(&self) -> Vec<char> {
+        let secrets = self.secrets();
+        let mut strange = Vec::new();
+        // a text of a million different characters is no reason to look a million times through a list
+        let mut seen = BTreeSet::new();
+        for (at, character) in self.text.char_indices() {
+            let is_strange = !u8::try_from(character).is_ok_and(is_uri_byte);
+            let tells_nothing = || character == ' ' || character == '\\' || is_invisible(character);
+            let may_be_named = || tells_nothing() || !secrets.iter().any(|secret| secret.contains(&at));
+            if is_strange && may_be_named() && seen.insert(character) {
+                strange.push(character);
+            }
+        }
+        strange
     }
 
     fn structure_fault(&self) -> Option<Fault<'a>> {
@@ -141,8 +175,8 @@ impl<'a> Url<'a> {
         if let Some(placeholder) = self.authority.and_then(|authority| between(authority, "$(", ")")) {
             return Some(Fault::Template(placeholder));
         }
-        if let Some(address) = self.bare_ipv6() {
-            return Some(Fault::BareIpv6(address));
+        if let Some(bare) = BareIpv6::read(self.host_and_port()) {
+            return Some(Fault::BareIpv6(bare));
         }
         if self.path.starts_with("//") && self.port == Some("") && Scheme::named(self.host).is_some() {
             return Some(Fault::SchemeTwice);
@@ -179,6 +213,7 @@ impl<'a> Url<'a> {
             None => Port::Default,
             Some("") => Port::Empty,
             Some(text) if !text.bytes().all(|byte| byte.is_ascii_digit()) => Port::NotDecimal(text),
+            Some(text) if text.len() > MOST_DIGITS => Port::TooLarge,
             Some(text) => match text.trim_start_matches('0') {
                 "" => Port::Zero,
                 digits => digits.parse().map_or(Port::TooLarge, Port::Number),
@@ -223,9 +258,22 @@ impl<'a> Url<'a> {
         let authority = self.authority.unwrap_or_default();
         authority.rsplit_once('@').map_or(authority, |(_, rest)| rest)
     }
+}
 
-    fn bare_ipv6(&self) -> Option<Ipv6Addr> {
-        self.host_and_port().parse().ok()
+impl<'a> BareIpv6<'a> {
+    fn read(host_and_port: &'a str) -> Option<Self> {
+        let whole = host_and_port.parse().ok();
+        let with_port = host_and_port.rsplit_once(':').and_then(|(address, port)| {
+            let is_port =
+                port.len() <= 5 && !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+            Some((address.parse().ok()?, port)).filter(|_| is_port)
+        });
+        match (whole, with_port) {
+            (Some(whole), Some(with_port)) => Some(BareIpv6::Either(whole, with_port)),
+            (Some(whole), None) => Some(BareIpv6::Address(whole)),
+            (None, Some((address, port))) => Some(BareIpv6::WithPort(address, port)),
+            (None, None) => None,
+        }
     }
 }
 
@@ -267,23 +315,6 @@ fn cut(text: &str, at: char) -> (&str, Option<&str>) {
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-}
-
-/// Each character once that RFC 3986 allows nowhere.
-fn strange_characters(text: &str) -> Vec<char> {
-    let mut strange = Vec::new();
-    if text.bytes().all(is_uri_byte) {
-        return strange;
-    }
-    // a text of a million different characters is no reason to look a million times through a list
-    let mut seen = BTreeSet::new();
-    for character in text.chars() {
-        let is_strange = !u8::try_from(character).is_ok_and(is_uri_byte);
-        if is_strange && seen.insert(character) {
-            strange.push(character);
-        }
-    }
-    strange
 }
 
 /// Unreserved, reserved, or the percent sign (RFC 3986, section 2).
@@ -362,6 +393,7 @@ mod tests {
 
     #[test]
     fn each_fault_has_its_reason() {
+        let v6 = |text: &str| text.parse::<Ipv6Addr>().expect("an address");
         let faults = [
             ("", Fault::Empty),
             ("http://${HOST}/v1", Fault::Template("${HOST}")),
@@ -386,10 +418,28 @@ mod tests {
             ("http://[[::1]]/", Fault::Brackets),
             ("http://u[@h.example/", Fault::Brackets),
             ("http://h.example/?[", Fault::Brackets),
-            ("http://2001:db8::10/v1", Fault::BareIpv6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x10))),
+            ("http://2001:db8::10/v1", Fault::BareIpv6(BareIpv6::Address(v6("2001:db8::10")))),
+            ("http://1:2:3:4:5:6:7:8:80/", Fault::BareIpv6(BareIpv6::WithPort(v6("1:2:3:4:5:6:7:8"), "80"))),
+            (
+                "http://fd00::1:8000/v1",
+                Fault::BareIpv6(BareIpv6::Either(v6("fd00::1:8000"), (v6("fd00::1"), "8000"))),
+            ),
         ];
         for (text, fault) in faults {
             assert_eq!(Url::split(text).fault(), Some(fault), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_character_where_a_secret_could_be_is_named_only_if_it_tells_nothing() {
+        for (text, named) in [
+            ("http://пароль@h.example/", vec![]),
+            ("http://u:па роль\u{200b}@h.example/é", vec![' ', '\u{200b}', 'é']),
+            ("http://h.example\\@evil.example/", vec!['\\']),
+            ("http://h.example/é?ключ=пароль#п\n", vec!['é', '\n']),
+            ("http://h.example/пп", vec!['п']),
+        ] {
+            assert_eq!(Url::split(text).fault(), Some(Fault::Characters(named)), "{text}");
         }
     }
 
@@ -409,6 +459,7 @@ mod tests {
 
     #[test]
     fn a_port_is_one_of_six_kinds() {
+        let zeros = |count: usize| format!("http://h:{}80", "0".repeat(count));
         let ports = [
             ("http://h", Port::Default, Some(80)),
             ("https://h", Port::Default, Some(443)),
@@ -422,6 +473,8 @@ mod tests {
             ("http://h:99999999999999999999", Port::TooLarge, None),
             ("http://h:80a", Port::NotDecimal("80a"), None),
             ("http://h:-1", Port::NotDecimal("-1"), None),
+            (&zeros(4298), Port::Number(80), Some(80)),
+            (&zeros(4299), Port::TooLarge, None),
         ];
         for (text, kind, effective) in ports {
             let url = Url::split(text);

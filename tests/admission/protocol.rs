@@ -139,8 +139,8 @@ fn a_denial_is_invalid_with_a_cause_for_each_violation() {
             },
             "auditAnnotations": { "denied": "url-tls-port,rewrite-path-absolute" },
             "warnings": [
-                "spec.url: has `v1beta` in its path where clients append `/v1/...`, which may give 404; use the path that \
-                 ends in `/v1` [url-version]"
+                "spec.url: has `v1beta` in its path: `/v1/...` behind it may give 404; use a path that ends in `/v1` \
+                 [url-version]"
             ],
         }))
     );

@@ -1,7 +1,9 @@
+use std::borrow::Cow;
+
 use super::{Example, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
-use crate::endpoint::host::Host;
-use crate::endpoint::url::Url;
+use crate::endpoint::host::Family;
+use crate::endpoint::url::{Port, Url};
 
 pub(super) static RULE: Rule = Rule {
     id: "host-family-change",
@@ -27,7 +29,7 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>) -> Option<String> {
-    let before = Host::classify(Url::split(subject.previous_url?).host).family()?;
+    let before = stored_family(subject.previous_url?)?;
     let after = subject.url.text()?.host?.family()?;
     if before == after {
         return None;
@@ -36,4 +38,81 @@ fn check(subject: &Subject<'_>) -> Option<String> {
         "changes its host from {before} to {after}, and the EndpointSlice behind it cannot follow: traffic would go on \
          to the old host; delete the endpoint and create it again"
     ))
+}
+
+/// The address type of the EndpointSlice behind a url that was stored before; `None` where there is none,
+/// because Modelplane composes none or the API server refuses it: then anything may come after.
+fn stored_family(url: &str) -> Option<Family> {
+    let url = as_python_reads(url);
+    let parts = Url::split(&url);
+    let composes = !matches!(parts.classify_port(), Port::NotDecimal(_) | Port::TooLarge);
+    let host = parts.classify_host();
+    host.family().filter(|_| composes && host.is_taken_by_endpoint_slice(parts.host))
+}
+
+/// Modelplane's `urlparse` passes over what stands in front, and over tabs and line breaks anywhere. No rule
+/// admits these, but they may have been stored before there were rules.
+fn as_python_reads(url: &str) -> Cow<'_, str> {
+    let url = url.trim_start_matches(|c: char| c <= ' ');
+    if url.contains(['\t', '\r', '\n']) { url.replace(['\t', '\r', '\n'], "").into() } else { url.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::field::Value;
+
+    fn is_refused(before: &str, after: &str) -> bool {
+        check(&Subject::new(Value::Text(after), Value::Absent, Some(before))).is_some()
+    }
+
+    #[test]
+    fn what_stood_behind_no_endpoint_slice_may_become_anything() {
+        for before in [
+            "http://127.0.0.1:8000/v1",
+            "http://169.254.169.254/",
+            "http://[::1]/",
+            "http://[2001:db8:0:0::10]/",
+            "http://vllm:8000/v1",
+            "http://a_b.example/",
+            "http://10.0.1.50:99999/",
+            "http://10.0.1.50:80a/",
+            "http://[::1",
+            "10.0.1.50:8000",
+            "",
+        ] {
+            assert!(!is_refused(before, "http://llm.example.com/"), "{before}");
+            assert!(!is_refused(before, "http://10.0.1.50/"), "{before}");
+        }
+    }
+
+    #[test]
+    fn what_was_stored_before_there_were_rules_is_read_as_modelplane_reads_it() {
+        for before in [
+            "http://10.0.1.50/v1\n",
+            " http://10.0.1.50/v1",
+            "ht\ttp://10.0.\r1.50:0/",
+            "ftp://user@10.0.1.50:/?q#f",
+            "//10.0.1.50",
+            "https://10.0.1.50:8443/",
+            "http://224.0.1.1/",
+        ] {
+            assert!(is_refused(before, "http://llm.example.com/"), "{before:?}");
+            assert!(!is_refused(before, "http://10.0.1.51/"), "{before:?}");
+        }
+        assert!(is_refused("http://1.2.3/", "http://10.0.1.50/"));
+        assert!(is_refused("http://h.42/", "http://10.0.1.50/"));
+    }
+
+    #[test]
+    fn a_change_is_told_even_if_the_new_host_is_refused_as_well() {
+        for after in
+            ["http://vllm/", "http://[2001:db8:0:0::10]/", "http://[fe80::1%25eth0]/", "http://a_b.example/"]
+        {
+            assert!(is_refused("http://10.0.1.50/", after), "{after}");
+        }
+        for after in ["http://127.0.0.1/", "http:///", "http://[v1.abc]/", "http://[::1"] {
+            assert!(!is_refused("http://10.0.1.50/", after), "{after}");
+        }
+    }
 }

@@ -359,6 +359,7 @@ mod tests {
                 "url-query",
                 "url-fragment",
                 "url-version",
+                "host-family-change",
                 "rewrite-path-absolute",
                 "rewrite-path-characters",
                 "rewrite-path-segments",

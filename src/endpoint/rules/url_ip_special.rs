@@ -42,13 +42,18 @@ pub(super) static RULE: Rule = Rule {
     check,
 };
 
-/// Names of the clouds' metadata services: Google Cloud, AWS, Tencent Cloud, IBM Cloud.
-const METADATA_NAMES: [&str; 5] = [
+/// Names of the clouds' metadata services: Google Cloud, AWS, Azure, IBM Cloud, Tencent Cloud, Exoscale,
+/// Equinix Metal.
+const METADATA_NAMES: [&str; 9] = [
     "metadata.google.internal",
     "metadata.goog",
     "instance-data.ec2.internal",
-    "metadata.tencentyun.com",
+    "metadata.azure.internal",
     "api.metadata.cloud.ibm.com",
+    "metadata.tencentyun.com",
+    "metadata.exoscale.com",
+    "metadata.platformequinix.com",
+    "metadata.packet.net",
 ];
 
 fn check(subject: &Subject<'_>) -> Option<String> {

@@ -1,7 +1,7 @@
 use super::{Example, Rule, Severity, Subject};
 use crate::endpoint::field::{Field, Value};
 use crate::endpoint::quote::NamedList;
-use crate::endpoint::url::Fault;
+use crate::endpoint::url::{BareIpv6, Fault, is_uri_byte};
 
 pub(super) static RULE: Rule = Rule {
     id: "url-syntax",
@@ -61,15 +61,25 @@ fn check(subject: &Subject<'_>) -> Option<String> {
                             ModelService that selects this endpoint; brackets belong around an IPv6 address only, \
                             as `http://[2001:db8::10]:8000/v1`"
             .to_owned(),
-        Fault::BareIpv6(address) => format!(
-            "has an IPv6 address without brackets, so its last colon is taken for a port's; write `[{address}]`"
-        ),
+        Fault::BareIpv6(bare) => {
+            let instead = match bare {
+                BareIpv6::Address(address) => format!("`[{address}]`"),
+                BareIpv6::WithPort(address, port) => format!("`[{address}]:{port}`"),
+                BareIpv6::Either(whole, (address, port)) => {
+                    format!("`[{whole}]`, or `[{address}]:{port}` if its end is the port")
+                }
+            };
+            format!("has an IPv6 address without brackets, and a colon in it is taken for a port's; write {instead}")
+        }
     })
 }
 
 fn of_characters(characters: &[char], text: &str) -> String {
-    if !text.trim_end_matches(['\n', '\r']).contains(characters) {
+    if text.trim_end_matches(['\n', '\r']).bytes().all(is_uri_byte) {
         return "ends in a line break, which YAML's `|` and `>` add; write the value on one line, or use `|-`".to_owned();
+    }
+    if characters.is_empty() {
+        return "holds characters that no URL contains (RFC 3986), where a secret could be; take that part out".to_owned();
     }
     let found = NamedList(characters);
     if characters.contains(&'\\') {
@@ -107,6 +117,22 @@ mod tests {
             ("http://ü.example/|", "holds `ü` and `|`, which no URL contains"),
             ("http://h.example/|", "holds `|`, which no URL contains"),
             ("http://h.example/\u{200b}", "holds a zero-width space (U+200B), which no URL contains"),
+            (
+                "http://пароль@h.example/",
+                "holds characters that no URL contains (RFC 3986), where a secret could be",
+            ),
+            (
+                "http://fd00::1/",
+                "has an IPv6 address without brackets, and a colon in it is taken for a port's; write `[fd00::1]`",
+            ),
+            (
+                "http://fd00:9:a:b:c:d:e:f:8000/",
+                "has an IPv6 address without brackets, and a colon in it is taken for a port's; write `[fd00:9:a:b:c:d:e:f]:8000`",
+            ),
+            (
+                "http://fd00::1:8000/",
+                "has an IPv6 address without brackets, and a colon in it is taken for a port's; write `[fd00::1:8000]`, or `[fd00::1]:8000` if its end is the port",
+            ),
         ] {
             let message = check(&Subject::new(Value::Text(text), Value::Absent, None)).unwrap_or_default();
             assert!(message.starts_with(beginning), "{text:?}: {message}");

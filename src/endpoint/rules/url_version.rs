@@ -29,7 +29,7 @@ fn check(subject: &Subject<'_>) -> Option<String> {
     }
     let version = path.split('/').find(|segment| is_version(segment))?;
     Some(format!(
-        "has {} in its path where clients append `/v1/...`, which may give 404; use the path that ends in `/v1`",
+        "has {} in its path: `/v1/...` behind it may give 404; use a path that ends in `/v1`",
         url.show(version)
     ))
 }
