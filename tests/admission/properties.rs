@@ -1,9 +1,12 @@
 //! What holds for every endpoint, whatever is written in it.
 
+use std::net::IpAddr;
+
 use fluent_uri::Uri;
 use fluent_uri::pct_enc::EStr;
 use modelendpoint_webhook::admission::{self, Hook};
 use modelendpoint_webhook::endpoint::correction::{correct_rewrite_path, correct_url};
+use modelendpoint_webhook::endpoint::quote::is_invisible;
 use modelendpoint_webhook::endpoint::rewrite_path::{LONGEST, ends_in_one_slash};
 use modelendpoint_webhook::endpoint::rules::{Severity, Subject, judge};
 use modelendpoint_webhook::endpoint::url::Url;
@@ -50,6 +53,39 @@ fn sound_url() -> impl Strategy<Value = String> {
 
 fn composed_name() -> impl Strategy<Value = String> {
     "[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?"
+}
+
+/// What Modelplane composes of a host (Python's `ipaddress`, then FQDN), as the API server judges it
+/// (`ValidateEndpointIP`, `IsFullyQualifiedDomainName`), written down once more and independently.
+fn is_taken_by_an_api_server(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return address.to_string() == host && !address.is_loopback() && !address.is_unspecified();
+    }
+    let name = host.strip_suffix('.').unwrap_or(&host);
+    let is_label = |label: &str| {
+        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        (1..=63).contains(&label.len())
+            && label.bytes().all(inner)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    name.len() <= 253 && name.contains('.') && name.split('.').all(is_label)
+}
+
+/// Whether the gateway's request target is the path as written, and nobody has to guess: as observed of
+/// the consumers (decisions/02), written down once more and independently.
+fn is_a_path_to_rewrite_to(path: &str) -> bool {
+    let body = path.trim_end_matches('/');
+    let sound = |segment: &str| {
+        let unseen = |c: char| c.is_whitespace() || ['\u{200b}', '\u{feff}'].contains(&c);
+        !["", ".", ".."].contains(&segment) && !segment.starts_with(unseen) && !segment.ends_with(unseen)
+    };
+    let refused = |c: char| c.is_control() || ['?', '#', '%', '\\', '\u{fffe}', '\u{ffff}'].contains(&c);
+    path.starts_with('/')
+        && !path.contains(refused)
+        && body.chars().count() < LONGEST
+        && (body.is_empty() || body.split('/').skip(1).all(sound))
 }
 
 fn denials(url: &str) -> Vec<&'static str> {
@@ -158,6 +194,30 @@ proptest! {
             prop_assert_eq!(authority.host(), ours.host);
             prop_assert_eq!(authority.port().map(EStr::as_str), ours.port);
         }
+    }
+
+    #[test]
+    fn the_host_of_a_url_that_is_admitted_is_taken_by_an_api_server(url in prop_oneof![
+        pieces(),
+        sound_url(),
+        "http://[0-9a-fx.]{1,12}(\\.[0-9a-z-]{1,4})?\\.?(:[0-9]{0,6})?/",
+        "http://\\[[0-9a-f]{0,4}(:[0-9a-f]{0,4}){2,7}\\]/",
+    ]) {
+        if denials(&url).is_empty() && !url.is_empty() {
+            prop_assert!(is_taken_by_an_api_server(Url::split(&url).host), "{}", url);
+        }
+    }
+
+    #[test]
+    fn a_rewrite_path_is_admitted_exactly_if_it_works(path in prop_oneof![
+        pieces(),
+        pieces().prop_map(|path| format!("/{path}")),
+        "/[a-zA-Z0-9./:;@*~ -]{0,12}",
+        (1020_usize..1028, "[aé😀]", "/{0,3}").prop_map(|(length, c, slashes)| format!("/{}{slashes}", c.repeat(length))),
+    ]) {
+        let is_told_of = |c: char| c.is_control() || c.is_whitespace() || ['\u{200b}', '\u{feff}'].contains(&c);
+        prop_assume!(!path.is_empty() && path.chars().all(|c| !is_invisible(c) || is_told_of(c)));
+        prop_assert_eq!(RewritePath::parse(&path).is_ok(), is_a_path_to_rewrite_to(&path), "{:?}", path);
     }
 
     #[test]
