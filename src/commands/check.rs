@@ -63,19 +63,20 @@ fn show(report: &Report, args: &cli::Check, fix: Fix) -> std::io::Result<()> {
         CheckFormat::Sarif => sarif::render(report),
         CheckFormat::Github => github::render(report),
     };
-    // what was piped in goes on its way, and findings go beside it
+    // what was piped in goes on its way, and findings go beside it, even where there is nothing to write
+    let is_piped = fix == Fix::Write && args.paths.iter().any(|path| path.as_os_str() == "-");
     let mut piped = report.outcomes.iter().filter(|outcome| outcome.source == Source::StandardInput);
-    let piped = piped.find_map(|outcome| outcome.fixed.as_deref()).filter(|_| fix == Fix::Write);
-    match (fix, piped) {
+    let piped = piped.find_map(|outcome| outcome.fixed.as_deref()).unwrap_or_default();
+    match (fix, is_piped) {
         (Fix::Show, _) => {
             stdout().lock().write_all(diff::render(report).as_bytes())?;
             stderr().lock().write_all(format!("{}\n", text::summary(report)).as_bytes())
         }
-        (_, Some(piped)) => {
+        (_, true) => {
             stdout().lock().write_all(piped.as_bytes())?;
             stderr().lock().write_all(text.as_bytes())
         }
-        (_, None) => stdout().lock().write_all(text.as_bytes()),
+        (_, false) => stdout().lock().write_all(text.as_bytes()),
     }
 }
 

@@ -240,18 +240,29 @@ impl Place<'_> {
         if before.contains(['{', ',']) { start..end.max(at.end) } else { lines }
     }
 
+    /// What is there twice: parts of the object, and fields.
     fn duplicates(&self) -> Vec<Finding> {
-        let Some(spec) = self.manifest.spec_node(self.document) else { return Vec::new() };
-        [Field::Url, Field::RewritePath]
-            .into_iter()
-            .filter(|field| self.document.count(spec, key(*field)) > 1)
-            .map(|field| {
-                let message = "is there twice, and which one counts depends on who reads it".to_owned();
+        let object = ["metadata", "spec"].map(|part| (self.manifest.object(), part, None));
+        let spec = self.manifest.spec_node(self.document);
+        let fields =
+            spec.map(|spec| [Field::Url, Field::RewritePath].map(|field| (spec, key(field), Some(field))));
+        let all = object.into_iter().chain(fields.into_iter().flatten());
+        all.filter(|(mapping, key, _)| self.document.is_twice(*mapping, key))
+            .filter_map(|(mapping, key, field)| {
+                let subject = if field.is_some() { String::new() } else { format!("`{key}` ") };
+                let message =
+                    format!("{subject}is there twice, and which one counts depends on who reads it");
                 let mut finding = Finding::new(TWICE, Level::Deny, message);
-                finding.field = Some(field);
+                finding.field = field;
                 "write it once".clone_into(&mut finding.instead);
-                (finding.at, finding.context) = self.of(&finding, None);
-                finding
+                (finding.at, finding.context) = match field {
+                    Some(_) => self.of(&finding, None),
+                    None => {
+                        let at = self.document.node(self.document.get(mapping, key)?.key).span.clone();
+                        (at.clone(), Some(self.context(at.start, &at, at.end)))
+                    }
+                };
+                Some(finding)
             })
             .collect()
     }

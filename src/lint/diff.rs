@@ -1,12 +1,17 @@
 //! What a fix would write, as a unified diff. Nothing that could be secret is in it, so a line that
 //! holds a password can't be patched with it.
 
-use similar::TextDiff;
+use std::ops::Range;
+
+use similar::udiff::UnifiedDiffHunk;
+use similar::{DiffOp, TextDiff};
 
 use super::check::{Terms, check};
-use super::finding::BROKEN;
+use super::manifests::Manifests;
 use super::mask::Mask;
 use super::run::{Outcome, Report};
+use crate::yaml::parse;
+use crate::yaml::source::Lines;
 
 #[must_use]
 pub fn render(report: &Report) -> String {
@@ -14,19 +19,82 @@ pub fn render(report: &Report) -> String {
 }
 
 fn one(outcome: &Outcome, fixed: &str) -> String {
-    let name = outcome.source.name();
-    let (old, new) = (format!("a/{name}"), format!("b/{name}"));
+    let name = name(outcome);
     let before = outcome.checked.mask.show_all(&outcome.text);
     let after = mask_of(fixed).show_all(fixed);
-    // beside what can't be known to hold no secret, only what changes is shown
-    let only_endpoints = outcome.checked.count.skipped == 0
-        && outcome.checked.findings.iter().all(|finding| finding.id != BROKEN);
-    let around = if only_endpoints { 3 } else { 0 };
     let diff = TextDiff::from_lines(&before, &after);
-    diff.unified_diff().context_radius(around).header(&old, &new).to_string()
+    let shown = lines_of_endpoints(&outcome.text);
+    // lines that break elsewhere, or were hidden: nothing to rely on
+    let is_known = diff.old_len() == outcome.text.lines().count();
+    let may_show = |line: usize| is_known && shown.iter().any(|lines| lines.contains(&line));
+    let mut text = format!("--- a/{name}\n+++ b/{name}\n");
+    for hunk in hunks(diff.ops(), may_show) {
+        text.push_str(&UnifiedDiffHunk::new(hunk, &diff, true).to_string());
+    }
+    text
+}
+
+/// As `git apply` takes it: relative, without a dot, and with a tab behind it where there is a space in it.
+fn name(outcome: &Outcome) -> String {
+    let name = outcome.source.name();
+    let end = if name.contains(' ') { "\t" } else { "" };
+    let name = name.trim_start_matches("./").trim_start_matches('/');
+    format!("{name}{end}")
 }
 
 fn mask_of(text: &str) -> Mask {
     let terms = Terms { policy: &crate::endpoint::policy::NONE, namespace: "" };
     check(text, terms).mask
+}
+
+/// The lines, from 0, of documents with nothing but endpoints in them, and the `---` around these. Beside
+/// what can't be known to hold no secret, only what changes is shown.
+fn lines_of_endpoints(source: &str) -> Vec<Range<usize>> {
+    let text: Vec<_> = source.lines().collect();
+    let lines = Lines::of(source);
+    let is_separator = |line: usize| text.get(line).is_some_and(|text| text.trim_end() == "---");
+    let documents = parse(source);
+    let open = documents.iter().flatten().filter(|document| {
+        let manifests = Manifests::of(document);
+        !manifests.endpoints.is_empty() && manifests.skipped == 0 && manifests.unknown.is_empty()
+    });
+    open.map(|document| {
+        let span = &document.node(document.root()).span;
+        let end = source.get(..span.end).unwrap_or_default().trim_end().len();
+        let (first, last) = (lines.place(span.start).line - 1, lines.place(end).line - 1);
+        let before = usize::from(first > 0 && is_separator(first - 1));
+        first - before..last + 1 + usize::from(is_separator(last + 1))
+    })
+    .collect()
+}
+
+/// Changes with up to three lines around them, as far as these may be shown.
+fn hunks(ops: &[DiffOp], may_show: impl Fn(usize) -> bool) -> Vec<Vec<DiffOp>> {
+    const AROUND: usize = 3;
+    let (mut hunks, mut hunk) = (Vec::new(), Vec::new());
+    for (at, op) in ops.iter().enumerate() {
+        let DiffOp::Equal { old_index, new_index, len } = *op else {
+            hunk.push(*op);
+            continue;
+        };
+        let part =
+            |skip, len| DiffOp::Equal { old_index: old_index + skip, new_index: new_index + skip, len };
+        let shown = |line: &usize| may_show(old_index + line);
+        let (is_first, is_last) = (at == 0, at + 1 == ops.len());
+        let behind = if is_first { 0 } else { (0..len).take(AROUND).take_while(shown).count() };
+        let before = if is_last { 0 } else { (0..len).rev().take(AROUND).take_while(shown).count() };
+        if !is_first && !is_last && behind + before >= len {
+            hunk.push(*op);
+            continue;
+        }
+        if !is_first {
+            hunk.extend((behind > 0).then(|| part(0, behind)));
+            hunks.push(std::mem::take(&mut hunk));
+        }
+        hunk.extend((before > 0).then(|| part(len - before, before)));
+    }
+    if !hunk.is_empty() {
+        hunks.push(hunk);
+    }
+    hunks
 }

@@ -3,6 +3,7 @@
 //! Everything else stays as it is, byte for byte. What comes out is read again: if it does not say what
 //! it should, nothing is changed.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::check::{Review, Terms, name_of};
@@ -17,15 +18,23 @@ pub fn fix(source: &str, terms: Terms<'_>) -> Option<String> {
     let mut edits = Vec::new();
     for document in parse(source).iter().flatten() {
         let mut wishes = Vec::new();
-        for manifest in Manifests::of(document).endpoints {
+        let endpoints = Manifests::of(document).endpoints;
+        for manifest in endpoints.iter().filter(|manifest| is_only_theirs(document, **manifest, &endpoints)) {
             if !manifest.is_being_deleted(document) {
-                wishes.extend(wishes_for(document, manifest, terms));
+                wishes.extend(wishes_for(document, *manifest, terms));
             }
         }
         edits.extend(edits_for(source, document, &wishes));
     }
     let fixed = apply(source, edits)?;
     says_what_it_should(source, &fixed, terms).then_some(fixed)
+}
+
+/// Whether a spec that is anchored is used as the spec of endpoints, and for nothing else.
+fn is_only_theirs(document: &Document<'_>, manifest: Manifest, endpoints: &[Manifest]) -> bool {
+    let Some(spec) = manifest.spec_node(document) else { return false };
+    let users = endpoints.iter().filter(|endpoint| endpoint.spec_node(document) == Some(spec));
+    users.count() == document.node(spec).aliases + 1
 }
 
 /// A field that should have another value.
@@ -91,6 +100,7 @@ impl Wanted {
 }
 
 /// Bytes to replace.
+#[derive(PartialEq, Eq)]
 struct Edit {
     at: Range<usize>,
     with: String,
@@ -102,11 +112,9 @@ fn edits_for(source: &str, document: &Document<'_>, wishes: &[Wish]) -> Vec<Edit
         let url = wish.manifest.own_entry(document, Field::Url);
         match (wish.manifest.own_entry(document, wish.field), wish.field) {
             (Some(entry), _) => edits.extend(replace(source, document, entry, wish, wishes)),
-            (None, Field::RewritePath) => {
-                edits.extend(url.and_then(|url| insert(source, document, url, wish)));
-            }
             // merged in from elsewhere: others may use it too
-            (None, Field::Url) => {}
+            (None, field) if wish.manifest.entry(document, field).is_some() => {}
+            (None, _) => edits.extend(url.and_then(|url| insert(source, document, url, wish))),
         }
     }
     edits
@@ -209,6 +217,8 @@ fn is_in_flow(document: &Document<'_>, manifest: Manifest) -> bool {
 
 fn apply(source: &str, mut edits: Vec<Edit>) -> Option<String> {
     edits.sort_by_key(|edit| (edit.at.start, edit.at.end));
+    // several endpoints can share a spec
+    edits.dedup();
     let mut fixed = String::with_capacity(source.len() + 64);
     let mut next = 0;
     for edit in &edits {
@@ -232,17 +242,57 @@ fn says_what_it_should(source: &str, fixed: &str, terms: Terms<'_>) -> bool {
 }
 
 fn documents_agree(before: &Document<'_>, after: &Document<'_>, terms: Terms<'_>) -> bool {
-    let (old, new) = (Manifests::of(before), Manifests::of(after));
+    let (old, new) = (Manifests::of(before).endpoints, Manifests::of(after).endpoints);
     let agree = |(old, new): (&Manifest, &Manifest)| {
-        let name = name_of(before, *old, terms);
         let (was, is) = (old.spec(before), new.spec(after));
-        let wanted = wanted(was, terms, &name.namespace);
+        let wanted = wanted(was, terms, &name_of(before, *old, terms).namespace);
         let should = wanted.over(was);
-        name == name_of(after, *new, terms)
-            && (is.url == was.url || is.url == should.url)
+        (is.url == was.url || is.url == should.url)
             && (is.rewrite_path == was.rewrite_path || is.rewrite_path == should.rewrite_path)
     };
-    old.skipped == new.skipped
-        && old.endpoints.len() == new.endpoints.len()
-        && old.endpoints.iter().zip(&new.endpoints).all(agree)
+    old.len() == new.len() && old.iter().zip(&new).all(agree) && is_else_the_same(before, after, &old)
+}
+
+/// Whether two documents are equal, but for the fields of these endpoints.
+fn is_else_the_same(before: &Document<'_>, after: &Document<'_>, endpoints: &[Manifest]) -> bool {
+    let endpoints: HashSet<_> = endpoints.iter().map(Manifest::object).collect();
+    let mut seen = HashSet::new();
+    // with whether the pair is the spec of an endpoint
+    let mut waiting = vec![(before.root(), after.root(), false)];
+    while let Some(pair) = waiting.pop() {
+        let (was, is, is_spec) = pair;
+        if !seen.insert(pair) {
+            continue;
+        }
+        match (&before.node(was).kind, &after.node(is).kind) {
+            _ if before.node(was).tag != after.node(is).tag => return false,
+            (Kind::Sequence(old), Kind::Sequence(new)) if old.len() == new.len() => {
+                waiting.extend(old.iter().zip(new).map(|(old, new)| (*old, *new, false)));
+            }
+            (Kind::Mapping { entries: old, .. }, Kind::Mapping { entries: new, .. }) => {
+                let kept = |document: &Document<'_>, entries: &[Entry]| {
+                    let is_field = |entry: &&Entry| {
+                        is_spec
+                            && [Field::Url, Field::RewritePath]
+                                .iter()
+                                .any(|field| document.is_key(entry, key(*field)))
+                    };
+                    entries.iter().filter(|entry| !is_field(entry)).cloned().collect::<Vec<_>>()
+                };
+                let (old, new) = (kept(before, old), kept(after, new));
+                if old.len() != new.len() {
+                    return false;
+                }
+                for (old, new) in old.iter().zip(&new) {
+                    let is_spec = endpoints.contains(&was) && before.is_key(old, "spec");
+                    waiting.extend([(old.key, new.key, false), (old.value, new.value, is_spec)]);
+                }
+            }
+            (Kind::Scalar { text: old, style: was }, Kind::Scalar { text: new, style: is })
+                if (old, was) == (new, is) => {}
+            (Kind::Nothing, Kind::Nothing) => {}
+            _ => return false,
+        }
+    }
+    true
 }

@@ -1,5 +1,7 @@
 //! A document in, the ModelEndpoints in it out, and a count of what else is there.
 
+use std::collections::HashSet;
+
 use crate::endpoint::{Field, Spec, Value};
 use crate::yaml::{Document, Entry, Kind, NodeId};
 
@@ -23,19 +25,20 @@ const GROUP: &str = "modelplane.ai";
 const VERSION: &str = "v1alpha1";
 const KIND: &str = "ModelEndpoint";
 
-/// How deep a list may be in another; an anchor can hold itself.
+/// How deep a list may be in another.
 const LISTS: usize = 8;
 
 impl Manifests {
     #[must_use]
     pub fn of(document: &Document<'_>) -> Self {
         let mut manifests = Self::default();
-        manifests.take(document, document.root(), LISTS);
+        manifests.take(document, document.root(), LISTS, &mut HashSet::new());
         manifests
     }
 
-    fn take(&mut self, document: &Document<'_>, object: NodeId, depth: usize) {
-        if document.value(object) == Value::Absent {
+    fn take(&mut self, document: &Document<'_>, object: NodeId, depth: usize, seen: &mut HashSet<NodeId>) {
+        let is_again = document.node(object).aliases > 0 && !seen.insert(object);
+        if is_again || document.value(object) == Value::Absent {
             return;
         }
         let kind = document.text(object, "kind").unwrap_or_default();
@@ -44,7 +47,7 @@ impl Manifests {
             let items = document.get(object, "items").map(|items| &document.node(items.value).kind);
             if let (Some(Kind::Sequence(items)), true) = (items, depth > 0) {
                 for item in items {
-                    self.take(document, *item, depth - 1);
+                    self.take(document, *item, depth - 1, seen);
                 }
             }
             return;

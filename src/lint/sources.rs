@@ -1,5 +1,6 @@
 //! What a person names flows in: files, directories, `-`; the files to check flow out.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -17,41 +18,60 @@ pub enum Source {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Unreadable(pub String);
 
-/// Every file that is named or lies below a named directory, in the order of their names.
+/// Every file that is named or lies below a named directory, in the order of their names; what is found
+/// on several ways, under the first of its names only.
 #[must_use]
 pub fn find(named: &[PathBuf]) -> (Vec<Source>, Vec<Unreadable>) {
-    let (mut sources, mut unreadable) = (Vec::new(), Vec::new());
+    let mut found = Found { may_repeat: named.len() > 1, ..Found::default() };
     for path in named {
         if path.as_os_str() == "-" {
-            sources.push(Source::StandardInput);
+            found.sources.push(Source::StandardInput);
         } else if path.is_dir() {
-            walk(path, &mut sources, &mut unreadable);
+            found.walk(path);
         } else {
-            sources.push(Source::File(path.clone()));
+            found.sources.push(Source::File(path.clone()));
         }
     }
-    (sources, unreadable)
+    if found.may_repeat {
+        let mut seen = HashSet::new();
+        found.sources.retain(|source| match source {
+            Source::File(path) => seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone())),
+            Source::StandardInput | Source::Cluster => true,
+        });
+    }
+    (found.sources, found.unreadable)
 }
 
-/// Manifests below a directory. What is hidden is left out, and a linked directory, which could lead
-/// back here.
-fn walk(directory: &Path, sources: &mut Vec<Source>, unreadable: &mut Vec<Unreadable>) {
-    let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-    let mut entries = match entries {
-        Ok(entries) => entries,
-        Err(error) => return unreadable.push(Unreadable::because(directory, &error)),
-    };
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        let path = entry.path();
-        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if is_directory {
-            walk(&path, sources, unreadable);
-        } else if is_manifest(&path) && !path.is_dir() {
-            sources.push(Source::File(path));
+#[derive(Default)]
+struct Found {
+    sources: Vec<Source>,
+    unreadable: Vec<Unreadable>,
+    /// Whether one file could be there under two names: where there is but one way, it is not asked.
+    may_repeat: bool,
+}
+
+impl Found {
+    /// Manifests below a directory. What is hidden is left out, and a linked directory, which could lead
+    /// back here.
+    fn walk(&mut self, directory: &Path) {
+        let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let mut entries = match entries {
+            Ok(entries) => entries,
+            Err(error) => return self.unreadable.push(Unreadable::because(directory, &error)),
+        };
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            let path = entry.path();
+            let kind = entry.file_type().ok();
+            if kind.is_some_and(|kind| kind.is_dir()) {
+                self.walk(&path);
+            } else if is_manifest(&path) && !path.is_dir() {
+                self.may_repeat |= kind.is_some_and(|kind| kind.is_symlink());
+                self.sources.push(Source::File(path));
+            }
         }
     }
 }

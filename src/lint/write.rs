@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::Path;
 
-/// Puts a new file in the place of one that still has the content `old`. A link is followed, and the
-/// permissions stay.
+/// Puts a new file in the place of one that still has the content `old`. A link is followed; permissions
+/// stay, and the owner, where this process may give files away.
 ///
 /// # Errors
 /// When the file was changed in the meantime, or can't be written.
@@ -14,7 +15,9 @@ pub fn write(path: &Path, old: &str, new: &str) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     let mut beside = tempfile::NamedTempFile::new_in(directory)?;
     beside.write_all(new.as_bytes())?;
-    beside.as_file().set_permissions(fs::metadata(&path)?.permissions())?;
+    let metadata = fs::metadata(&path)?;
+    let _ = fchown(beside.as_file(), Some(metadata.uid()), Some(metadata.gid()));
+    beside.as_file().set_permissions(metadata.permissions())?;
     beside.as_file().sync_all()?;
     if fs::read(&path)? != old.as_bytes() {
         return Err(io::Error::other("it was changed while it was checked; try again"));

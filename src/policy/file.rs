@@ -2,6 +2,7 @@
 //!
 //! docs/policy.schema.json describes the same for editors.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -11,7 +12,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 
 use crate::endpoint::Value;
 use crate::endpoint::policy::{
-    AllowList, BadPattern, Cidr, HostPattern, Level, NamespacePattern, Policy, parse_ports,
+    AllowList, BadPattern, HostPattern, Level, NamespacePattern, Policy, parse_addresses, parse_ports,
 };
 use crate::endpoint::url::Scheme;
 use crate::yaml::source::Lines;
@@ -110,6 +111,8 @@ pub fn parse(text: &str) -> Result<Policy, Vec<Mistake>> {
 
 const NOTHING: &str = "the policy is empty; write `rules: {}` for one that changes nothing";
 
+const NO_WORD: &str = "write a single value here; in quotes, if it is a word that means something to YAML";
+
 struct Reader<'a> {
     document: &'a Document<'a>,
     mistakes: Vec<(usize, String)>,
@@ -155,7 +158,7 @@ impl Reader<'_> {
     fn allow_list(&mut self, list: NodeId) -> Option<AllowList> {
         let mut allow = AllowList::default();
         let fields = self.fields(list, &["namespaces", "hosts", "cidrs", "schemes", "ports"]);
-        if fields.is_empty() {
+        if !matches!(self.document.node(list).kind, Kind::Mapping { .. }) {
             return None;
         }
         if fields.iter().all(|(key, _)| *key != "namespaces") {
@@ -165,7 +168,7 @@ impl Reader<'_> {
             match key {
                 "namespaces" => allow.namespaces = self.patterns(value, NamespacePattern::parse),
                 "hosts" => allow.hosts = self.patterns(value, HostPattern::parse),
-                "cidrs" => allow.cidrs = self.patterns(value, Cidr::parse),
+                "cidrs" => allow.addresses = self.patterns(value, parse_addresses),
                 "ports" => allow.ports = self.patterns(value, parse_ports),
                 _ => allow.schemes = self.patterns(value, scheme),
             }
@@ -173,17 +176,31 @@ impl Reader<'_> {
         Some(allow)
     }
 
-    fn patterns<T>(&mut self, list: NodeId, parse: impl Fn(&str) -> Result<T, BadPattern>) -> Vec<T> {
-        let items = self.items(list);
-        let mut patterns = Vec::with_capacity(items.len());
-        for item in items {
-            match self.scalar(item).map(&parse) {
+    fn patterns<T, All: FromIterator<T>>(
+        &mut self,
+        list: NodeId,
+        parse: impl Fn(&str) -> Result<T, BadPattern>,
+    ) -> All {
+        let mut patterns = Vec::new();
+        for item in self.items(list) {
+            match self.word(item).map(&parse) {
                 Some(Ok(pattern)) => patterns.push(pattern),
                 Some(Err(BadPattern(why))) => self.mistake(item, why),
-                None => self.mistake(item, "write a single value here".to_owned()),
+                None => self.mistake(item, NO_WORD.to_owned()),
             }
         }
-        patterns
+        patterns.into_iter().collect()
+    }
+
+    /// A text or a number.
+    fn word(&self, node: NodeId) -> Option<&str> {
+        let text = self.scalar(node)?;
+        let is_bool = ["true", "false"].iter().any(|word| text.eq_ignore_ascii_case(word));
+        match self.document.value(node) {
+            Value::Absent => None,
+            Value::NotText if is_bool => None,
+            _ => Some(text),
+        }
     }
 
     fn scalar(&self, node: NodeId) -> Option<&str> {
@@ -211,14 +228,13 @@ impl Reader<'_> {
             self.mistake(mapping, "`key: value` pairs are expected here".to_owned());
         }
         let entries = self.document.entries(mapping);
-        let mut seen: Vec<&str> = Vec::new();
+        let mut seen = HashSet::new();
         let mut twice = Vec::new();
         for entry in entries {
             let key = self.scalar(entry.key).unwrap_or_default();
-            if seen.contains(&key) {
+            if !seen.insert(key) {
                 twice.push((entry.key, format!("`{key}` is there twice; write it once")));
             }
-            seen.push(key);
         }
         let entries = entries.iter().map(|entry| (entry.key, entry.value)).collect();
         for (node, why) in twice {
@@ -274,13 +290,13 @@ mod tests {
         let mut expected = Policy::NONE;
         expected.set("url-http-on-443", Level::Deny).expect("a rule");
         expected.set("url-version", Level::Off).expect("a rule");
-        expected.allow.push(AllowList {
+        expected.allow.extend([AllowList {
             namespaces: vec![NamespacePattern::parse("team-*").expect("a pattern")],
-            hosts: vec![HostPattern::parse("*.example.com").expect("a pattern")],
-            cidrs: vec![Cidr::parse("10.0.0.0/8").expect("a range")],
+            hosts: HostPattern::parse("*.example.com").into_iter().collect(),
+            addresses: parse_addresses("10.0.0.0/8").into_iter().collect(),
             schemes: vec![Scheme::Https],
-            ports: vec![443..=443, 8000..=8999],
-        });
+            ports: [443..=443, 8000..=8999].into_iter().collect(),
+        }]);
         assert_eq!(policy, expected);
         assert_eq!(parse("rules: {}\n"), Ok(Policy::NONE));
     }
@@ -288,7 +304,7 @@ mod tests {
     #[test]
     fn every_mistake_has_its_line_and_column() {
         let text = "rule: {}\nrules:\n  url-prt: deny\n  url-port: no\n  url-host: warn\n  url-host: off\nallow:\n- hosts: \
-                    [https://a]\n- namespaces: []\n- namespaces: [a]\n  cidrs: 10.0.0.0/8\n  ports: [{}]\n  schemes: [ftp]\n- 5\n";
+                    [https://a]\n- namespaces: []\n- namespaces: [a]\n  cidrs: 10.0.0.0/8\n  ports: [{}]\n  schemes: [ftp]\n- 5\n- {}\n- namespaces: [null, True, 'true', 12]\n";
         let known = "`rule` is unknown here; known are rules, allow";
         assert_eq!(
             mistakes(text),
@@ -305,9 +321,12 @@ mod tests {
                 ),
                 (9, 15, "the list is empty; write an item, or leave it out".to_owned()),
                 (11, 10, "a list is expected here".to_owned()),
-                (12, 11, "write a single value here".to_owned()),
+                (12, 11, NO_WORD.to_owned()),
                 (13, 13, "no endpoint can have the scheme `ftp`; write `http` or `https`".to_owned()),
                 (14, 3, "`key: value` pairs are expected here".to_owned()),
+                (15, 3, "`namespaces` is missing; write `[\"*\"]` for all of them".to_owned()),
+                (16, 16, NO_WORD.to_owned()),
+                (16, 22, NO_WORD.to_owned()),
             ]
         );
     }

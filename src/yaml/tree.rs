@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
+use granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
+use serde::de::IgnoredAny;
 
 /// One document of a stream.
 #[derive(Debug)]
@@ -64,23 +65,53 @@ pub struct Broken {
 /// Reads every document; goes on behind a broken one where that is possible.
 #[must_use]
 pub fn parse(text: &str) -> Vec<Result<Document<'_>, Broken>> {
-    let mut parser = Parser::new_from_str(text);
     let mut documents = Vec::new();
-    let mut builder = Builder::default();
+    for piece in json_values(text) {
+        parse_piece(text, piece, &mut documents);
+    }
+    documents
+}
+
+/// JSON values that follow each other without anything between them, as `jq` writes them and kubectl
+/// reads them; all else is one piece.
+fn json_values(text: &str) -> Vec<Range<usize>> {
+    let mut pieces = Vec::new();
+    let mut next = 0;
+    if text.trim_start_matches('\u{feff}').trim_start().starts_with('{') {
+        let begin = text.len() - text.trim_start_matches('\u{feff}').len();
+        let mut values = serde_json::Deserializer::from_str(&text[begin..]).into_iter::<IgnoredAny>();
+        while let Some(Ok(_)) = values.next() {
+            let end = begin + values.byte_offset();
+            pieces.push(next..end);
+            next = end;
+        }
+    }
+    if pieces.is_empty() || !text[next..].trim().is_empty() {
+        pieces.push(next..text.len());
+    }
+    pieces
+}
+
+fn parse_piece<'a>(text: &'a str, piece: Range<usize>, documents: &mut Vec<Result<Document<'a>, Broken>>) {
+    let mut parser = Parser::new_from_str(&text[piece.clone()]);
+    let begin = || Builder { offset: piece.start, ..Builder::default() };
+    let mut builder = begin();
     while let Some(event) = parser.next_event() {
         match event {
-            Ok((Event::DocumentEnd, _)) => documents.push(Ok(std::mem::take(&mut builder).finish())),
+            Ok((Event::DocumentEnd, _)) => {
+                documents.push(Ok(std::mem::replace(&mut builder, begin()).finish()))
+            }
             Ok((event, span)) => builder.take(event, &span),
             Err(error) => {
-                documents.push(Err(Broken::from(&error)));
-                builder = Builder::default();
+                let at = error.marker().byte_offset().unwrap_or_default() + piece.start;
+                documents.push(Err(Broken { why: error.info(), at }));
+                builder = begin();
                 if !matches!(parser.proceed_next_document(), Ok(true)) {
                     break;
                 }
             }
         }
     }
-    documents
 }
 
 impl<'a> Document<'a> {
@@ -100,23 +131,33 @@ impl<'a> Document<'a> {
         (0..self.nodes.len()).map(NodeId)
     }
 
-    /// The entry of a mapping by its key, the last one of several; where none has it, that of the
-    /// mappings that `<<` merges in.
+    /// The entry of a mapping by its key, as kubectl finds it: what is written last counts, be it an entry
+    /// or a `<<` that merges one in.
     #[must_use]
     pub fn get(&self, mapping: NodeId, key: &str) -> Option<&Entry> {
-        self.own(mapping, key).or_else(|| self.merged(mapping, key, MERGES))
+        self.find(mapping, key, &mut Vec::new())
     }
 
-    /// The entry that stands in the mapping itself.
+    /// The same, if it stands in the mapping itself.
     #[must_use]
     pub fn own(&self, mapping: NodeId, key: &str) -> Option<&Entry> {
-        self.entries(mapping).iter().rev().find(|entry| self.is_key(entry, key))
+        let counts =
+            |entry: &&Entry| self.is_key(entry, key) || self.merged(entry, key, &mut Vec::new()).is_some();
+        let entry = self.entries(mapping).iter().rev().find(counts)?;
+        self.is_key(entry, key).then_some(entry)
     }
 
-    /// How often the mapping itself has the key.
+    /// Whether the key is there more than once, so that who reads it decides which one counts: several
+    /// times in the mapping itself, or before a `<<` that has it too.
     #[must_use]
-    pub fn count(&self, mapping: NodeId, key: &str) -> usize {
-        self.entries(mapping).iter().filter(|entry| self.is_key(entry, key)).count()
+    pub fn is_twice(&self, mapping: NodeId, key: &str) -> bool {
+        let mut is_known = false;
+        self.entries(mapping).iter().any(|entry| {
+            let is_own = self.is_key(entry, key);
+            let is_again = is_known && (is_own || self.merged(entry, key, &mut Vec::new()).is_some());
+            is_known |= is_own;
+            is_again
+        })
     }
 
     #[must_use]
@@ -127,32 +168,47 @@ impl<'a> Document<'a> {
         }
     }
 
-    fn is_key(&self, entry: &Entry, key: &str) -> bool {
+    /// Whether the entry has this key.
+    #[must_use]
+    pub fn is_key(&self, entry: &Entry, key: &str) -> bool {
         matches!(&self.node(entry.key).kind, Kind::Scalar { text, .. } if text == key)
     }
 
-    fn merged(&self, mapping: NodeId, key: &str, depth: usize) -> Option<&Entry> {
-        let merge = self.own(mapping, "<<").filter(|_| depth > 0)?;
+    fn find(&self, mapping: NodeId, key: &str, seen: &mut Vec<NodeId>) -> Option<&Entry> {
+        self.entries(mapping).iter().rev().find_map(|entry| {
+            if self.is_key(entry, key) { Some(entry) } else { self.merged(entry, key, seen) }
+        })
+    }
+
+    /// The entry that a `<<` merges in, from the first mapping that has it.
+    fn merged(&self, merge: &Entry, key: &str, seen: &mut Vec<NodeId>) -> Option<&Entry> {
+        let is_merge = matches!(&self.node(merge.key).kind,
+            Kind::Scalar { text, style: ScalarStyle::Plain } if text == "<<");
+        if !is_merge {
+            return None;
+        }
         let sources = match &self.node(merge.value).kind {
             Kind::Sequence(sources) => sources.as_slice(),
             _ => std::slice::from_ref(&merge.value),
         };
-        let find = |source: &NodeId| self.own(*source, key).or_else(|| self.merged(*source, key, depth - 1));
-        sources.iter().find_map(find)
+        sources.iter().find_map(|source| {
+            // an anchor can hold itself
+            if seen.len() == MERGES || seen.contains(source) {
+                return None;
+            }
+            seen.push(*source);
+            self.find(*source, key, seen)
+        })
     }
 }
 
-/// How deep mappings are merged into each other; an anchor can hold itself.
-const MERGES: usize = 8;
-
-impl From<&ScanError> for Broken {
-    fn from(error: &ScanError) -> Self {
-        Broken { why: error.info(), at: error.marker().byte_offset().unwrap_or_default() }
-    }
-}
+/// So many mappings are merged into one.
+const MERGES: usize = 256;
 
 #[derive(Default)]
 struct Builder<'a> {
+    /// Where the text that is parsed begins in the source.
+    offset: usize,
     nodes: Vec<Node<'a>>,
     /// Collections that are open, with the key that waits for its value.
     open: Vec<(NodeId, Option<NodeId>)>,
@@ -162,6 +218,7 @@ struct Builder<'a> {
 impl<'a> Builder<'a> {
     fn take(&mut self, event: Event<'a>, span: &Span) {
         let span = span.byte_range().unwrap_or_default();
+        let span = span.start + self.offset..span.end + self.offset;
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 self.add(Kind::Scalar { text, style }, span, anchor, tag.as_deref());

@@ -31,7 +31,7 @@ use super::Spec;
 use super::correction::{correct_rewrite_path, correct_url};
 use super::endpoint_url::EndpointUrl;
 use super::field::{Field, Value};
-use super::policy::{self, AllowList, HostPattern, NamespacePattern, Policy};
+use super::policy::{self, AllowList, HostPattern, Hosts, NamespacePattern, Policy};
 use super::rewrite_path::WrittenPath;
 use super::url::place;
 
@@ -228,7 +228,7 @@ impl Example {
         let host = self.allowed_host.and_then(|host| HostPattern::parse(host).ok());
         let list = host.map(|host| AllowList {
             namespaces: vec![NamespacePattern::any()],
-            hosts: vec![host],
+            hosts: Hosts::from_iter([host]),
             ..AllowList::default()
         });
         let mut policy = Policy::NONE;

@@ -1,0 +1,175 @@
+//! Patterns of DNS names flow in; whether one of them matches a name flows out.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::iter::successors;
+use std::net::IpAddr;
+
+use super::BadPattern;
+
+/// Any number of patterns. A name is looked up, and each domain that it is in; no pattern is tried.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hosts {
+    any: bool,
+    names: BTreeSet<String>,
+    domains: BTreeSet<String>,
+}
+
+/// What a host may be, in lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostPattern {
+    /// `*`: any name.
+    Any,
+    /// `*.` and a domain: any name under it, the domain itself not among them.
+    Under(String),
+    Name(String),
+}
+
+impl Hosts {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.any && self.names.is_empty() && self.domains.is_empty()
+    }
+
+    /// Whether a pattern matches this name, which has no dot at its end.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        let name = match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            true => Cow::Owned(name.to_ascii_lowercase()),
+            false => Cow::Borrowed(name),
+        };
+        self.any
+            || self.names.contains(&*name)
+            || successors(parent(&name), |domain| parent(domain)).any(|domain| self.domains.contains(domain))
+    }
+}
+
+/// The domain that a name is in.
+fn parent(name: &str) -> Option<&str> {
+    name.split_once('.').map(|(_, domain)| domain)
+}
+
+impl FromIterator<HostPattern> for Hosts {
+    fn from_iter<I: IntoIterator<Item = HostPattern>>(patterns: I) -> Self {
+        let mut hosts = Self::default();
+        for pattern in patterns {
+            match pattern {
+                HostPattern::Any => hosts.any = true,
+                HostPattern::Under(domain) => hosts.domains.extend([domain]),
+                HostPattern::Name(name) => hosts.names.extend([name]),
+            }
+        }
+        hosts
+    }
+}
+
+/// The longest name that DNS can hold, without its last dot.
+const LONGEST: usize = 253;
+
+impl HostPattern {
+    /// # Errors
+    /// When no host of a url can match it.
+    pub fn parse(text: &str) -> Result<Self, BadPattern> {
+        let bad = |why: &str| Err(BadPattern(format!("no host can match `{text}`: {why}")));
+        let (name, is_domain) = text.strip_prefix("*.").map_or((text, false), |domain| (domain, true));
+        if text == "*" {
+            return Ok(Self::Any);
+        }
+        if text.contains("://") || text.contains('/') {
+            return bad("write the host only, without scheme and path");
+        }
+        if name.contains('*') {
+            return bad("a `*` stands alone or in front, as in `*.example.com`");
+        }
+        if text.parse::<IpAddr>().is_ok() || text.starts_with('[') {
+            return bad("addresses belong into `cidrs`");
+        }
+        if text.contains(':') {
+            return bad("ports belong into `ports`");
+        }
+        if name.ends_with('.') {
+            return bad("leave out the dot at the end");
+        }
+        if !name.is_ascii() {
+            return bad("write it in punycode");
+        }
+        if text.len() > LONGEST || !name.split('.').all(is_label) {
+            return bad("it is no DNS name");
+        }
+        if name.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit())) {
+            return bad("a name does not end in digits only");
+        }
+        let name = name.to_ascii_lowercase();
+        Ok(if is_domain { Self::Under(name) } else { Self::Name(name) })
+    }
+}
+
+fn is_label(label: &str) -> bool {
+    !label.is_empty()
+        && label.len() <= 63
+        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_found_by_itself_or_by_a_domain_above_it() {
+        let hosts = |patterns: &[&str]| -> Hosts {
+            patterns.iter().map(|pattern| HostPattern::parse(pattern).expect("a pattern")).collect()
+        };
+        let some = hosts(&["API.openai.com", "*.Example.com", "*.example.com", "*.svc.cluster.local"]);
+        for (name, is_held) in [
+            ("api.openai.com", true),
+            ("Api.OpenAI.com", true),
+            ("x.api.openai.com", false),
+            ("openai.com", false),
+            ("a.example.com", true),
+            ("a.b.EXAMPLE.com", true),
+            ("example.com", false),
+            ("badexample.com", false),
+            ("example.com.evil.org", false),
+            ("vllm.ml.svc.cluster.local", true),
+            ("cluster.local", false),
+            ("", false),
+        ] {
+            assert_eq!(some.contains(name), is_held, "{name}");
+        }
+        assert!(hosts(&["*"]).contains("any.example") && !hosts(&["*"]).is_empty());
+        assert!(!hosts(&[]).contains("any.example") && hosts(&[]).is_empty());
+        assert!(!hosts(&["*.com"]).is_empty() && !hosts(&["a.com"]).is_empty());
+    }
+
+    #[test]
+    fn an_impossible_pattern_is_refused_in_words() {
+        let long = "a".repeat(64);
+        // with a label in front, longer than a name can be
+        let long_domain = format!("*.{}bc", "a.".repeat(125));
+        for (text, why) in [
+            ("https://h.example", "write the host only, without scheme and path"),
+            ("h.example/v1", "write the host only, without scheme and path"),
+            ("a.*.example", "a `*` stands alone or in front, as in `*.example.com`"),
+            ("*a.example", "a `*` stands alone or in front, as in `*.example.com`"),
+            ("10.0.0.1", "addresses belong into `cidrs`"),
+            ("[::1]", "addresses belong into `cidrs`"),
+            ("h.example:443", "ports belong into `ports`"),
+            ("h.example.", "leave out the dot at the end"),
+            ("bücher.example", "write it in punycode"),
+            ("*.0.0.1", "a name does not end in digits only"),
+            ("256.1.1.1", "a name does not end in digits only"),
+            ("", "it is no DNS name"),
+            ("*.", "it is no DNS name"),
+            ("a_b.example", "it is no DNS name"),
+            ("-a.example", "it is no DNS name"),
+            ("a-.example", "it is no DNS name"),
+            (&long, "it is no DNS name"),
+            (&long_domain, "it is no DNS name"),
+        ] {
+            let why = format!("no host can match `{text}`: {why}");
+            assert_eq!(HostPattern::parse(text), Err(BadPattern(why)));
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Patterns of namespaces flow in; which of them match a namespace flows out.
+
+use std::collections::BTreeMap;
+use std::ops::Bound::{Included, Unbounded};
+
+use super::BadPattern;
+
+/// A namespace, with `*` for any number of characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamespacePattern(String);
+
+impl NamespacePattern {
+    /// Every namespace.
+    #[must_use]
+    pub fn any() -> Self {
+        Self("*".to_owned())
+    }
+
+    /// # Errors
+    /// When no namespace can match it.
+    pub fn parse(text: &str) -> Result<Self, BadPattern> {
+        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-*".contains(&byte);
+        if text.is_empty() || text.len() > 63 || !text.bytes().all(fits) {
+            return Err(BadPattern(format!(
+                "no namespace can match `{text}`: write lower-case letters, digits, `-`, and `*` for any number of \
+                 characters"
+            )));
+        }
+        if text.starts_with('-') || text.ends_with('-') {
+            return Err(BadPattern(format!(
+                "no namespace can match `{text}`: it begins and ends with a letter or a digit"
+            )));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    fn matches(&self, namespace: &str) -> bool {
+        let mut pieces = self.0.split('*');
+        let first = pieces.next().unwrap_or_default();
+        let Some(mut rest) = namespace.strip_prefix(first) else { return false };
+        let Some(last) = pieces.next_back() else { return rest.is_empty() };
+        for piece in pieces {
+            let Some(at) = rest.find(piece) else { return false };
+            rest = &rest[at + piece.len()..];
+        }
+        rest.ends_with(last)
+    }
+}
+
+/// Patterns with a number each, found by what they begin with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Namespaces(BTreeMap<String, Vec<(NamespacePattern, usize)>>);
+
+impl Namespaces {
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    pub fn insert(&mut self, pattern: NamespacePattern, number: usize) {
+        let beginning = pattern.0.split('*').next().unwrap_or_default().to_owned();
+        self.0.entry(beginning).or_default().push((pattern, number));
+    }
+
+    /// The numbers of the patterns that match.
+    ///
+    /// What a namespace begins with stands before it in the order of beginnings. So the last one up to it
+    /// either is one, or shares with it what the next one can have at most.
+    pub fn of<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = usize> + 'a {
+        let mut longest = Some(namespace);
+        let beginnings = std::iter::from_fn(move || {
+            while let Some(limit) = longest {
+                let (beginning, patterns) =
+                    self.0.range::<str, _>((Unbounded, Included(limit))).next_back()?;
+                let shared = limit.bytes().zip(beginning.bytes()).take_while(|(a, b)| a == b).count();
+                if shared == beginning.len() {
+                    longest = shared.checked_sub(1).and_then(|end| namespace.get(..end));
+                    return Some(patterns);
+                }
+                longest = namespace.get(..shared);
+            }
+            None
+        });
+        let matching = move |(pattern, _): &&(NamespacePattern, usize)| pattern.matches(namespace);
+        beginnings.flatten().filter(matching).map(|(_, number)| *number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_number_of_characters() {
+        for (pattern, namespace, matches) in [
+            ("*", "a", true),
+            ("*", "", true),
+            ("a", "a", true),
+            ("a", "ab", false),
+            ("team-*", "team-", true),
+            ("team-*", "steam-a", false),
+            ("*-prod", "a-prod", true),
+            ("*-prod", "a-prod-b", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*a", "a", false),
+            ("a*bc*c", "abc", false),
+        ] {
+            let parsed = NamespacePattern::parse(pattern).expect("a pattern");
+            assert_eq!(parsed.matches(namespace), matches, "{pattern} {namespace}");
+        }
+    }
+
+    #[test]
+    fn every_pattern_that_matches_is_found_by_its_beginning() {
+        let patterns = [
+            "*", "a", "a*", "ab", "ab*", "ab*d", "abc", "abcd", "abcde", "abd*", "b", "*d", "a*c", "abcc*",
+            "abb*", "aa*",
+        ];
+        let patterns = patterns.map(|pattern| NamespacePattern::parse(pattern).expect("a pattern"));
+        let mut namespaces = Namespaces::new();
+        for (number, pattern) in patterns.iter().enumerate() {
+            namespaces.insert(pattern.clone(), number);
+        }
+        for namespace in
+            ["", "a", "ab", "abc", "abcd", "abcde", "abce", "abd", "ac", "b", "d", "z", "é", "abé"]
+        {
+            let matching = (0..patterns.len()).filter(|number| patterns[*number].matches(namespace));
+            let mut found: Vec<_> = namespaces.of(namespace).collect();
+            found.sort_unstable();
+            assert_eq!(found, matching.collect::<Vec<_>>(), "{namespace}");
+        }
+    }
+
+    #[test]
+    fn an_impossible_pattern_is_refused_in_words() {
+        let long = "a".repeat(64);
+        for text in ["", "Team", "a.b", "a b", &long] {
+            let why = format!(
+                "no namespace can match `{text}`: write lower-case letters, digits, `-`, and `*` for any number of \
+                 characters"
+            );
+            assert_eq!(NamespacePattern::parse(text), Err(BadPattern(why)));
+        }
+        for text in ["-", "-a", "team-", "-*"] {
+            let why = format!("no namespace can match `{text}`: it begins and ends with a letter or a digit");
+            assert_eq!(NamespacePattern::parse(text), Err(BadPattern(why)));
+        }
+    }
+}
