@@ -20,7 +20,7 @@ use crate::certificates::issue::{Issued, issue};
 use crate::certificates::managed::api_server;
 use crate::certificates::managed::configuration::Service;
 use crate::certificates::managed::lifetimes::Lifetimes;
-use crate::certificates::managed::{self, manage};
+use crate::certificates::managed::{self, keep_managing};
 use crate::certificates::pair::Pair;
 use crate::certificates::reload;
 use crate::certificates::served::Served;
@@ -107,7 +107,7 @@ async fn serve(args: &cli::Serve, source: Source, traces: Option<Traces>) -> any
                     metrics.serves(&pair);
                 }
             };
-            tokio::spawn(manage(client, settings, certificate, tell));
+            tokio::spawn(keep_managing(client, settings, certificate, tell));
         }
     }
     let mut stop = Signals::listen()?;

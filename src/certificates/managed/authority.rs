@@ -174,6 +174,13 @@ fn set_validity(params: &mut CertificateParams, from: SystemTime, until: SystemT
 
 #[cfg(test)]
 mod tests {
+    use x509_cert::Certificate;
+    use x509_cert::ext::pkix::name::GeneralName;
+    use x509_cert::ext::pkix::{
+        AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName,
+        SubjectKeyIdentifier,
+    };
+
     use super::*;
     use crate::certificates::pair::Pair;
 
@@ -203,6 +210,82 @@ mod tests {
         let pair = Pair::from_pem(leaf.certificate.as_bytes(), leaf.key.as_bytes())?;
         assert!(one.authority.signed(pair.leaf()));
         assert_eq!(Signer::read(read, &other.key()).err(), Some(Defect::KeyOfAnother));
+        Ok(())
+    }
+
+    /// What a certificate says of its own use.
+    #[derive(Debug, PartialEq)]
+    struct Uses {
+        authority: Option<(bool, BasicConstraints)>,
+        usage: Option<(bool, KeyUsage)>,
+        extended: Option<Vec<String>>,
+        names: Option<Vec<GeneralName>>,
+    }
+
+    impl Uses {
+        fn of(certificate: &Certificate) -> Self {
+            let certificate = certificate.tbs_certificate();
+            let extended = certificate.get_extension::<ExtendedKeyUsage>().unwrap();
+            Self {
+                authority: certificate.get_extension().unwrap(),
+                usage: certificate.get_extension().unwrap(),
+                extended: extended.map(|(_, of)| of.0.iter().map(ToString::to_string).collect()),
+                names: certificate.get_extension::<SubjectAltName>().unwrap().map(|(_, names)| names.0),
+            }
+        }
+    }
+
+    #[test]
+    fn a_ca_can_do_nothing_but_sign_leaves_and_a_leaf_nothing_but_serve_its_name() -> anyhow::Result<()> {
+        const SERVER_AUTH: &str = "1.3.6.1.5.5.7.3.1";
+        let now = SystemTime::now();
+        let signer = Signer::new(now, LIFETIMES)?;
+        let leaf = signer.issue("w.w.svc", now, LIFETIMES)?;
+        let leaf = Pair::from_pem(leaf.certificate.as_bytes(), leaf.key.as_bytes())?;
+        let [ca, leaf] = [&signer.authority.der, leaf.leaf()].map(|der| Certificate::from_der(der).unwrap());
+        assert_eq!(
+            Uses::of(&ca),
+            Uses {
+                authority: Some((true, BasicConstraints { ca: true, path_len_constraint: Some(0) })),
+                usage: Some((true, KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign))),
+                extended: None,
+                names: None,
+            }
+        );
+        assert_eq!(
+            Uses::of(&leaf),
+            Uses {
+                authority: Some((true, BasicConstraints { ca: false, path_len_constraint: None })),
+                usage: Some((true, KeyUsage(KeyUsages::DigitalSignature.into()))),
+                extended: Some(vec![SERVER_AUTH.to_owned()]),
+                names: Some(vec![GeneralName::DnsName("w.w.svc".to_owned().try_into()?)]),
+            }
+        );
+        let key_of = |ca: &Certificate| -> Option<_> {
+            Some(ca.tbs_certificate().get_extension::<SubjectKeyIdentifier>().ok()??.1.0)
+        };
+        let issuer_key = leaf.tbs_certificate().get_extension::<AuthorityKeyIdentifier>()?;
+        assert_eq!(issuer_key.and_then(|(_, issuer)| issuer.key_identifier), key_of(&ca));
+        Ok(())
+    }
+
+    #[test]
+    fn no_two_serial_numbers_are_the_same() -> anyhow::Result<()> {
+        let now = SystemTime::now();
+        let signer = Signer::new(now, LIFETIMES)?;
+        let mut serials = vec![signer.authority.der.clone()];
+        for _ in 0..9 {
+            let leaf = signer.issue("w.w.svc", now, LIFETIMES)?;
+            serials.push(CertificateDer::from_pem_slice(leaf.certificate.as_bytes())?);
+        }
+        let serials = serials
+            .iter()
+            .map(|der| Ok(Certificate::from_der(der)?.tbs_certificate().serial_number().clone()));
+        let serials = serials.collect::<anyhow::Result<Vec<_>>>()?;
+        assert!(serials.iter().all(|serial| (16..=20).contains(&serial.as_bytes().len())), "{serials:?}");
+        let distinct: std::collections::BTreeSet<_> =
+            serials.iter().map(|serial| serial.as_bytes().to_vec()).collect();
+        assert_eq!(distinct.len(), 10);
         Ok(())
     }
 

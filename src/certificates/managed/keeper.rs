@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use anyhow::anyhow;
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
 };
 use k8s_openapi::api::core::v1::Secret;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::{debug, error, info};
 
 use super::Event;
@@ -15,6 +16,7 @@ use super::authority::Authority;
 use super::backoff::Backoff;
 use super::configuration::{Managed, Service};
 use super::lifetimes::Lifetimes;
+use super::quarrel::Quarrel;
 use super::rotation::{self, Step};
 use super::secret::ManagedSecret;
 use super::stored::{Data, Stored, StoredLeaf};
@@ -27,6 +29,9 @@ use crate::certificates::served::Served;
 const LOOK_AT_THE_CLOCK: Duration = Duration::from_mins(1);
 /// The shortest, so that whatever happens is never a busy loop.
 const BREATHE: Duration = Duration::from_millis(50);
+/// For all that one look writes. An API server that takes a request and never answers must not be the end
+/// of it.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub struct Keeper {
@@ -41,6 +46,7 @@ pub struct Keeper {
     /// What the Secret last said that made sense, to put back.
     last: Option<Data>,
     trust: Trust,
+    quarrel: Quarrel,
 }
 
 impl Keeper {
@@ -62,13 +68,15 @@ impl Keeper {
             serving: None,
             last: None,
             trust: Trust::default(),
+            quarrel: Quarrel::default(),
         }
     }
 
     pub async fn keep(mut self, mut backoff: Backoff, tell: &impl Fn(Event)) {
         loop {
-            sleep(BREATHE).await;
-            match self.look(SystemTime::now(), tell).await {
+            sleep(self.quarrel.pause().unwrap_or(BREATHE)).await;
+            let looked = timeout(PATIENCE, self.look(SystemTime::now(), tell)).await;
+            match looked.unwrap_or_else(|_| Err(anyhow!("the API server took longer than {PATIENCE:?}"))) {
                 Ok(wait) => {
                     backoff.succeeded();
                     self.changed(wait.min(LOOK_AT_THE_CLOCK)).await;
@@ -106,6 +114,9 @@ impl Keeper {
             Seen::Unknown => return Ok(LOOK_AT_THE_CLOCK),
             Seen::Absent => {
                 info!("the Secret does not exist: making it");
+                if self.last.is_some() {
+                    self.quarrel.undone();
+                }
                 self.secret.create().await?;
                 return Ok(LOOK_AT_THE_CLOCK);
             }
@@ -118,13 +129,17 @@ impl Keeper {
                 if !data.is_empty() {
                     let why = unusable.err().map_or("no leaf of its CA".to_owned(), |why| why.to_string());
                     error!(why, "the Secret holds no usable certificates: replacing them");
+                    if self.last.is_some() {
+                        self.quarrel.undone();
+                    }
                 }
                 return self.replace_all(&secret, now).await;
             }
         };
         self.last = Some(data);
-        self.repair_bundles(&stored, now).await?;
+        let repaired = self.repair_bundles(&stored, now).await;
         let await_trust = self.serve(&stored, now, tell);
+        repaired?;
         let wait = self.rotate(&secret, stored, now).await?;
         Ok(await_trust.map_or(wait, |trusted_in| wait.min(trusted_in)))
     }
@@ -157,14 +172,16 @@ impl Keeper {
                 }
                 wanted
             });
-        let mutating = self.mutating.repair(&wanted, &self.service, now).await;
-        let validating = self.validating.repair(&wanted, &self.service, now).await;
-        mutating.and(validating)?;
-        let trusted = wanted.into_iter().filter(|authority| {
+        let undone = self.trust.observe(&wanted, |authority| {
             self.mutating.trusts(authority, &self.service) && self.validating.trusts(authority, &self.service)
         });
-        self.trust.observe(trusted.cloned().collect());
-        Ok(())
+        let mutating = self.mutating.repair(&wanted, &self.service, now).await;
+        let validating = self.validating.repair(&wanted, &self.service, now).await;
+        let tried = !matches!((&mutating, &validating), (Ok(false), Ok(false)));
+        if undone && tried {
+            self.quarrel.undone();
+        }
+        mutating.and(validating).map(drop)
     }
 
     /// How long until this CA counts as trusted, if it is in every `caBundle`.
@@ -174,7 +191,8 @@ impl Keeper {
 
     /// Serves the stored leaf if its CA is trusted, or says when it may be.
     fn serve(&mut self, stored: &Stored, now: SystemTime, tell: &impl Fn(Event)) -> Option<Duration> {
-        let StoredLeaf { pair, authority, .. } = stored.leaf.as_ref()?;
+        let leaf = stored.leaf.as_ref().filter(|leaf| leaf.is_for(&self.service.dns_name()))?;
+        let StoredLeaf { pair, authority, .. } = leaf;
         let is_served = self.served.current().is_some_and(|current| current.leaf() == pair.leaf());
         if is_served || pair.validity.at(now).is_err() {
             return None;

@@ -26,6 +26,7 @@ pub mod ca_bundle;
 pub mod configuration;
 pub mod keeper;
 pub mod lifetimes;
+pub mod quarrel;
 pub mod rotation;
 pub mod secret;
 pub mod stored;
@@ -40,6 +41,8 @@ use k8s_openapi::api::admissionregistration::v1::{
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 use tokio::sync::watch as channel;
+use tokio::time::sleep;
+use tracing::error;
 
 use super::served::Served;
 use backoff::Backoff;
@@ -70,12 +73,30 @@ pub enum Event {
     Failed,
 }
 
-/// Keeps `served`, the Secret and both configurations as they should be, for as long as it is polled.
-pub async fn manage(
+/// Keeps `served`, the Secret and both configurations as they should be. A defect in here, which panics,
+/// must not be the end of it: what is served goes on being served, but would expire one day.
+pub async fn keep_managing(
     client: Client,
     settings: Settings,
     served: Arc<Served>,
-    tell: impl Fn(Event) + Clone + Send + Sync,
+    tell: impl Fn(Event) + Clone + Send + Sync + 'static,
+) {
+    let mut backoff = Backoff::default();
+    loop {
+        let managed = manage(client.clone(), settings.clone(), Arc::clone(&served), tell.clone());
+        if let Err(panicked) = tokio::spawn(managed).await {
+            let wait = backoff.failed();
+            error!(%panicked, "a defect, please report it: managing certificates anew in {wait:.1?}");
+            sleep(wait).await;
+        }
+    }
+}
+
+async fn manage(
+    client: Client,
+    settings: Settings,
+    served: Arc<Served>,
+    tell: impl Fn(Event) + Clone + Send + Sync + 'static,
 ) {
     let secrets = Api::<Secret>::namespaced(client.clone(), &settings.service.namespace);
     let mutating = Api::<MutatingWebhookConfiguration>::all(client.clone());
@@ -108,4 +129,40 @@ pub async fn manage(
         keep_watching(validating, &settings.validating_configuration, validating_seen, failed),
         keeper.keep(Backoff::default(), &tell),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+    use std::time::Duration;
+
+    use axum::http::{Request, Response};
+    use kube::client::Body;
+    use tokio::sync::mpsc;
+    use tower::service_fn;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn managing_goes_on_after_a_panic() {
+        let away =
+            service_fn(|_: Request<Body>| async { Err::<Response<Body>, _>(io::Error::other("away")) });
+        let settings = Settings {
+            service: Service { namespace: "w".to_owned(), name: "w".to_owned() },
+            secret: "s".to_owned(),
+            mutating_configuration: "m".to_owned(),
+            validating_configuration: "v".to_owned(),
+            lifetimes: Lifetimes { authority: Duration::from_hours(9), leaf: Duration::from_hours(3) },
+        };
+        let (events, mut told) = mpsc::unbounded_channel();
+        let panicked = Arc::new(AtomicBool::new(false));
+        let tell = move |event| {
+            assert!(panicked.swap(true, Relaxed), "the first event is one too many");
+            events.send(event).expect("the test waits for it");
+        };
+        let managing = tokio::spawn(keep_managing(Client::new(away, "w"), settings, Served::empty(), tell));
+        assert_eq!(told.recv().await, Some(Event::Failed));
+        managing.abort();
+    }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch::Receiver;
 
 use super::configuration::FIELD_MANAGER;
-use super::stored::Data;
+use super::stored::{Data, KEYS};
 use super::watch::Seen;
 
 #[derive(Debug)]
@@ -47,18 +47,13 @@ impl ManagedSecret {
         Ok(())
     }
 
-    /// Replaces the data of the version that `seen` is, and fails with a conflict when it is not the
-    /// current one.
+    /// Writes our keys into the version that `seen` is, and fails with a conflict when it is not the
+    /// current one. What else is in the Secret is left alone.
     ///
     /// # Errors
     /// When the API server refuses, or someone was faster.
     pub async fn replace(&self, seen: &Secret, data: &Data) -> kube::Result<()> {
-        let mut changes = json!(data);
-        for stale in
-            seen.data.iter().flat_map(|present| present.keys()).filter(|key| !data.contains_key(*key))
-        {
-            changes[stale] = Value::Null;
-        }
+        let changes: Value = KEYS.iter().map(|&key| (key.to_owned(), json!(data.get(key)))).collect();
         let patch = json!({ "metadata": { "resourceVersion": seen.resource_version() }, "data": changes });
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         self.api.patch_metadata(&self.name, &params, &Patch::Merge(patch)).await?;

@@ -20,6 +20,9 @@ const SIGNING_KEY: &str = "ca.key";
 const LEAF: &str = "tls.crt";
 const LEAF_KEY: &str = "tls.key";
 
+/// All that is ever read and written.
+pub const KEYS: [&str; 4] = [AUTHORITIES, SIGNING_KEY, LEAF, LEAF_KEY];
+
 /// Certificates that belong together.
 #[derive(Debug)]
 pub struct Stored {

@@ -6,25 +6,38 @@ use tokio::time::Instant;
 
 use super::authority::Authority;
 
+/// For each CA that was in every `caBundle` at some time: since when it has been, if it still is.
 #[derive(Debug, Default)]
 pub struct Trust {
-    since: Vec<(Authority, Instant)>,
+    since: Vec<(Authority, Option<Instant>)>,
 }
 
 impl Trust {
-    /// Takes note of the CAs that are in every `caBundle` now.
-    pub fn observe(&mut self, trusted: Vec<Authority>) {
-        self.since.retain(|(authority, _)| trusted.contains(authority));
-        for authority in trusted {
-            if self.for_how_long(&authority).is_none() {
-                self.since.push((authority, Instant::now()));
+    /// Takes note of which of these CAs are in every `caBundle` now. Whether one is missing that was there.
+    pub fn observe(&mut self, wanted: &[&Authority], trusted: impl Fn(&Authority) -> bool) -> bool {
+        self.since.retain(|(known, _)| wanted.contains(&known));
+        let mut missing = false;
+        for &authority in wanted {
+            let known = self.since.iter_mut().find(|(known, _)| known == authority);
+            match (known, trusted(authority)) {
+                (Some((_, since)), true) => {
+                    since.get_or_insert_with(Instant::now);
+                }
+                (Some((_, since)), false) => {
+                    *since = None;
+                    missing = true;
+                }
+                (None, true) => self.since.push((authority.clone(), Some(Instant::now()))),
+                (None, false) => {}
             }
         }
+        missing
     }
 
     #[must_use]
     pub fn for_how_long(&self, authority: &Authority) -> Option<Duration> {
-        self.since.iter().find(|(known, _)| known == authority).map(|(_, since)| since.elapsed())
+        let (_, since) = self.since.iter().find(|(known, _)| known == authority)?;
+        since.map(|since| since.elapsed())
     }
 }
 
@@ -44,16 +57,30 @@ mod tests {
     #[test]
     fn a_ca_counts_from_when_it_was_first_seen_everywhere_and_anew_after_it_was_missing() {
         let [one, other] = [authority(), authority()];
+        let both = [&one, &other];
         let mut trust = Trust::default();
+        assert!(!trust.observe(&both, |_| false));
         assert_eq!(trust.for_how_long(&one), None);
-        trust.observe(vec![one.clone()]);
+        assert!(!trust.observe(&both, |authority| *authority == one));
         let since = trust.since.clone();
-        trust.observe(vec![other.clone(), one.clone()]);
+        assert!(!trust.observe(&both, |_| true));
         assert_eq!(trust.since[0], since[0]);
         assert!(trust.for_how_long(&one) >= trust.for_how_long(&other));
-        trust.observe(vec![other]);
-        assert_eq!(trust.for_how_long(&one), None);
-        trust.observe(vec![one]);
+        // for as long as it is missing
+        for _ in 0..2 {
+            assert!(trust.observe(&both, |authority| *authority == other));
+            assert_eq!(trust.for_how_long(&one), None);
+        }
+        assert!(!trust.observe(&both, |_| true));
         assert!(trust.since[0].1 > since[0].1);
+    }
+
+    #[test]
+    fn what_is_no_longer_wanted_is_not_missed() {
+        let [one, other] = [authority(), authority()];
+        let mut trust = Trust::default();
+        trust.observe(&[&one, &other], |_| true);
+        assert!(!trust.observe(&[&other], |authority| *authority == other));
+        assert_eq!(trust.for_how_long(&one), None);
     }
 }

@@ -10,8 +10,8 @@ use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
 };
 use k8s_openapi::api::core::v1::Secret;
-use kube::Api;
 use kube::api::{WatchEvent, WatchParams};
+use kube::{Api, Error};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch::Sender;
 use tokio::time::{sleep, timeout};
@@ -23,6 +23,8 @@ use super::backoff::Backoff;
 const WATCH_LASTS: Duration = Duration::from_mins(4);
 /// What is silent for longer than a watch can last is a dead connection.
 const SILENCE: Duration = Duration::from_secs(4 * 60 + 30);
+/// For a watch to begin.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What can be watched.
 pub trait Watched: Clone + Debug + DeserializeOwned + Send + Sync + 'static {
@@ -77,8 +79,10 @@ async fn follow<K: Watched>(
     let params = WatchParams::default().fields(&format!("metadata.name={name}")).timeout(seconds);
     // The watch comes first. It says nothing of an object that does not exist, and what happens after
     // its start it tells; so the object as it is read then can't be older than what the watch missed.
-    let mut events = pin!(api.watch(&params, "").await?);
-    let now = api.get_opt(name).await?;
+    let both = async { Ok((api.watch(&params, "").await?, api.get_opt(name).await?)) };
+    let (events, now) =
+        timeout(PATIENCE, both).await.unwrap_or_else(|late| Err(Error::Service(late.into())))?;
+    let mut events = pin!(events);
     seen.send_replace(now.map_or(Seen::Absent, |object| Seen::Present(Arc::new(object))));
     backoff.succeeded();
     while let Ok(event) = timeout(SILENCE, events.try_next()).await {
