@@ -49,3 +49,17 @@ async fn a_webhook_that_starts_without_the_api_server_is_ready_when_it_is_back()
     installed.api_server.mend();
     ready(&replica).await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_server_that_takes_requests_and_never_answers_is_given_up_and_asked_again() -> Result<()> {
+    let installed = Installed::new().await?;
+    installed.api_server.fall_silent();
+    let replica = installed.start_replica(&LONG).await?;
+    eventually("that it is noticed", SOON, async || {
+        let told = replica.log().contains("cannot watch");
+        Ok(if told { Seen::Done(()) } else { Seen::NotYet(replica.log()) })
+    })
+    .await?;
+    installed.api_server.mend();
+    ready(&replica).await
+}

@@ -30,6 +30,9 @@ pub const SOON: Duration = Duration::from_mins(1);
 /// A leaf lasts for days: nothing is rotated in a test.
 pub const LONG: [&str; 2] = ["--managed-ca-lifetime=8760h", "--managed-leaf-lifetime=720h"];
 
+/// A CA is followed at two thirds of 31 s.
+pub const SHORT: [&str; 2] = ["--managed-ca-lifetime=30s", "--managed-leaf-lifetime=10s"];
+
 pub struct Installed {
     pub control_plane: ControlPlane,
     /// What the Service leads to.

@@ -7,7 +7,9 @@ mod writer;
 
 mod admission;
 mod api_server_away;
+mod clock;
 mod manifests;
+mod names;
 mod repairs;
 mod replicas;
 mod rights;

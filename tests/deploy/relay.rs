@@ -1,6 +1,7 @@
 //! TCP from one port to others: what kube-proxy does for a Service, and what a network can do to a
 //! connection.
 
+use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -22,7 +23,18 @@ pub struct Relay {
 struct State {
     targets: Vec<Target>,
     connections: JoinSet<()>,
-    cut: bool,
+    line: Line,
+}
+
+/// What becomes of a connection.
+#[derive(Default, Clone, Copy)]
+enum Line {
+    #[default]
+    Sound,
+    /// It is closed at once.
+    Cut,
+    /// It is taken, and nothing ever comes back.
+    Silent,
 }
 
 #[derive(Clone, Copy)]
@@ -65,12 +77,17 @@ impl Relay {
     /// Ends every connection and lets no new one through.
     pub fn cut(&self) {
         let mut state = self.lock();
-        state.cut = true;
+        state.line = Line::Cut;
         state.connections.abort_all();
     }
 
+    /// New connections are taken and never answered, not even after it is mended.
+    pub fn fall_silent(&self) {
+        self.lock().line = Line::Silent;
+    }
+
     pub fn mend(&self) {
-        self.lock().cut = false;
+        self.lock().line = Line::Sound;
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -88,13 +105,18 @@ impl Drop for Relay {
 async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
     let mut next = 0;
     while let Ok((mut from, _)) = listener.accept().await {
-        let (mut targets, cut) = {
-            let state = state.lock().expect("nobody panics with the lock");
-            (state.targets.clone(), state.cut)
+        let mut state = state.lock().expect("nobody panics with the lock");
+        let mut targets = match state.line {
+            Line::Sound if !state.targets.is_empty() => state.targets.clone(),
+            Line::Sound | Line::Cut => continue,
+            Line::Silent => {
+                state.connections.spawn(async move {
+                    let _held = from;
+                    pending::<()>().await;
+                });
+                continue;
+            }
         };
-        if cut || targets.is_empty() {
-            continue;
-        }
         next += 1;
         let turn = next % targets.len();
         targets.rotate_left(turn);
@@ -111,7 +133,7 @@ async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
                 }
             }
         };
-        state.lock().expect("nobody panics with the lock").connections.spawn(connection);
+        state.connections.spawn(connection);
     }
 }
 

@@ -92,6 +92,43 @@ async fn a_secret_that_is_garbled_is_put_back_and_no_write_fails() -> Result<()>
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_others_put_into_the_secret_is_left_alone() -> Result<()> {
+    let (installed, _replicas) = start().await?;
+    let note = ByteString(b"restore me from nothing".to_vec());
+    let change = json!({
+        "metadata": { "labels": { "team": "ml" }, "annotations": { "note": "ours" } },
+        "data": { "note": note },
+    });
+    let params = PatchParams::default();
+    let before = installed.secrets().patch(SECRET, &params, &Patch::Merge(change)).await?;
+    let garbling = Patch::Merge(json!({ "data": { "tls.crt": ByteString(b"garbage".to_vec()) } }));
+    installed.secrets().patch(SECRET, &params, &garbling).await?;
+    eventually("what the Secret was", SOON, async || {
+        let now = installed.secrets().get(SECRET).await?;
+        let same = now.data == before.data
+            && now.labels() == before.labels()
+            && now.annotations() == before.annotations();
+        Ok(if same { Seen::Done(()) } else { Seen::NotYet(format!("{now:?}")) })
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_undoes_the_repairs_again_and_again_is_met_with_growing_pauses() -> Result<()> {
+    let (installed, replicas) = start().await?;
+    let authorities = installed.authorities().await?;
+    eventually("a long pause", SOON, async || {
+        installed.set_ca_bundles(None).await?;
+        let told =
+            replicas.iter().all(|replica| replica.log().contains("undoes the repairs again and again"));
+        Ok(if told { Seen::Done(()) } else { Seen::NotYet(replicas[0].log()) })
+    })
+    .await?;
+    installed.trusts(&authorities).await?;
+    installed.refuses_bad_endpoints().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_ca_bundle_that_is_wiped_is_written_again() -> Result<()> {
     let (installed, _replicas) = start().await?;
     let authorities = installed.authorities().await?;

@@ -15,11 +15,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_rustls::TlsConnector;
 
-use crate::installed::{Installed, LONG, NAME, SECRET, SOON, ready};
+use crate::installed::{Installed, LONG, NAME, SECRET, SHORT, SOON, ready};
 use crate::writer::Writer;
 
-/// A CA is followed at two thirds of 31 s.
-const SHORT: [&str; 2] = ["--managed-ca-lifetime=30s", "--managed-leaf-lifetime=10s"];
 const ROTATION: Duration = Duration::from_mins(1);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,7 +78,7 @@ async fn no_write_fails_through_three_rotations_of_the_ca() -> Result<()> {
     Ok(())
 }
 
-async fn signing(installed: &Installed) -> Result<CertificateDer<'static>> {
+pub async fn signing(installed: &Installed) -> Result<CertificateDer<'static>> {
     installed.authorities().await?.into_iter().next().context("a CA")
 }
 
@@ -97,7 +95,7 @@ fn visit(installed: Arc<Installed>, port: u16) -> JoinHandle<Result<()>> {
     })
 }
 
-async fn shake_hands(port: u16, trusted: Vec<CertificateDer<'static>>) -> Result<()> {
+pub async fn shake_hands(port: u16, trusted: Vec<CertificateDer<'static>>) -> Result<()> {
     let mut roots = RootCertStore::empty();
     for authority in trusted {
         roots.add(authority)?;

@@ -105,6 +105,16 @@ impl Webhook {
         Client::try_from(ops)?.request_text(metrics).await.context("could not get /metrics from the webhook")
     }
 
+    /// Stops it where it is, as a node does that sleeps.
+    pub fn freeze(&mut self) -> Result<()> {
+        self.process.signal("STOP")
+    }
+
+    /// Lets it go on where it was.
+    pub fn thaw(&mut self) -> Result<()> {
+        self.process.signal("CONT")
+    }
+
     /// Asks it to end with SIGTERM, as the kubelet does, and waits for its exit
     /// status. Its log can still be read.
     pub async fn stop(&mut self) -> Result<i32> {
