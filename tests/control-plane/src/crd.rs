@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, CustomResourceDefinitionSpec,
+};
 use kube::{
     Api, Client,
     api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams},
@@ -23,11 +25,16 @@ pub fn model_endpoint_resource() -> ApiResource {
     ApiResource::from_gvk(&GroupVersionKind::gvk("modelplane.ai", "v1alpha1", "ModelEndpoint"))
 }
 
-/// Applies the definition and waits until `ModelEndpoint`s are served, and
-/// until kubectl can find out that they are.
+/// Applies the definition of `ModelEndpoint` and waits until it is served.
 pub async fn install_crd(client: &Client) -> Result<()> {
+    install_definition(client, FIXTURE).await
+}
+
+/// Applies a definition, in YAML or JSON, and waits until its objects are
+/// served, and until kubectl can find out that they are.
+pub async fn install_definition(client: &Client, text: &str) -> Result<()> {
     let definition: CustomResourceDefinition =
-        serde_saphyr::from_str(FIXTURE).context("the definition of ModelEndpoint doesn't parse")?;
+        serde_saphyr::from_str(text).context("a CustomResourceDefinition doesn't parse")?;
     let name = definition.metadata.name.clone().unwrap_or_default();
     let definitions = Api::<CustomResourceDefinition>::all(client.clone());
     let apply = PatchParams::apply("control-plane").force().validation_strict();
@@ -54,9 +61,16 @@ async fn served(client: &Client, definition: &CustomResourceDefinition) -> kube:
     if !established {
         return Ok(false);
     }
-    let resource = model_endpoint_resource();
-    Api::<DynamicObject>::all_with(client.clone(), &resource).list(&ListParams::default().limit(1)).await?;
-    let discovery = Discovery::new(client.clone()).filter(&[&resource.group]).run_aggregated().await?;
-    let kind = GroupVersionKind::gvk(&resource.group, &resource.version, &resource.kind);
-    Ok(discovery.resolve_gvk(&kind).is_some())
+    let CustomResourceDefinitionSpec { group, versions, names, .. } = &definition.spec;
+    for version in versions.iter().filter(|version| version.served) {
+        let kind = GroupVersionKind::gvk(group, &version.name, &names.kind);
+        let resource = ApiResource::from_gvk_with_plural(&kind, &names.plural);
+        let objects = Api::<DynamicObject>::all_with(client.clone(), &resource);
+        objects.list(&ListParams::default().limit(1)).await?;
+        let discovery = Discovery::new(client.clone()).filter(&[group]).run_aggregated().await?;
+        if discovery.resolve_gvk(&kind).is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
