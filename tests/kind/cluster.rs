@@ -42,12 +42,13 @@ impl Cluster {
     }
 
     pub async fn apply(&self) -> Result<()> {
-        self.kubectl(&["apply", "--kustomize", &self.kustomization.display().to_string()]).await
+        self.kubectl(&["apply", "--kustomize", &self.kustomization.display().to_string()]).await.map(drop)
     }
 
     pub async fn delete(&self) -> Result<()> {
         let timeout = format!("--timeout={}s", SOON.as_secs());
-        self.kubectl(&["delete", "--kustomize", &self.kustomization.display().to_string(), &timeout]).await
+        let kustomization = self.kustomization.display().to_string();
+        self.kubectl(&["delete", "--kustomize", &kustomization, &timeout]).await.map(drop)
     }
 
     /// The manifests of the release before this one, with another image, as every release has.
@@ -55,16 +56,28 @@ impl Cluster {
         let text = include_str!("previous-manifests.yaml");
         let file = self.kustomization.join("previous-manifests.yaml");
         fs::write(&file, text.replace("image: PREVIOUS_IMAGE", &format!("image: {}", self.other_image())))?;
-        self.kubectl(&["apply", "--filename", &file.display().to_string()]).await
+        self.kubectl(&["apply", "--filename", &file.display().to_string()]).await.map(drop)
     }
 
-    async fn kubectl(&self, arguments: &[&str]) -> Result<()> {
+    /// Every object of every kind that has the label of what is installed, as `kind/name`.
+    pub async fn what_is_there(&self) -> Result<Vec<String>> {
+        let kinds = self.kubectl(&["api-resources", "--verbs=list", "--output=name"]).await?;
+        let warned_of = ["componentstatuses", "endpoints"];
+        let kinds: Vec<&str> = kinds.split_whitespace().filter(|kind| !warned_of.contains(kind)).collect();
+        let label = format!("--selector=app.kubernetes.io/name={NAME}");
+        let there =
+            self.kubectl(&["get", &kinds.join(","), "--all-namespaces", &label, "--output=name"]).await?;
+        Ok(there.lines().map(str::to_owned).collect())
+    }
+
+    /// What it prints, if it neither fails nor warns.
+    async fn kubectl(&self, arguments: &[&str]) -> Result<String> {
         let output =
             Command::new("kubectl").args(arguments).output().await.context("kubectl does not start")?;
         let printed = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "kubectl {} failed:\n{printed}", arguments.join(" "));
         ensure!(!printed.contains("Warning"), "kubectl {} warns:\n{printed}", arguments.join(" "));
-        Ok(())
+        Ok(String::from_utf8(output.stdout)?)
     }
 
     pub fn endpoints(&self) -> Api<DynamicObject> {

@@ -2,16 +2,10 @@
 
 use anyhow::{Result, ensure};
 use control_plane::{Seen, eventually};
-use k8s_openapi::api::admissionregistration::v1::{
-    MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
-};
-use k8s_openapi::api::core::v1::Namespace;
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
-use kube::Api;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use tokio::time::Instant;
 
-use crate::cluster::{Cluster, NAME, SOON};
+use crate::cluster::{Cluster, SOON};
 use crate::writer::endpoint;
 
 pub async fn installs_with_one_command_and_refuses_bad_endpoints(cluster: &Cluster) -> Result<()> {
@@ -57,17 +51,12 @@ pub async fn upgrades_from_the_previous_manifests(cluster: &Cluster) -> Result<(
 }
 
 pub async fn uninstalls_and_leaves_nothing(cluster: &Cluster) -> Result<()> {
+    let there = cluster.what_is_there().await?;
+    ensure!(there.len() >= 11, "the label does not tell what is installed: {there:?}");
     let began = Instant::now();
     cluster.delete().await?;
-    let client = || cluster.client.clone();
-    let left = [
-        Api::<Namespace>::all(client()).get_opt(NAME).await?.is_some(),
-        Api::<MutatingWebhookConfiguration>::all(client()).get_opt(NAME).await?.is_some(),
-        Api::<ValidatingWebhookConfiguration>::all(client()).get_opt(NAME).await?.is_some(),
-        Api::<ClusterRole>::all(client()).get_opt(NAME).await?.is_some(),
-        Api::<ClusterRoleBinding>::all(client()).get_opt(NAME).await?.is_some(),
-    ];
-    ensure!(left == [false; 5], "left behind: {left:?}");
+    let left = cluster.what_is_there().await?;
+    ensure!(left.is_empty(), "left behind: {left:?}");
     eventually("a write without the webhook", SOON, async || {
         let good = endpoint("without", "http://10.0.1.50/team/v1");
         Ok(match cluster.endpoints().create(&PostParams::default(), &good).await {
