@@ -24,7 +24,7 @@ const ROTATION: Duration = Duration::from_mins(1);
 async fn no_write_fails_through_three_rotations_of_the_ca() -> Result<()> {
     let installed = Arc::new(Installed::new().await?);
     let start = || installed.start_replica(&SHORT);
-    let replicas = <[_; 3]>::from(tokio::try_join!(start(), start(), start())?);
+    let replicas = <[_; 5]>::from(tokio::try_join!(start(), start(), start(), start(), start())?);
     for replica in &replicas {
         ready(replica).await?;
     }
@@ -136,7 +136,7 @@ async fn no_leaf_is_served_as_soon_as_its_ca_is_in_the_configurations_but_a_whil
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_ca_signs_nothing_while_one_of_the_configurations_lacks_it() -> Result<()> {
-    const NOT_SO_SHORT: [&str; 2] = ["--managed-ca-lifetime=60s", "--managed-leaf-lifetime=20s"];
+    const NOT_SO_SHORT: [&str; 2] = ["--managed-ca-lifetime=75s", "--managed-leaf-lifetime=25s"];
     let installed = Installed::new().await?;
     let replica = installed.start_replica(&NOT_SO_SHORT).await?;
     ready(&replica).await?;
@@ -163,6 +163,10 @@ async fn a_new_ca_signs_nothing_while_one_of_the_configurations_lacks_it() -> Re
         Ok(if tries >= 3 { Seen::Done(()) } else { Seen::NotYet(replica.log()) })
     })
     .await?;
+    assert_eq!(leaf().await?, before);
+    // what is trusted is served meanwhile, even by a replica that starts now
+    let late = installed.start_replica(&NOT_SO_SHORT).await?;
+    ready(&late).await?;
     assert_eq!(leaf().await?, before);
 
     apply(&installed.control_plane.client(), role).await?;

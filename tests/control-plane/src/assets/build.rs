@@ -54,7 +54,9 @@ fn build(program: &str, package: &str, into: &Path, started: Instant) -> Result<
     let output = into.join(GO_OUTPUT);
     let mut go = Command::new("go")
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["build", "-mod=readonly", "-trimpath", "-ldflags"])
+        // Without -trimpath: Go's cache then serves every other build of the same Kubernetes, and the other
+        // way round.
+        .args(["build", "-mod=readonly", "-ldflags"])
         .arg(linker_flags()?)
         .arg("-o")
         .arg(into.join(program))
