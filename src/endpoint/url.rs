@@ -420,6 +420,7 @@ mod tests {
             ("http://h.example/?[", Fault::Brackets),
             ("http://2001:db8::10/v1", Fault::BareIpv6(BareIpv6::Address(v6("2001:db8::10")))),
             ("http://1:2:3:4:5:6:7:8:80/", Fault::BareIpv6(BareIpv6::WithPort(v6("1:2:3:4:5:6:7:8"), "80"))),
+            ("http://fd00::abcd:65535/", Fault::BareIpv6(BareIpv6::WithPort(v6("fd00::abcd"), "65535"))),
             (
                 "http://fd00::1:8000/v1",
                 Fault::BareIpv6(BareIpv6::Either(v6("fd00::1:8000"), (v6("fd00::1"), "8000"))),
@@ -452,6 +453,9 @@ mod tests {
             "http://[2001:db8::10]:8000/",
             "http://h.example/[v1]/%zz",
             "http://h.example/a$(b)",
+            "http://fd00::1:100000/",
+            "http://fd00::1:/",
+            "http://fd00::1:80x/",
         ] {
             assert_eq!(Url::split(text).fault(), None, "{text}");
         }

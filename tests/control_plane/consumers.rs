@@ -5,6 +5,7 @@ use anyhow::{Context, Result, bail};
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::{Api, DynamicObject, PostParams};
+use modelendpoint_webhook::endpoint::host::{Family, Host};
 use serde_json::{Value, json};
 
 use crate::cluster::{endpoint, refused, refused_fields, shared, test};
@@ -94,6 +95,69 @@ fn what_is_admitted_can_be_composed_and_what_cannot_is_refused() {
             }
         }
         assert_eq!((composed, refused), (370, 679));
+        Ok(())
+    });
+}
+
+#[test]
+fn an_endpoint_slice_stands_behind_the_hosts_that_the_api_server_takes() {
+    test(async {
+        let consumers = Consumers::start("slices").await?;
+        for text in [
+            "10.0.1.50",
+            "127.0.0.1",
+            "0.0.0.0",
+            "0.0.0.1",
+            "169.254.1.1",
+            "224.0.0.1",
+            "224.0.1.1",
+            "255.255.255.255",
+            "1.2.3",
+            "1.",
+            "2130706433",
+            "10.0.0.1.",
+            "h.42",
+            "h.example",
+            "H.Example.",
+            "h",
+            "a_b.example",
+            "a..b",
+            "[2001:db8::10]",
+            "[2001:DB8::A]",
+            "[2001:db8:0:0::10]",
+            "[::]",
+            "[::1]",
+            "[::2]",
+            "[fe80::1]",
+            "[fe80::1%25eth0]",
+            "[fec0::1]",
+            "[ff01::1]",
+            "[ff02::1]",
+            "[ff12::1]",
+            "[ff05::2]",
+            "[::ffff:10.0.0.5]",
+            "[64:ff9b::7f00:1]",
+            "[fd00:ec2::254]",
+        ] {
+            let host = Host::classify(text);
+            let address_type = match host.family().context("a family")? {
+                Family::Ipv4 => "IPv4",
+                Family::Ipv6 => "IPv6",
+                Family::Name => "FQDN",
+            };
+            let slice = json!({
+                "metadata": { "name": "probe", "labels": { "kubernetes.io/service-name": "probe" } },
+                "addressType": address_type,
+                "endpoints": [{ "addresses": [text.trim_matches(['[', ']']).to_ascii_lowercase()] }],
+                "ports": [{ "name": "", "port": 80 }],
+            });
+            let taken = match consumers.slices.create(&dry_run(), &serde_json::from_value(slice)?).await {
+                Ok(_) => true,
+                Err(kube::Error::Api(status)) if status.code == 422 => false,
+                Err(error) => return Err(error.into()),
+            };
+            assert_eq!(host.is_taken_by_endpoint_slice(text), taken, "{text}");
+        }
         Ok(())
     });
 }
