@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use super::field::Value;
 use super::host::{Host, HostFault};
-use super::rewrite_path::RewritePath;
+use super::rewrite_path::{RewritePath, without_version};
 use super::rules::{self, Severity, Subject};
 use super::url::{BareIpv6, Fault, Port, Scheme, Url};
 
@@ -29,6 +29,10 @@ pub fn correct_url(text: &str) -> Option<String> {
             format!("{scheme}://{}", url.path.trim_start_matches('/'))
         }
         Some(Fault::SchemeTwice) => format!("{}:{}", url.host, url.path),
+        // `http:///host`
+        None if url.authority == Some("") => {
+            format!("{}://{}", url.scheme.unwrap_or_default(), url.path.trim_start_matches('/'))
+        }
         _ => trimmed.to_owned(),
     };
     let corrected = rebuild(&Url::split(&corrected))?;
@@ -36,13 +40,13 @@ pub fn correct_url(text: &str) -> Option<String> {
     (differs && !is_refused(&corrected)).then_some(corrected)
 }
 
-/// The rewritePath that was probably meant: a url's path only, with its slashes in order, without query
-/// and fragment. `None` where that is not known, or still refused, or could repeat a secret.
+/// The rewritePath that was probably meant: a url's path only, without the final `v1` that clients send
+/// themselves; slashes in order, without query and fragment. `None` where that is not known, or still refused, or could repeat a secret.
 #[must_use]
 pub fn correct_rewrite_path(text: &str) -> Option<String> {
     let url = Url::split(text.trim());
     let path = match url.authority {
-        Some(_) if url.scheme.is_some() => url.path,
+        Some(_) if url.scheme.is_some() => without_version(url.path),
         _ => url.text.split(['?', '#']).next().unwrap_or_default(),
     };
     if !url.may_show(path) {
@@ -146,6 +150,8 @@ mod tests {
             ("https://bücher.example/v1", Some("https://xn--bcher-kva.example/v1")),
             ("https://user:s3cret@h.example/v1?key=s3cret#s3cret", Some("https://h.example/v1")),
             ("https://h.example:/v1", Some("https://h.example/v1")),
+            ("https:///h.example/v1", Some("https://h.example/v1")),
+            ("https:///v1", None),
             ("http://[2001:db8:0:0::10]:80/", Some("http://[2001:db8::10]:80/")),
             ("http://2001:db8::10/v1", Some("http://[2001:db8::10]/v1")),
             ("http://1:2:3:4:5:6:7:8:80/v1", Some("http://[1:2:3:4:5:6:7:8]:80/v1")),
@@ -189,7 +195,8 @@ mod tests {
             ("/a//b/", Some("/a/b/")),
             (" /a/ ", Some("/a/")),
             ("//api/x", Some("/api/x/")),
-            ("https://user:s3cret@h.example/openai/v1", Some("/openai/v1/")),
+            ("https://user:s3cret@h.example/openai/v1", Some("/openai/")),
+            ("https://h.example/v1/", Some("/")),
             ("https://h.example", Some("/")),
             ("/openai?key=s3cret", Some("/openai/")),
             ("user:s3cret@h.example/openai", None),

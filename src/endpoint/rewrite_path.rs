@@ -58,11 +58,7 @@ impl<'a> RewritePath<'a> {
     /// segment, which clients send themselves. `None` where that is no path to rewrite to.
     #[must_use]
     pub fn derive(url: &Url<'a>) -> Option<Self> {
-        let path = url.path.trim_end_matches('/');
-        let prefix = match path.strip_suffix("v1") {
-            Some(prefix) if prefix.ends_with('/') => prefix,
-            _ => path,
-        };
+        let prefix = without_version(url.path);
         if prefix.is_empty() {
             return Some(RewritePath(Cow::Borrowed("/")));
         }
@@ -145,6 +141,13 @@ impl Segment {
             _ => None,
         }
     }
+}
+
+/// A url's path without a final `v1` segment; without the slashes behind it in any case.
+#[must_use]
+pub fn without_version(path: &str) -> &str {
+    let path = path.trim_end_matches('/');
+    path.strip_suffix("v1").filter(|prefix| prefix.ends_with('/')).unwrap_or(path)
 }
 
 /// Whether the value ends in exactly one slash.
