@@ -113,6 +113,7 @@ fn repaired_host(host: &str) -> Option<String> {
     }
     Some(match Host::classify(host) {
         Host::Refused(HostFault::Ipv6NotCanonical(address)) => bracketed(address),
+        Host::Refused(HostFault::NotIpv6) => host.trim_matches(['[', ']']).to_owned(),
         // one trailing dot is fine behind a name, and not behind an address
         Host::Refused(HostFault::Ipv4Lookalike) => host.strip_suffix('.').unwrap_or(host).to_owned(),
         _ => host.to_owned(),
@@ -152,6 +153,9 @@ mod tests {
             ("https://h.example:/v1", Some("https://h.example/v1")),
             ("https:///h.example/v1", Some("https://h.example/v1")),
             ("https:///v1", None),
+            ("http://[10.0.1.50]:8000/v1", Some("http://10.0.1.50:8000/v1")),
+            ("http://[h.example]/v1", Some("http://h.example/v1")),
+            ("http://[12345::1]/v1", None),
             ("http://[2001:db8:0:0::10]:80/", Some("http://[2001:db8::10]:80/")),
             ("http://2001:db8::10/v1", Some("http://[2001:db8::10]/v1")),
             ("http://1:2:3:4:5:6:7:8:80/v1", Some("http://[1:2:3:4:5:6:7:8]:80/v1")),
