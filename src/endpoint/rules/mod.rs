@@ -335,6 +335,13 @@ mod tests {
                     assert!(!message.contains(char::is_control), "{message:?}");
                     assert!(message.len() <= 400, "{} bytes: {message}", message.len());
                     assert!(message.contains(';'), "says no remedy: {message}");
+                    // a warning is cut short in some places: the API server's advice is 120 characters
+                    let shown = format!("{}: {message} [{}]", rule.field.path(), rule.id);
+                    assert!(
+                        rule.severity == Severity::Deny || shown.chars().count() <= 120,
+                        "{} characters: {shown}",
+                        shown.chars().count()
+                    );
                 }
             }
         }

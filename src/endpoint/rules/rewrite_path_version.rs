@@ -37,8 +37,5 @@ fn check(subject: &Subject<'_>) -> Option<String> {
     if derived.is_some_and(|derived| derived.as_str().trim_end_matches('/') == path) {
         return None;
     }
-    Some(
-        "ends in `/v1/`, which clients send themselves, so requests go to `/v1/v1/...`; leave the `v1/` out"
-            .to_owned(),
-    )
+    Some("ends in `v1/`, which clients send too, so they get `/v1/v1/...`; leave it out".to_owned())
 }
