@@ -14,7 +14,7 @@ use kube::api::{WatchEvent, WatchParams};
 use kube::{Api, Error};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch::Sender;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, warn};
 
 use super::backoff::Backoff;
@@ -23,6 +23,9 @@ use super::backoff::Backoff;
 const WATCH_LASTS: Duration = Duration::from_mins(4);
 /// What is silent for longer than a watch can last is a dead connection.
 const SILENCE: Duration = Duration::from_secs(4 * 60 + 30);
+/// What lasts for less is as good as a failure: something between us and the API server may end every
+/// watch at once.
+const SOUND: Duration = Duration::from_secs(10);
 /// For a watch to begin.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -57,24 +60,23 @@ pub enum Seen<K> {
 pub async fn keep_watching<K: Watched>(api: Api<K>, name: &str, seen: Sender<Seen<K>>, failed: impl Fn()) {
     let mut backoff = Backoff::default();
     loop {
-        match follow(&api, name, &seen, &mut backoff).await {
+        let began = Instant::now();
+        match follow(&api, name, &seen).await {
             Ok(()) => debug!(kind = K::KIND, name, "the watch ended"),
             Err(error) => {
                 failed();
                 warn!(kind = K::KIND, name, %error, "cannot watch: going on with what was seen last");
             }
         }
+        if began.elapsed() > SOUND {
+            backoff.succeeded();
+        }
         sleep(backoff.failed()).await;
     }
 }
 
 /// Follows one watch to its end.
-async fn follow<K: Watched>(
-    api: &Api<K>,
-    name: &str,
-    seen: &Sender<Seen<K>>,
-    backoff: &mut Backoff,
-) -> kube::Result<()> {
+async fn follow<K: Watched>(api: &Api<K>, name: &str, seen: &Sender<Seen<K>>) -> kube::Result<()> {
     let seconds = u32::try_from(WATCH_LASTS.as_secs()).unwrap_or(u32::MAX);
     let params = WatchParams::default().fields(&format!("metadata.name={name}")).timeout(seconds);
     // The watch comes first. It says nothing of an object that does not exist, and what happens after
@@ -84,7 +86,6 @@ async fn follow<K: Watched>(
         timeout(PATIENCE, both).await.unwrap_or_else(|late| Err(Error::Service(late.into())))?;
     let mut events = pin!(events);
     seen.send_replace(now.map_or(Seen::Absent, |object| Seen::Present(Arc::new(object))));
-    backoff.succeeded();
     while let Ok(event) = timeout(SILENCE, events.try_next()).await {
         match event? {
             None => break,
