@@ -218,7 +218,7 @@ pub struct Check {
         long,
         short = 'A',
         requires = "cluster",
-        conflicts_with = "namespace",
+        conflicts_with_all = ["namespace", "paths"],
         env = "MODELENDPOINT_WEBHOOK_CHECK_ALL_NAMESPACES",
         value_parser = BoolishValueParser::new()
     )]

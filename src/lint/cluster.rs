@@ -27,7 +27,8 @@ const PAGE: u32 = 500;
 /// # Errors
 /// What to change, when the cluster can't be asked.
 pub async fn check(scope: Scope<'_>, terms: Terms<'_>) -> anyhow::Result<Outcome> {
-    let config = Config::infer().await.context("found no cluster to ask; set KUBECONFIG")?;
+    let config =
+        Config::infer().await.map_err(|error| anyhow!("found no cluster to ask; set KUBECONFIG: {error}"))?;
     let default = config.default_namespace.clone();
     let client = Client::try_from(config).context("cannot talk to the cluster")?;
     let kind = GroupVersionKind::gvk("modelplane.ai", "v1alpha1", "ModelEndpoint");

@@ -15,6 +15,21 @@ use crate::yaml::{Document, Entry, Kind, NodeId, ScalarStyle, parse};
 /// The source with its endpoints as they should be; `None` if there is nothing to change.
 #[must_use]
 pub fn fix(source: &str, terms: Terms<'_>) -> Option<String> {
+    let mut fixed = fix_once(source, terms)?;
+    // a value that became its own user's leaves its anchor to be corrected
+    for _ in 1..ROUNDS {
+        match fix_once(&fixed, terms) {
+            Some(again) => fixed = again,
+            None => break,
+        }
+    }
+    Some(fixed)
+}
+
+/// A correction can uncover one more.
+const ROUNDS: usize = 4;
+
+fn fix_once(source: &str, terms: Terms<'_>) -> Option<String> {
     let mut edits = Vec::new();
     for document in parse(source).iter().flatten() {
         let mut wishes = Vec::new();
@@ -63,8 +78,6 @@ fn wishes_for(document: &Document<'_>, manifest: Manifest, terms: Terms<'_>) -> 
 
 /// What the fields should be: corrected by the rules, then as the webhook stores them.
 fn wanted(spec: Spec<'_>, terms: Terms<'_>, namespace: &str) -> Wanted {
-    /// A correction can uncover one more.
-    const ROUNDS: usize = 4;
     let mut wanted = Wanted::default();
     for _ in 0..ROUNDS {
         let review = Review::of(wanted.over(spec), terms, namespace);

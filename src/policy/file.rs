@@ -91,7 +91,11 @@ pub fn parse(text: &str) -> Result<Policy, Vec<Mistake>> {
     let documents = parse_yaml(text);
     let document = match documents.as_slice() {
         [Ok(document)] => document,
-        [Err(broken), ..] | [_, Err(broken), ..] => return Err(vec![place(broken.at, broken.why.clone())]),
+        [Err(broken), ..] | [_, Err(broken), ..] => {
+            let is_pattern = text.get(broken.at..).is_some_and(|rest| rest.starts_with('*'));
+            let advice = if is_pattern { "; in YAML, write what begins with `*` in quotes" } else { "" };
+            return Err(vec![place(broken.at, format!("{}{advice}", broken.why))]);
+        }
         [] => return Err(vec![place(0, NOTHING.to_owned())]),
         [_, Ok(second), ..] => {
             let at = second.node(second.root()).span.start;
@@ -338,6 +342,9 @@ mod tests {
             assert!(mistakes(text)[0].2.contains("the policy is empty"), "{text:?} {:?}", mistakes(text));
         }
         assert_eq!(mistakes("rules: {url-port: de")[0].0, 1);
+        let star = &mistakes("allow:\n- namespaces: [a]\n  hosts: [*.example.com]\n")[0];
+        assert!(star.2.ends_with("; in YAML, write what begins with `*` in quotes"), "{star:?}");
+        assert_eq!((star.0, star.1), (3, 11));
         assert_eq!(
             mistakes("rules: {}\n---\nrules: {}\n"),
             [(3, 1, "a policy is one document; leave out the second".to_owned())]

@@ -123,10 +123,44 @@ fn a_value_is_found_wherever_it_is_written() {
 }
 
 #[test]
-fn a_field_that_is_there_twice_is_refused() {
-    let manifest = endpoint("q", &["url: http://h.example/", "url: http://i.example/", "rewritePath: /"]);
+fn what_is_there_twice_is_refused() {
+    let two = "url: http://h.example/";
+    let part = |part: &str| endpoint("q", &[two, "rewritePath: /"]) + part;
+    for (manifest, title, place) in [
+        (endpoint("q", &["url: http://i.example/", two, "rewritePath: /"]), "spec.url is", "8:8"),
+        // to kubectl, a `<<` behind a field wins over it
+        (endpoint("q", &[two, "<<: {url: 'http://i.example/'}", "rewritePath: /"]), "spec.url is", "8:14"),
+        (part("spec: {url: 'http://i.example/', rewritePath: /}\n"), "`spec` is", "9:1"),
+        (part("metadata: {name: r}\n"), "`metadata` is", "9:1"),
+    ] {
+        let text = findings(&manifest);
+        let title = format!(
+            "error[duplicate-field]: {title} there twice, and which one counts depends on who reads it\n --> e.yaml:{place}\n"
+        );
+        assert!(text.starts_with(&title), "{text}");
+    }
+    let merged = endpoint("q", &["<<: {url: 'http://i.example:0/'}", two, "rewritePath: /"]);
+    assert_eq!(findings(&merged), "", "a field behind a `<<` is its own");
+}
+
+#[test]
+fn the_last_one_counts_as_for_kubectl() {
+    for (spec, is_refused) in [
+        (["url: http://h.example/", "<<: {url: 'http://h.example:0/'}"], true),
+        (["<<: {url: 'http://h.example:0/'}", "url: http://h.example/"], false),
+        (["<<: [{url: 'http://h.example:0/'}, {url: 'http://h.example/'}]", ""], true),
+        (["'<<': {url: 'http://h.example:0/'}", ""], false),
+    ] {
+        let text = findings(&endpoint("q", &[spec[0], spec[1], "rewritePath: /"]));
+        assert_eq!(text.contains("error[url-port]"), is_refused, "{spec:?}: {text}");
+    }
+}
+
+#[test]
+fn a_name_is_shown_without_what_a_terminal_or_a_ci_system_obeys() {
+    let manifest = endpoint("\"q\\n::add-mask::x\\e[31m\"", &["url: ftp://h.example/", "rewritePath: /"]);
     let text = findings(&manifest);
-    assert!(text.starts_with("error[duplicate-field]: spec.url is there twice"), "{text}");
+    assert!(text.contains("= note: ModelEndpoint ml-team/q\u{fffd}::add-mask::x\u{fffd}[31m\n"), "{text}");
 }
 
 #[test]

@@ -92,6 +92,32 @@ fn an_anchor_changes_only_if_all_who_use_it_want_the_same() {
 }
 
 #[test]
+fn a_spec_that_is_anchored_changes_only_if_it_is_nothing_but_specs() {
+    let list = |items: &str| format!("apiVersion: v1\nkind: List\nitems:\n{items}");
+    let item =
+        |spec: &str| format!("- apiVersion: modelplane.ai/v1alpha1\n  kind: ModelEndpoint\n  spec: {spec}\n");
+    let (before, after) = ("&s {url: http://h.example/a}", "&s {url: http://h.example/a, rewritePath: /a/}");
+    assert_eq!(fixed(&list(&(item(before) + &item("*s")))), list(&(item(after) + &item("*s"))));
+    let others = list(&format!("{}- kind: ConfigMap\n  data: *s\n", item(before)));
+    assert_eq!(fixed(&others), others);
+    // one endpoint, listed twice
+    let twice = |spec: &str| list(&format!("{}- *e\n", item(spec).replacen("- ", "- &e\n  ", 1)));
+    assert_eq!(
+        fixed(&twice("{url: http://h.example/a}")),
+        twice("{url: http://h.example/a, rewritePath: /a/}")
+    );
+}
+
+#[test]
+fn a_value_of_its_own_leaves_its_anchor_to_be_corrected() {
+    let spec = |url: &str, path: &str| spec(&[url, path]);
+    assert_eq!(
+        fixed(&spec("url: &u http://h.example/#f", "rewritePath: *u")),
+        spec("url: &u http://h.example/", "rewritePath: /")
+    );
+}
+
+#[test]
 fn a_link_is_followed_and_permissions_stay() {
     let workspace = Workspace::with(&[("real/e.yaml", &spec(&["url: http://h.example/"]))]);
     let (real, link) = (workspace.path("real/e.yaml"), workspace.path("e.yaml"));
@@ -140,4 +166,48 @@ fn what_is_piped_in_comes_out_fixed_and_findings_go_beside_it() {
     assert_eq!((run.code, run.out), (Some(0), output.clone()));
     assert!(run.err.starts_with("1 ModelEndpoint in 1 file"), "{}", run.err);
     assert_eq!(workspace.check_input(&["--fix", "-"], &output).out, output);
+    // findings are no manifest, even where there is none to write
+    workspace.write("latin.yaml", b"a: \xff");
+    let latin = std::process::Command::new(env!("CARGO_BIN_EXE_modelendpoint-webhook"))
+        .args(["check", "--fix", "-"])
+        .stdin(fs::File::open(workspace.path("latin.yaml")).expect("a file"))
+        .output()
+        .expect("the binary ends");
+    assert_eq!((latin.status.code(), latin.stdout), (Some(1), Vec::new()));
+}
+
+#[test]
+fn a_diff_is_what_git_and_patch_apply() {
+    let secret = "apiVersion: v1\nkind: Secret\nstringData:\n  a: s3cret\n";
+    let files = [
+        ("m/plain.yaml", spec(&["url: http://h.example/a"])),
+        ("m/a b.yaml", spec(&["url: http://h.example/a", "other: 1"])),
+        ("m/open.yaml", spec(&["url: http://h.example/a"]).trim_end().to_owned()),
+        ("m/crlf.yaml", spec(&["url: http://h.example/a"]).replace('\n', "\r\n")),
+        (
+            "m/helm.yaml",
+            format!("---\n{secret}---\n{}---\n# Source: c\n{secret}", spec(&["url: http://h.example/a"])),
+        ),
+    ];
+    let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let diff = Workspace::with(&files).check(&["--diff", "./m"]).out;
+    assert!(!diff.contains("s3cret"), "{diff}");
+    let by_fix = Workspace::with(&files);
+    assert_eq!(by_fix.check(&["--fix", "m"]).code, Some(0));
+    for command in [&["git", "apply", "-"][..], &["patch", "--binary", "-p1"]] {
+        let workspace = Workspace::with(&files);
+        let mut child = std::process::Command::new(command[0])
+            .args(&command[1..])
+            .current_dir(workspace.path(""))
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), diff.as_bytes())
+            .expect("a reader");
+        assert!(child.wait().expect("an end").success(), "{command:?}: {diff}");
+        for (name, _) in &files {
+            assert_eq!(workspace.read(name), by_fix.read(name), "{command:?} {name}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ mod corpus;
 mod findings;
 mod fix;
 mod formats;
+mod generated;
 mod policy;
 mod sources;
 mod workspace;

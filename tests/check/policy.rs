@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use modelendpoint_webhook::endpoint::rules;
+use modelendpoint_webhook::lint::check::{Terms, check};
 use modelendpoint_webhook::policy::file;
-use modelendpoint_webhook::yaml::{self, Document, Kind, NodeId};
+use modelendpoint_webhook::yaml::{self, Document, Kind, NodeId, ScalarStyle};
 use serde_json::Value;
 
 use crate::workspace::{Workspace, endpoint};
@@ -79,9 +80,12 @@ fn json(document: &Document<'_>, node: NodeId) -> Value {
             Value::Object(fields.collect())
         }
         Kind::Sequence(items) => items.iter().map(|item| json(document, *item)).collect(),
-        Kind::Scalar { text, .. } => {
-            text.parse::<i64>().map_or_else(|_| text.to_string().into(), Value::from)
-        }
+        Kind::Scalar { text, style: ScalarStyle::Plain } => match text.as_ref() {
+            "null" => Value::Null,
+            "true" => Value::Bool(true),
+            text => text.parse::<i64>().map_or_else(|_| text.into(), Value::from),
+        },
+        Kind::Scalar { text, .. } => text.to_string().into(),
         Kind::Nothing => Value::Null,
     }
 }
@@ -110,26 +114,127 @@ fn the_schema_knows_every_rule_and_agrees_with_what_is_read() {
     {
         assert!(file::parse(policy).is_ok() && schema_allows(&schema, policy), "{policy}");
     }
-    let list = |fields: &str| format!("allow:\n- namespaces: [a]\n  {fields}\n");
     for policy in [
-        "rule: {}".to_owned(),
-        "rules: {url-prt: deny}".to_owned(),
-        "rules: {url-port: 'no'}".to_owned(),
-        "allow: []".to_owned(),
-        "allow:\n- hosts: [a]\n".to_owned(),
-        list("hosts: []"),
-        list("hosts: ['https://h.example']"),
-        list("hosts: ['a.*.example']"),
-        list("hosts: ['h.example:443']"),
-        list("cidrs: ['h.example']"),
-        list("schemes: [ftp]"),
-        list("ports: [0]"),
-        list("ports: [65536]"),
-        list("ports: [http]"),
-        list("namespace: [a]"),
-        "allow:\n- namespaces: [A]\n".to_owned(),
+        "rule: {}",
+        "rules: {url-prt: deny}",
+        "rules: {url-port: 'no'}",
+        "rules:",
+        "allow: []",
+        "allow: [{}]",
+        "allow: [5]",
+        "allow:\n- hosts: [a]\n",
+        "allow:\n- namespaces: []\n",
+        "allow:\n- namespaces: [a]\n  namespace: [a]\n",
     ] {
-        assert!(file::parse(&policy).is_err(), "read: {policy}");
-        assert!(!schema_allows(&schema, &policy), "by the schema: {policy}");
+        assert!(file::parse(policy).is_err(), "read: {policy}");
+        assert!(!schema_allows(&schema, policy), "by the schema: {policy}");
+    }
+}
+
+#[test]
+fn the_schema_takes_the_patterns_that_are_read_and_no_others() {
+    let schema: Value = serde_json::from_str(include_str!("../../docs/policy.schema.json")).expect("JSON");
+    let schema = jsonschema::validator_for(&schema).expect("a schema");
+    let agree = |policy: &str, is_right: bool| {
+        assert_eq!(file::parse(policy).is_ok(), is_right, "read: {policy}");
+        assert_eq!(schema_allows(&schema, policy), is_right, "by the schema: {policy}");
+    };
+    for (key, right, wrong) in [
+        (
+            "hosts",
+            "'*' *.a.b A.example 'true' localhost x.0a",
+            "*. a.*.b *a a..b -a.b a_b.c h.example:443 h. é.x null true",
+        ),
+        ("hosts", "1.2.3.x", "https://h.example 1.2.3.4 256.1.1.1 *.0 12 '::1' '[::1]'"),
+        (
+            "cidrs",
+            "10.0.0.0/8 10.0.0.1 '::/0' 2001:db8::/32 ::1 10.0.0.0/08",
+            "10.0.0.0/33 10.0/8 1.2.3 ::/129 h.example 10.0.0.0/",
+        ),
+        ("cidrs", "0.0.0.0/0", "256.0.0.0/8 01.0.0.0/8 fe80::1%1 null"),
+        ("schemes", "http https", "ftp HTTP null"),
+        ("ports", "443 '443' 8000-8999 1-65535 0443", "0 '0' 65536 '65536' 1- -1 http 0-1 null true -1"),
+    ] {
+        let policy = |item: &str| {
+            let item = if item.starts_with('*') { format!("'{item}'") } else { item.to_owned() };
+            format!("allow:\n- namespaces: [a]\n  {key}:\n  - {item}\n")
+        };
+        right.split(' ').for_each(|item| agree(&policy(item), true));
+        wrong.split(' ').for_each(|item| agree(&policy(item), false));
+    }
+    for (item, is_right) in [
+        ("'*'", true),
+        ("a-*-b", true),
+        ("12", true),
+        ("'true'", true),
+        ("true", false),
+        ("null", false),
+        ("Team", false),
+        ("a.b", false),
+        ("team-", false),
+        ("-a", false),
+        ("''", false),
+    ] {
+        agree(&format!("allow:\n- namespaces: [{item}]\n"), is_right);
+    }
+}
+
+#[test]
+fn no_spelling_gets_around_an_allow_list_even_with_all_other_rules_off() {
+    let off = rules::ALL.iter().map(|rule| rule.id).filter(|id| *id != "url-not-allowed");
+    let off: String = off.map(|id| format!("  {id}: off\n")).collect();
+    let policy = format!(
+        "rules:\n{off}allow:\n- namespaces: ['*']\n  hosts: [api.example.com, '*.example.org']\n  \
+         cidrs: [10.20.0.0/16]\n  ports: [80, 443]\n"
+    );
+    let policy = file::parse(&policy).expect("a policy");
+    let terms = Terms { policy: &policy, namespace: "default" };
+    let is_allowed = |url: &str| {
+        let spec = serde_json::json!({ "url": url, "rewritePath": "/" });
+        let manifest = serde_json::json!({
+            "apiVersion": "modelplane.ai/v1alpha1", "kind": "ModelEndpoint", "spec": spec,
+        });
+        check(&manifest.to_string(), terms).findings.is_empty()
+    };
+    for url in [
+        "https://api.example.com/v1",
+        "HTTPS://API.Example.COM.:443/v1",
+        "https://a.b.example.org/",
+        "http://10.20.255.255/",
+    ] {
+        assert!(is_allowed(url), "{url}");
+    }
+    for url in [
+        "https://api.example.com../",
+        "https://api.example.com.evil.test/",
+        "https://evil.test/api.example.com",
+        "https://evil.test#@api.example.com/",
+        "https://evil.test?@api.example.com/",
+        "https://evil.test\\@api.example.com/",
+        "https://api.example.com\\@evil.test/",
+        "https://api.example.com@evil.test/",
+        "https://api.example.com:443@evil.test/",
+        "https://api.example.com\t.evil.test/",
+        "https://evil.test%2f.example.org",
+        "https://evil.test%00.example.org",
+        "https://evil。example.org",
+        "https://example.org/",
+        "https://xexample.org/",
+        "https://.example.org/",
+        "https://api.example.com:65979/",
+        "https://api.example.com:443x/",
+        "https://api.example.com:/",
+        "http://10.21.0.0/",
+        "http://10.20.1/",
+        "http://0x0a140101/",
+        "http://169083137/",
+        "http://012.20.1.1/",
+        "http://[::ffff:10.20.1.1]/",
+        "http://[64:ff9b::a14:101]/",
+        "http:///api.example.com/",
+        "//api.example.com/",
+        "api.example.com",
+    ] {
+        assert!(!is_allowed(url), "{url}");
     }
 }

@@ -1,5 +1,7 @@
 //! What is checked, and what is skipped.
 
+use std::os::unix::fs::symlink;
+
 use crate::workspace::{Run, Workspace, endpoint};
 
 fn bad(name: &str) -> String {
@@ -97,9 +99,53 @@ fn a_namespace_that_is_not_written_is_the_one_given() {
 }
 
 #[test]
+fn json_values_in_a_row_are_documents() {
+    let value = |name: &str| {
+        format!(
+            r#"{{"apiVersion":"modelplane.ai/v1alpha1","kind":"ModelEndpoint","metadata":{{"name":"{name}","namespace":"ml-team"}},"spec":{{"url":"http://h.example:0/","rewritePath":"/"}}}}"#
+        )
+    };
+    for between in ["", "\n", " \n\t", "\n---\n"] {
+        let stream = format!("\u{feff}{}{between}{}\n", value("a"), value("b"));
+        let run = Workspace::with(&[]).check_input(&["-"], &stream);
+        assert_eq!((run.code, names(&run)), (Some(1), vec!["a", "b"]), "{between:?}: {}", run.out);
+    }
+    let run = Workspace::with(&[]).check_input(&["-"], &format!("{}\n{{\"a\": [1\n", value("a")));
+    assert_eq!((run.code, names(&run)), (Some(1), vec!["a"]), "{}", run.out);
+    assert!(run.out.contains("error[broken-manifest]") && run.out.contains("--> -:2:7\n"), "{}", run.out);
+}
+
+#[test]
+fn a_file_that_is_found_on_several_ways_is_checked_once() {
+    let workspace = Workspace::with(&[("m/b.yaml", &bad("b"))]);
+    symlink("b.yaml", workspace.path("m/a.yaml")).expect("a link");
+    symlink(".", workspace.path("m/again")).expect("a link");
+    for args in [&["m"][..], &["m/b.yaml", "m"], &["m", "./m/b.yaml", "m/again"]] {
+        assert_eq!(names(&workspace.check(args)), ["b"], "{args:?}");
+    }
+}
+
+#[test]
+fn links_that_lead_nowhere_are_told() {
+    let workspace = Workspace::with(&[("m/b.yaml", &bad("b"))]);
+    symlink("c.yaml", workspace.path("m/a.yaml")).expect("a link");
+    symlink("a.yaml", workspace.path("m/c.yaml")).expect("a link");
+    let run = workspace.check(&["m"]);
+    assert_eq!((run.code, names(&run)), (Some(2), vec!["b"]));
+    assert_eq!(run.err.lines().filter(|line| line.starts_with("error: cannot read m/")).count(), 2);
+}
+
+#[test]
+fn all_namespaces_are_those_of_a_cluster() {
+    let run = Workspace::with(&[("b.yaml", &bad("b"))]).check(&["-A", "b.yaml"]);
+    assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{}", run.err);
+}
+
+#[test]
 fn anchors_that_hold_themselves_come_to_an_end() {
-    let list = "&l\nkind: List\napiVersion: v1\nitems: [*l, *l]\n";
-    let merge = endpoint("q", &["<<: &m {<<: *m}"]);
+    let many = |alias: &str| vec![alias; 100].join(", ");
+    let list = format!("&l\nkind: List\napiVersion: v1\nitems: [{}]\n", many("*l"));
+    let merge = endpoint("q", &[&format!("<<: &m {{<<: [{}]}}", many("*m"))]);
     let bomb =
         "a: &a [x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b, *b, *b]\n";
     let run = Workspace::with(&[]).check_input(&["-"], &format!("{list}---\n{merge}---\n{bomb}"));

@@ -64,7 +64,8 @@ fn render_one(renderer: &Renderer, placed: &Placed<'_>) -> String {
         }
     }
     if let Some(name) = &finding.endpoint {
-        group = group.element(Title::NOTE.message(format!("ModelEndpoint {}/{}", name.namespace, name.name)));
+        let name = on_one_line(&format!("ModelEndpoint {}/{}", name.namespace, name.name));
+        group = group.element(Title::NOTE.message(name));
     }
     let advice = finding.advice();
     if !advice.is_empty() {
@@ -75,6 +76,11 @@ fn render_one(renderer: &Renderer, placed: &Placed<'_>) -> String {
         Some((shown, real)) => text.replacen(&shown, &real, 1),
         None => text,
     }
+}
+
+/// What a name that is none may hold: nothing that a terminal or a CI system would obey.
+fn on_one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// How many there are of what, on one line.
