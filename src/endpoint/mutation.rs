@@ -4,7 +4,7 @@
 //! rules to refuse. Idempotent: the changed spec asks for no second change.
 
 use super::field::{Field, Value};
-use super::quote::Quoted;
+use super::quote::{Quoted, QuotedEnd};
 use super::rewrite_path::{RewritePath, ends_in_one_slash};
 use super::{EndpointUrl, Spec};
 
@@ -129,8 +129,8 @@ fn normalize(path: &str) -> Mutation<'_> {
     } else {
         format!(
             "is stored as {}, not {}: it ends in exactly one slash; write it so",
-            Quoted(normalized.as_str()),
-            Quoted(path)
+            QuotedEnd(normalized.as_str()),
+            QuotedEnd(path)
         )
     };
     Mutation {

@@ -9,6 +9,9 @@ const LONGEST: usize = 60;
 /// cut off.
 pub struct Quoted<'a>(pub &'a str);
 
+/// A value in backticks as [`Quoted`], but where it is long, its head is cut off and its end remains.
+pub struct QuotedEnd<'a>(pub &'a str);
+
 /// A character by its name: `a space (U+0020)`, `U+200B`, `` `\` ``.
 pub struct Named(pub char);
 
@@ -17,20 +20,31 @@ pub struct NamedList<'a>(pub &'a [char]);
 
 impl Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = self.0.ceil_char_boundary(LONGEST);
         f.write_char('`')?;
-        for (offset, character) in self.0.char_indices() {
-            if offset >= LONGEST {
-                f.write_char('…')?;
-                break;
-            }
-            if is_invisible(character) {
-                write!(f, "<U+{:04X}>", u32::from(character))?;
-            } else {
-                f.write_char(character)?;
-            }
-        }
+        write_seen(&self.0[..end], f)?;
+        f.write_str(if end == self.0.len() { "`" } else { "…`" })
+    }
+}
+
+impl Display for QuotedEnd<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let from = self.0.ceil_char_boundary(self.0.len().saturating_sub(LONGEST));
+        f.write_str(if from == 0 { "`" } else { "`…" })?;
+        write_seen(&self.0[from..], f)?;
         f.write_char('`')
     }
+}
+
+fn write_seen(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for character in text.chars() {
+        if is_invisible(character) {
+            write!(f, "<U+{:04X}>", u32::from(character))?;
+        } else {
+            f.write_char(character)?;
+        }
+    }
+    Ok(())
 }
 
 impl Display for Named {
@@ -98,6 +112,14 @@ mod tests {
         assert_eq!(Quoted(&"é".repeat(31)).to_string(), format!("`{}…`", "é".repeat(30)));
         assert_eq!(Quoted(&"é".repeat(30)).to_string(), format!("`{}`", "é".repeat(30)));
         assert_eq!(Quoted("a b").to_string(), "`a b`");
+    }
+
+    #[test]
+    fn the_end_of_a_long_value_remains_where_that_is_what_matters() {
+        assert_eq!(QuotedEnd("/a\u{200b}b/").to_string(), "`/a<U+200B>b/`");
+        assert_eq!(QuotedEnd(&"é".repeat(30)).to_string(), format!("`{}`", "é".repeat(30)));
+        assert_eq!(QuotedEnd(&"é".repeat(31)).to_string(), format!("`…{}`", "é".repeat(30)));
+        assert_eq!(QuotedEnd(&format!("{}/", "é".repeat(30))).to_string(), format!("`…{}/`", "é".repeat(29)));
     }
 
     #[test]
