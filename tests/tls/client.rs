@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use http_body_util::BodyExt;
@@ -17,10 +18,14 @@ use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::pairs::Pair;
+
+/// Nothing that is awaited takes longer, unless it never comes.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Clone)]
 pub struct Client {
@@ -93,9 +98,12 @@ impl Client {
 
     /// A connection after its handshake, for bytes of any kind.
     pub async fn stream(&self) -> io::Result<TlsStream<TcpStream>> {
-        let tcp = TcpStream::connect(self.address).await?;
-        tcp.set_nodelay(true)?;
-        TlsConnector::from(Arc::clone(&self.config)).connect(self.name.clone(), tcp).await
+        in_time("a handshake", async {
+            let tcp = TcpStream::connect(self.address).await?;
+            tcp.set_nodelay(true)?;
+            TlsConnector::from(Arc::clone(&self.config)).connect(self.name.clone(), tcp).await
+        })
+        .await
     }
 
     /// The leaf that the server presents.
@@ -133,13 +141,22 @@ impl Connection {
     }
 
     pub async fn send(&mut self, request: Request<Body>) -> hyper::Result<Reply> {
-        self.0.ready().await?;
-        whole(self.0.send_request(request).await?).await
+        in_time("an answer", async {
+            self.0.ready().await?;
+            whole(self.0.send_request(request).await?).await
+        })
+        .await
     }
 
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()
     }
+}
+
+/// A server that keeps silent is a failure, and not a test without an end.
+async fn in_time<T>(what: &str, awaited: impl Future<Output = T>) -> T {
+    let in_time = timeout(PATIENCE, awaited).await;
+    in_time.unwrap_or_else(|_| panic!("{what} did not come within {PATIENCE:?}"))
 }
 
 pub fn request(method: Method, path: &str) -> hyper::http::request::Builder {

@@ -8,6 +8,7 @@ use crate::client::{FINE, allowed, create};
 use crate::webhook::{Webhook, eventually};
 
 const CONNECTIONS: &str = r#"modelendpoint_webhook_connections{listener="https"}"#;
+const GAVE_WAY: &str = r#"modelendpoint_webhook_shed_total{reason="slow_client"}"#;
 /// For the operators' port, files, the runtime.
 const RESERVE: u64 = 64 + 64;
 
@@ -60,10 +61,13 @@ async fn without_descriptors_the_open_connections_are_served_and_it_recovers() {
     }
     webhook.logged("cannot accept connections").await;
     assert_eq!(kept.post("/validate", &create("u-2", FINE)).await.review(), allowed("u-2"));
+    // The silent ones are ahead of it, and give way one after the other.
+    assert_eq!(webhook.client().post("/validate", &create("u-3", FINE)).await.review(), allowed("u-3"));
 
     drop(silent);
     nofile(&webhook, Some(before));
-    assert_eq!(webhook.client().post("/validate", &create("u-3", FINE)).await.review(), allowed("u-3"));
+    assert_eq!(webhook.client().post("/validate", &create("u-4", FINE)).await.review(), allowed("u-4"));
+    assert!(webhook.metric(GAVE_WAY).await > 0, "somebody gave way");
 }
 
 /// The limit of open files of a running server, after it was set to `new`.

@@ -10,9 +10,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
-use crate::client::{Client, FINE, Reply, allowed, create};
+use crate::client::{Client, FINE, PATIENCE, Reply, allowed, create};
 use crate::in_process::serve;
-use crate::webhook::{PATIENCE, Webhook, eventually};
+use crate::webhook::{Webhook, eventually};
 
 const IN_FLIGHT: &str = "modelendpoint_webhook_requests_in_flight";
 const CLOSING: [(&str, &str); 2] = [("connection", "close"), ("content-type", "application/json")];

@@ -115,6 +115,16 @@ async fn nobody_can_forge_a_line() {
 }
 
 #[tokio::test]
+async fn a_long_value_is_cut() {
+    let webhook = Webhook::self_signed(&["--log-format", "json"]).await;
+    let mut review = create("u-long", MALFORMED);
+    review["request"]["name"] = json!("ä".repeat(10_000));
+    webhook.client().post("/validate", &review).await;
+    let line: Value = serde_json::from_str(&webhook.logged("u-long").await).expect("JSON");
+    assert_eq!(line["name"], json!("ä".repeat(256)));
+}
+
+#[tokio::test]
 async fn passwords_in_a_url_are_never_logged() {
     let webhook = Webhook::self_signed(&["--log-level", "trace"]).await;
     let mut connection = webhook.client().connect().await;

@@ -2,14 +2,18 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
 };
-use rustls::pki_types::CertificateDer;
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use time::{Duration, OffsetDateTime};
+use tokio_rustls::TlsAcceptor;
 
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
@@ -49,6 +53,7 @@ impl Authority {
         leaf.not_after = OffsetDateTime::now_utc() + until;
         self.sign(&leaf)
     }
+
     /// For a client with these names.
     pub fn client(&self, common_name: &str, dns_names: &[&str]) -> Pair {
         self.client_valid(common_name, dns_names, Duration::days(364))
@@ -75,6 +80,18 @@ impl Authority {
 impl Pair {
     pub fn leaf(&self) -> CertificateDer<'static> {
         CertificateDer::from_pem_slice(self.certificate.as_bytes()).expect("a certificate")
+    }
+
+    /// For a server of a test's own.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).expect("a key");
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("TLS 1.2 and 1.3")
+            .with_no_client_auth()
+            .with_single_cert(vec![self.leaf()], key)
+            .expect("a pair");
+        TlsAcceptor::from(Arc::new(config))
     }
 
     /// As `tls.crt` and `tls.key`.

@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
-use crate::client::{Client, Connection, FINE, allowed, create};
-use crate::webhook::{PATIENCE, Webhook, eventually};
+use crate::client::{Client, Connection, FINE, PATIENCE, allowed, create};
+use crate::webhook::{Webhook, eventually};
 
 const CONNECTIONS: &str = r#"modelendpoint_webhook_connections{listener="https"}"#;
 const GAVE_WAY: &str = r#"modelendpoint_webhook_shed_total{reason="slow_client"}"#;
@@ -118,6 +118,20 @@ async fn when_all_connections_are_taken_the_slow_give_way() {
     eventually(20, async || webhook.metric(CONNECTIONS).await).await;
     let reply = webhook.client().post("/validate", &create("u-1", FINE)).await;
     assert_eq!(reply.review(), allowed("u-1"));
+    assert!(webhook.metric(GAVE_WAY).await > 0, "somebody gave way");
+}
+
+#[tokio::test]
+async fn silent_clients_do_not_keep_operators_out() {
+    let webhook = Webhook::self_signed(&[]).await;
+    webhook.is_ready().await;
+    let mut silent = Vec::new();
+    for _ in 0..100 {
+        silent.push(TcpStream::connect(webhook.ops).await.expect("the kernel accepts"));
+    }
+    assert_eq!(webhook.ops("/readyz").await.status, 200);
+    let open = webhook.metric(r#"modelendpoint_webhook_connections{listener="ops"}"#).await;
+    assert!(open <= 64, "{open} connections");
     assert!(webhook.metric(GAVE_WAY).await > 0, "somebody gave way");
 }
 

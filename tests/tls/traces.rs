@@ -1,12 +1,16 @@
 //! Spans over OTLP: made when the standard variables ask for them, and a part of the caller's trace.
 
 use std::collections::BTreeMap;
+use std::fs;
 
 use axum::body::Body;
 use rustix::process::Signal;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
 
 use crate::client::{FINE, MALFORMED, create, json_request};
 use crate::otlp::{Received, Receiver};
+use crate::pairs::Authority;
 use crate::webhook::{Webhook, binary};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -86,16 +90,56 @@ async fn the_last_spans_are_sent_when_it_stops() {
 
 #[tokio::test]
 async fn a_collector_that_is_gone_is_one_line_and_no_harm() {
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
-    let endpoint = format!("http://{}", gone.expect("a free port"));
+    let socket = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let endpoint = format!("http://{}", socket.local_addr().expect("an address"));
     let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "50")];
     let webhook = Webhook::self_signed_with(&[], &variables).await;
     let mut connection = webhook.client().connect().await;
-    connection.post("/validate", &create("u-1", FINE)).await;
+    // It hangs up on each batch, so the next one comes after the failure of the one before.
+    for review in ["u-1", "u-2", "u-3"] {
+        assert_eq!(connection.post("/validate", &create(review, FINE)).await.status, 200);
+        let (batch, _) = socket.accept().await.expect("a batch of spans");
+        drop(batch);
+    }
     webhook.logged("traces are not exported").await;
-    assert_eq!(connection.post("/validate", &create("u-2", FINE)).await.status, 200);
-    let lines = webhook.log().iter().filter(|line| line.contains("traces are not exported")).count();
-    assert_eq!(lines, 1);
+    let lines =
+        || webhook.log().iter().filter(|line| line.contains("traces are")).cloned().collect::<Vec<_>>();
+    assert_eq!(lines().len(), 2, "that they are, and once that they are not: {:#?}", lines());
+}
+
+#[tokio::test]
+async fn a_collector_behind_tls_is_checked_by_its_ca_and_gets_the_headers() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let authority = Authority::new();
+    let ca = directory.path().join("ca.crt");
+    fs::write(&ca, authority.pem()).expect("a file");
+    let ca = ca.to_str().expect("UTF-8");
+    for (trusted, collector) in [(true, authority.pair()), (false, Authority::new().pair())] {
+        let socket = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let endpoint = format!("https://localhost:{}", socket.local_addr().expect("an address").port());
+        let variables = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+            ("OTEL_EXPORTER_OTLP_CERTIFICATE", ca),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "x-team=models"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "50"),
+        ];
+        let webhook = Webhook::self_signed_with(&[], &variables).await;
+        webhook.client().post("/validate", &create("u-1", FINE)).await;
+        let (stream, _) = socket.accept().await.expect("a batch of spans");
+        let accepted = collector.acceptor().accept(stream).await;
+        assert_eq!(accepted.is_ok(), trusted);
+        let Ok(mut stream) = accepted else {
+            webhook
+                .logged("traces are not exported reason=\"invalid peer certificate: UnknownIssuer\"")
+                .await;
+            continue;
+        };
+        let mut head = vec![0; 4096];
+        let read = stream.read(&mut head).await.expect("a request");
+        let head = String::from_utf8_lossy(&head[..read]).into_owned();
+        assert!(head.starts_with("POST /v1/traces HTTP/1.1\r\n"), "{head}");
+        assert!(head.contains("\r\nx-team: models\r\n"), "{head}");
+    }
 }
 
 #[tokio::test]

@@ -15,10 +15,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::{interval, timeout};
 
-use crate::client::{self, Client, Reply};
-
-/// Nothing that is awaited here takes longer, unless it never comes.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+use crate::client::{self, Client, PATIENCE, Reply};
 
 pub struct Webhook {
     pub https: SocketAddr,
