@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use super::field::Value;
 use super::host::{Host, HostFault};
-use super::rewrite_path::{RewritePath, without_version};
+use super::rewrite_path::{RewritePath, is_unseen, without_version};
 use super::rules::{self, Severity, Subject};
 use super::url::{BareIpv6, Fault, Port, Scheme, Url};
 
@@ -44,22 +44,24 @@ pub fn correct_url(text: &str) -> Option<String> {
 /// themselves; slashes in order, without query and fragment. `None` where that is not known, or still refused, or could repeat a secret.
 #[must_use]
 pub fn correct_rewrite_path(text: &str) -> Option<String> {
-    let url = Url::split(text.trim());
+    let url = Url::split(text.trim_matches(is_unseen));
     let path = match url.authority {
-        Some(_) if url.scheme.is_some() => without_version(url.path),
+        Some(_) if url.scheme.is_some() => url.path,
         _ => url.text.split(['?', '#']).next().unwrap_or_default(),
     };
     if !url.may_show(path) {
         return None;
     }
     let mut corrected = String::with_capacity(path.len() + 2);
-    for segment in path.split('/').map(str::trim).filter(|segment| !segment.is_empty()) {
+    let segments = without_version(path).split('/').map(|segment| segment.trim_matches(is_unseen));
+    for segment in segments.filter(|segment| !segment.is_empty()) {
         corrected.push('/');
         corrected.push_str(segment);
     }
     corrected.push('/');
     let differs = corrected != text && corrected.len() <= LONGEST;
-    (differs && RewritePath::parse(&corrected).is_ok()).then_some(corrected)
+    let is_template = ["${", "{{"].iter().any(|opening| corrected.contains(opening));
+    (differs && !is_template && RewritePath::parse(&corrected).is_ok()).then_some(corrected)
 }
 
 /// Whether a person and a parser may take different pieces for the host: `https://good.example@evil.example`,
@@ -201,6 +203,10 @@ mod tests {
             ("//api/x", Some("/api/x/")),
             ("https://user:s3cret@h.example/openai/v1", Some("/openai/")),
             ("https://h.example/v1/", Some("/")),
+            ("openai/v1", Some("/openai/")),
+            ("/a\u{200b}/\u{feff}b", Some("/a/b/")),
+            ("${PATH}/", None),
+            ("{{ .path }}/", None),
             ("https://h.example", Some("/")),
             ("/openai?key=s3cret", Some("/openai/")),
             ("user:s3cret@h.example/openai", None),

@@ -61,6 +61,7 @@ impl Display for Named {
             '\u{200b}' => "a zero-width space",
             '\u{feff}' => "a byte order mark",
             _ if character.is_control() => "a control character",
+            _ if is_noncharacter(character) => "a noncharacter",
             _ if is_invisible(character) => "an invisible character",
             _ => return write!(f, "`{character}`"),
         };
@@ -88,11 +89,17 @@ impl Display for NamedList<'_> {
     }
 }
 
-/// Control characters, white space other than the space, and what leaves nothing to see: the format
-/// characters (Unicode `Default_Ignorable_Code_Point` and the bidirectional controls).
+/// U+FFFE, U+FFFF and their like, which will never be characters (Unicode, section 23.7).
+fn is_noncharacter(character: char) -> bool {
+    matches!(character, '\u{fdd0}'..='\u{fdef}') || u32::from(character) & 0xfffe == 0xfffe
+}
+
+/// Control characters, noncharacters, white space other than the space, and what leaves nothing to see: the
+/// format characters (Unicode `Default_Ignorable_Code_Point` and the bidirectional controls).
 #[must_use]
 pub fn is_invisible(character: char) -> bool {
     character.is_control()
+        || is_noncharacter(character)
         || (character.is_whitespace() && character != ' ')
         || matches!(character,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
@@ -137,6 +144,10 @@ mod tests {
             ('\u{7}', "a control character (U+0007)"),
             ('\u{2003}', "an invisible character (U+2003)"),
             ('\u{202e}', "an invisible character (U+202E)"),
+            ('\u{fffe}', "a noncharacter (U+FFFE)"),
+            ('\u{10ffff}', "a noncharacter (U+10FFFF)"),
+            ('\u{fdd0}', "a noncharacter (U+FDD0)"),
+            ('\u{fffd}', "`\u{fffd}`"),
             ('ü', "`ü`"),
             ('|', "`|`"),
         ] {

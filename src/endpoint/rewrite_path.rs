@@ -179,8 +179,14 @@ fn is_no_yaml_character(character: char) -> bool {
 
 /// White space or a format character at either end; what is refused anyway is not told twice.
 fn edge_fault(segment: &str) -> Option<char> {
-    let unseen = |c: &char| (c.is_whitespace() || is_format(*c)) && !is_refused(*c);
+    let unseen = |c: &char| is_unseen(*c) && !is_refused(*c);
     segment.chars().next().filter(unseen).or_else(|| segment.chars().next_back().filter(unseen))
+}
+
+/// White space, or a format character.
+#[must_use]
+pub fn is_unseen(character: char) -> bool {
+    character.is_whitespace() || is_format(character)
 }
 
 /// An invisible character that nobody writes: Unicode's category Cf, but for the signs of it that can be
