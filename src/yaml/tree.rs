@@ -99,7 +99,7 @@ fn parse_piece<'a>(text: &'a str, piece: Range<usize>, documents: &mut Vec<Resul
     while let Some(event) = parser.next_event() {
         match event {
             Ok((Event::DocumentEnd, _)) => {
-                documents.push(Ok(std::mem::replace(&mut builder, begin()).finish()))
+                documents.push(Ok(std::mem::replace(&mut builder, begin()).finish()));
             }
             Ok((event, span)) => builder.take(event, &span),
             Err(error) => {
