@@ -65,7 +65,9 @@ pub async fn keep_watching<K: Watched>(api: Api<K>, name: &str, seen: Sender<See
             Ok(()) => debug!(kind = K::KIND, name, "the watch ended"),
             Err(error) => {
                 failed();
-                warn!(kind = K::KIND, name, %error, "cannot watch: going on with what was seen last");
+                // with its causes: only they tell a refused connection from a certificate
+                let error = format!("{:#}", anyhow::Error::new(error));
+                warn!(kind = K::KIND, name, error, "cannot watch: going on with what was seen last");
             }
         }
         if began.elapsed() > SOUND {
