@@ -1,7 +1,8 @@
 //! Completions and manual pages are made from the definition of the flags.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use clap::CommandFactory;
 use modelendpoint_webhook::cli::Cli;
@@ -36,12 +37,26 @@ fn every_shell_completes_every_flag() {
 }
 
 #[test]
-fn bash_understands_its_completions() {
-    use std::io::Write;
-    let mut bash = Command::new("bash").arg("-n").stdin(Stdio::piped()).spawn().expect("bash");
-    let script = run(&["completions", "bash"]);
-    bash.stdin.take().expect("a pipe").write_all(&script).expect("a reader");
-    assert!(bash.wait().expect("an end").success());
+fn bash_completes_every_flag_of_every_command() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let script = directory.path().join("completions");
+    fs::write(&script, run(&["completions", "bash"])).expect("a file");
+    // as bash calls it: the program, the word to complete, the word before it
+    let ask = r#"
+        source "$0"
+        COMP_WORDS=(modelendpoint-webhook $1 --) COMP_CWORD=2
+        $(complete -p modelendpoint-webhook | grep -o -- '-F [^ ]*' | cut -c4-) modelendpoint-webhook -- $1
+        echo "${COMPREPLY[@]}""#;
+    let completed = |command: &str| {
+        let output = Command::new("bash").args(["-c", ask]).arg(&script).arg(command).output().expect("bash");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{command}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let mut known = BTreeMap::new();
+    for (command, flag) in flags() {
+        let offered = known.entry(command.clone()).or_insert_with(|| completed(&command));
+        assert!(offered.split_whitespace().any(|word| word == flag), "{command} {flag}: {offered}");
+    }
 }
 
 #[test]

@@ -255,12 +255,11 @@ impl Place<'_> {
                 let mut finding = Finding::new(TWICE, Level::Deny, message);
                 finding.field = field;
                 "write it once".clone_into(&mut finding.instead);
-                (finding.at, finding.context) = match field {
-                    Some(_) => self.of(&finding, None),
-                    None => {
-                        let at = self.document.node(self.document.get(mapping, key)?.key).span.clone();
-                        (at.clone(), Some(self.context(at.start, &at, at.end)))
-                    }
+                (finding.at, finding.context) = if field.is_some() {
+                    self.of(&finding, None)
+                } else {
+                    let at = self.document.node(self.document.get(mapping, key)?.key).span.clone();
+                    (at.clone(), Some(self.context(at.start, &at, at.end)))
                 };
                 Some(finding)
             })

@@ -26,7 +26,10 @@ fn one(outcome: &Outcome, fixed: &str) -> String {
     let shown = lines_of_endpoints(&outcome.text);
     // lines that break elsewhere, or were hidden: nothing to rely on
     let is_known = diff.old_len() == outcome.text.lines().count();
-    let may_show = |line: usize| is_known && shown.iter().any(|lines| lines.contains(&line));
+    let may_show = |line: usize| {
+        let lines = shown.get(shown.partition_point(|lines| lines.end <= line));
+        is_known && lines.is_some_and(|lines| lines.contains(&line))
+    };
     let mut text = format!("--- a/{name}\n+++ b/{name}\n");
     for hunk in hunks(diff.ops(), may_show) {
         text.push_str(&UnifiedDiffHunk::new(hunk, &diff, true).to_string());

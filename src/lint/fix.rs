@@ -48,8 +48,9 @@ fn fix_once(source: &str, terms: Terms<'_>) -> Option<String> {
 /// Whether a spec that is anchored is used as the spec of endpoints, and for nothing else.
 fn is_only_theirs(document: &Document<'_>, manifest: Manifest, endpoints: &[Manifest]) -> bool {
     let Some(spec) = manifest.spec_node(document) else { return false };
-    let users = endpoints.iter().filter(|endpoint| endpoint.spec_node(document) == Some(spec));
-    users.count() == document.node(spec).aliases + 1
+    let aliases = document.node(spec).aliases;
+    let users = || endpoints.iter().filter(|endpoint| endpoint.spec_node(document) == Some(spec)).count();
+    aliases == 0 || users() == aliases + 1
 }
 
 /// A field that should have another value.
@@ -207,19 +208,25 @@ fn insert(source: &str, document: &Document<'_>, url: &Entry, wish: &Wish) -> Op
     let written = source.get(..url.written.end)?.trim_end().len();
     let line_start = source.get(..key_node.span.start)?.rfind('\n').map_or(0, |at| at + 1);
     let before = source.get(line_start..key_node.span.start)?.trim_start_matches('\u{feff}');
-    let line_end = if source.contains("\r\n") { "\r\n" } else { "\n" };
+    let break_before = |at: usize| {
+        let is_crlf = source.get(..at).is_some_and(|before| before.ends_with("\r\n"));
+        if is_crlf { "\r\n" } else { "\n" }
+    };
     if in_flow {
         let indented = before.trim().is_empty() && line_start > 0;
-        let gap = if indented { format!("{line_end}{before}") } else { " ".to_owned() };
+        let gap = if indented { format!("{}{before}", break_before(line_start)) } else { " ".to_owned() };
         return Some(Edit { at: written..written, with: format!(",{gap}{name}: {value}") });
     }
     let indent = " ".repeat(before.chars().count());
     Some(match source.get(written..)?.find('\n') {
         Some(rest) => {
             let at = written + rest + 1;
-            Edit { at: at..at, with: format!("{indent}{name}: {value}{line_end}") }
+            Edit { at: at..at, with: format!("{indent}{name}: {value}{}", break_before(at)) }
         }
-        None => Edit { at: source.len()..source.len(), with: format!("{line_end}{indent}{name}: {value}") },
+        None => {
+            let line_end = break_before(line_start);
+            Edit { at: source.len()..source.len(), with: format!("{line_end}{indent}{name}: {value}") }
+        }
     })
 }
 

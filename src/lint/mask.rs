@@ -33,10 +33,14 @@ impl Mask {
         }
     }
 
-    /// Sorts what was hidden; to be called before anything is shown.
+    /// Brings what was hidden into order; to be called before anything is shown.
     pub fn seal(&mut self) {
         self.0.sort_by_key(|hidden| (hidden.start, hidden.end));
-        self.0.dedup();
+        self.0.dedup_by(|next, before| {
+            let is_in = next.start < before.end;
+            before.end = if is_in { before.end.max(next.end) } else { before.end };
+            is_in
+        });
     }
 
     /// A piece of the source with `…` for what is hidden, and where `at` is in it.
@@ -47,7 +51,8 @@ impl Mask {
         // where a place of the source is in what is shown so far
         let mut start = None;
         let mut end = None;
-        for hidden in self.0.iter().filter(|hidden| hidden.end > piece.start && hidden.start < piece.end) {
+        let first = self.0.partition_point(|hidden| hidden.end <= piece.start);
+        for hidden in self.0.iter().skip(first).take_while(|hidden| hidden.start < piece.end) {
             let from = hidden.start.max(next);
             let to = hidden.end.min(piece.end);
             if from >= to {
@@ -90,6 +95,14 @@ fn mark(found: &mut Option<usize>, wanted: usize, piece: Range<usize>, shown: us
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_overlaps_is_hidden_once() {
+        let mut mask = Mask(vec![7..9, 1..4, 3..5, 1..2, 5..6]);
+        mask.seal();
+        assert_eq!(mask, Mask(vec![1..5, 5..6, 7..9]));
+        assert_eq!(mask.show_all("0123456789"), "0……6…9");
+    }
 
     #[test]
     fn what_is_hidden_is_one_character_and_a_place_moves_with_it() {

@@ -34,10 +34,8 @@ impl Hosts {
     /// Whether a pattern matches this name, which has no dot at its end.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
-        let name = match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            true => Cow::Owned(name.to_ascii_lowercase()),
-            false => Cow::Borrowed(name),
-        };
+        let has_upper = name.bytes().any(|byte| byte.is_ascii_uppercase());
+        let name = if has_upper { Cow::Owned(name.to_ascii_lowercase()) } else { Cow::Borrowed(name) };
         self.any
             || self.names.contains(&*name)
             || successors(parent(&name), |domain| parent(domain)).any(|domain| self.domains.contains(domain))

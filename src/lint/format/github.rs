@@ -16,7 +16,7 @@ pub fn render(report: &Report) -> String {
             Level::Change => "notice",
         };
         let _ = write!(text, "::{command} title={}", property(finding.id));
-        if let Some(At { file, start, end }) = at {
+        if let Some(At { file, start, end, .. }) = at {
             let _ = write!(text, ",file={},line={},endLine={}", property(&file), start.line, end.line);
             // columns count only where there is one line
             if start.line == end.line {

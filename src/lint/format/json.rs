@@ -33,7 +33,7 @@ fn finding(placed: &Placed<'_>) -> Value {
         "severity": finding.level.word(),
         "message": finding.message,
     });
-    if let Some(At { file, start, end }) = at {
+    if let Some(At { file, start, end, .. }) = at {
         json["file"] = json!(file);
         json["line"] = json!(start.line);
         json["column"] = json!(start.column);

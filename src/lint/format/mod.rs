@@ -24,6 +24,8 @@ pub struct At {
     pub start: Place,
     /// Behind the last character.
     pub end: Place,
+    /// The line that what is shown around it begins in.
+    pub shown_from: usize,
 }
 
 /// Every finding, file by file, from top to bottom.
@@ -38,6 +40,7 @@ pub fn placed(report: &Report) -> impl Iterator<Item = Placed<'_>> {
                 file: file.clone(),
                 start: lines.place(finding.at.start),
                 end: lines.place(finding.at.end),
+                shown_from: lines.place(finding.context.as_ref().map_or(0, |context| context.start)).line,
             }),
         })
     })

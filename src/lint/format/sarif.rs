@@ -67,7 +67,7 @@ fn result(placed: &Placed<'_>, catalogue: &[Value]) -> Value {
         Level::Change => "note",
     };
     let mut location = json!({});
-    if let Some(At { file, start, end }) = at {
+    if let Some(At { file, start, end, .. }) = at {
         location["physicalLocation"] = json!({
             "artifactLocation": { "uri": uri(file) },
             "region": {

@@ -47,15 +47,14 @@ fn render_one(renderer: &Renderer, placed: &Placed<'_>) -> String {
     let context = finding.context.as_ref().filter(|_| !outcome.text.is_empty());
     match (at, context) {
         (None, _) => {}
-        (Some(At { file, start, .. }), Some(context)) => {
+        (Some(At { file, start, shown_from, .. }), Some(context)) => {
             let (shown, at) = outcome.checked.mask.show(&outcome.text, context, &finding.at);
-            let first = Lines::of(&outcome.text).place(context.start).line;
             let place = Lines::of(&shown).place(at.start);
             shown_place = Some((
-                format!("{file}:{}:{}", place.line + first - 1, place.column),
+                format!("{file}:{}:{}", place.line + shown_from - 1, place.column),
                 format!("{file}:{}:{}", start.line, start.column),
             ));
-            let snippet = Snippet::source(shown).path(file.clone()).line_start(first).fold(false);
+            let snippet = Snippet::source(shown).path(file.clone()).line_start(*shown_from).fold(false);
             group = group.element(snippet.annotation(AnnotationKind::Primary.span(at)));
         }
         (Some(At { file, start, .. }), None) => {
