@@ -218,15 +218,12 @@ fn insert(source: &str, document: &Document<'_>, url: &Entry, wish: &Wish) -> Op
         return Some(Edit { at: written..written, with: format!(",{gap}{name}: {value}") });
     }
     let indent = " ".repeat(before.chars().count());
-    Some(match source.get(written..)?.find('\n') {
-        Some(rest) => {
-            let at = written + rest + 1;
-            Edit { at: at..at, with: format!("{indent}{name}: {value}{}", break_before(at)) }
-        }
-        None => {
-            let line_end = break_before(line_start);
-            Edit { at: source.len()..source.len(), with: format!("{line_end}{indent}{name}: {value}") }
-        }
+    let next_line = source.get(written..)?.find('\n').map(|rest| written + rest + 1);
+    Some(if let Some(at) = next_line {
+        Edit { at: at..at, with: format!("{indent}{name}: {value}{}", break_before(at)) }
+    } else {
+        let line = format!("{}{indent}{name}: {value}", break_before(line_start));
+        Edit { at: source.len()..source.len(), with: line }
     })
 }
 
