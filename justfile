@@ -16,6 +16,24 @@ bench-server *arguments:
     cargo build --release --package bench-server
     {{ target }}/release/bench-server {{ arguments }} {{ target }}/release/constant-answer {{ target }}/release/modelendpoint-webhook
 
+# What a request costs as its work grows: tables, and the plots of docs/growth
+bench-growth *arguments:
+    cargo build --release --bin modelendpoint-webhook
+    cargo build --release --package bench-server
+    {{ target }}/release/bench-server growth {{ arguments }} docs/growth {{ target }}/release/modelendpoint-webhook
+
+# Latencies under the CPU limits of a container; needs root, for the cgroups
+bench-limits *arguments:
+    cargo build --release --bin modelendpoint-webhook
+    cargo build --release --package bench-server
+    {{ target }}/release/bench-server limits {{ arguments }} {{ target }}/release/constant-answer {{ target }}/release/modelendpoint-webhook
+
+# A create through a real kube-apiserver: without admission, with the webhook, with CEL policies in its place
+bench-api-server *arguments:
+    cargo build --release --bin modelendpoint-webhook
+    cargo build --release --package bench-server --package bench-api-server
+    {{ target }}/release/bench-api-server {{ arguments }} {{ target }}/release/modelendpoint-webhook {{ target }}/release/constant-answer
+
 # Minutes of good, bad, huge and slow requests while certificates rotate and instances are replaced.
 soak minutes="5":
     cargo test --test soak -- {{minutes}}

@@ -26,6 +26,12 @@ pub struct Reviews {
     pub bodies: Arc<[Bytes]>,
 }
 
+impl Reviews {
+    pub fn one(path: &'static str, body: Vec<u8>) -> Self {
+        Self { path, bodies: Arc::new([Bytes::from(body)]) }
+    }
+}
+
 #[derive(Clone)]
 pub struct Client {
     address: SocketAddr,
@@ -136,7 +142,14 @@ impl Client {
 pub struct Connection(SendRequest<Full<Bytes>>);
 
 impl Connection {
-    async fn send(&mut self, reviews: &Reviews, number: usize) -> anyhow::Result<Duration> {
+    pub async fn send(&mut self, reviews: &Reviews, number: usize) -> anyhow::Result<Duration> {
+        let began = Instant::now();
+        self.answer(reviews, number).await?;
+        Ok(began.elapsed())
+    }
+
+    /// The bytes of an answer.
+    pub async fn answer(&mut self, reviews: &Reviews, number: usize) -> anyhow::Result<Bytes> {
         let body = reviews.bodies.get(number % reviews.bodies.len()).context("a review")?;
         let request = Request::post(format!("{}?timeout=10s", reviews.path))
             .header(HOST, "localhost")
@@ -144,13 +157,11 @@ impl Connection {
             .header("accept", "application/json, */*")
             .header("user-agent", "kube-apiserver-admission")
             .body(Full::new(body.clone()))?;
-        let began = Instant::now();
         self.0.ready().await?;
         let answer = self.0.send_request(request).await?;
         let status = answer.status();
         let answer = answer.into_body().collect().await?.to_bytes();
-        let took = began.elapsed();
         ensure!(status.is_success() && !answer.is_empty(), "{status}: {answer:?}");
-        Ok(took)
+        Ok(answer)
     }
 }

@@ -1,12 +1,13 @@
 //! `constant-answer CERTIFICATE KEY`: the least that a webhook could do. TLS, HTTP/1.1, the body is
-//! read and thrown away, and the answer is always the same. No limits, no deadlines, no metrics.
+//! read and thrown away, and the answer is always the same but for the UID, without which no API server
+//! takes it: that is copied from where kube-apiserver writes it. No limits, no deadlines, no metrics.
 
 use std::env;
 use std::sync::Arc;
 
 use anyhow::Context;
 use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Buf, Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -20,7 +21,13 @@ use rustls::server::NoServerSessionStorage;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-const ANSWER: &[u8] = br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"7905a3e4-fcee-47ac-9d43-c0da9474efa3","allowed":true}}"#;
+const BEFORE_UID: &[u8] =
+    br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":""#;
+const BEHIND_UID: &[u8] = br#"","allowed":true}}"#;
+/// What stands before the UID in a request of kube-apiserver, and how long a UID is.
+const BEGINNING: &[u8] =
+    br#"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":""#;
+const UID: usize = 36;
 
 fn main() -> anyhow::Result<()> {
     let mut files = env::args().skip(1);
@@ -59,8 +66,9 @@ async fn serve(tls: TlsAcceptor) -> anyhow::Result<()> {
 }
 
 async fn answer(request: Request<Incoming>) -> hyper::Result<Response<Full<Bytes>>> {
-    let _ = request.into_body().collect().await?;
-    let mut response = Response::new(Full::from(ANSWER));
+    let body = request.into_body().collect().await?.aggregate();
+    let uid = body.chunk().get(BEGINNING.len()..BEGINNING.len() + UID).unwrap_or_default();
+    let mut response = Response::new(Full::from([BEFORE_UID, uid, BEHIND_UID].concat()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
 }

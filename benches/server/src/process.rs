@@ -1,5 +1,6 @@
 //! A server as a process of its own, and what the kernel says that it used.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -10,20 +11,33 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use crate::Pair;
+use crate::cpu_limit::CpuLimit;
+
 pub struct Process {
     child: Child,
     pub address: SocketAddr,
 }
 
 impl Process {
-    /// Starts a webhook, or the constant answer, and waits until it listens.
-    pub fn start(program: &Path, certificate: &Path, key: &Path) -> anyhow::Result<Self> {
-        let mut command = Command::new(program);
+    /// Starts a webhook with these arguments of its own, or the constant answer, and waits until it
+    /// listens.
+    pub fn start(
+        program: &Path,
+        pair: &Pair,
+        arguments: &[OsString],
+        limit: Option<&CpuLimit>,
+    ) -> anyhow::Result<Self> {
+        let mut command = match limit {
+            None => Command::new(program),
+            Some(limit) => limit.command(program),
+        };
         if program.ends_with("constant-answer") {
-            command.args([certificate, key]);
+            command.args([&pair.certificate, &pair.key]);
         } else {
             command.args(["serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"]);
-            command.arg("--tls-cert").arg(certificate).arg("--tls-key").arg(key);
+            command.arg("--tls-cert").arg(&pair.certificate).arg("--tls-key").arg(&pair.key);
+            command.args(arguments);
         }
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let mut lines = BufReader::new(child.stderr.take().context("stderr")?).lines();
@@ -45,6 +59,17 @@ impl Process {
             nanoseconds += schedstat.split(' ').next().context("a figure")?.parse::<u64>()?;
         }
         Ok(Duration::from_nanos(nanoseconds))
+    }
+
+    /// How many of its threads run the server's tasks: all but the first, and those that a log or a file
+    /// is waited for in.
+    pub fn workers(&self) -> anyhow::Result<usize> {
+        let mut workers = 0;
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let name = fs::read_to_string(task?.path().join("comm"))?;
+            workers += usize::from(name.starts_with("tokio-"));
+        }
+        Ok(workers)
     }
 
     /// `VmRSS` or `VmHWM`, in KiB.
