@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no runtime. [`answer`] reads one `AdmissionReview` ([`review`]), asks
 //! [`mutate`] or [`validate`], and writes the answering `AdmissionReview` ([`response`]).
 
+pub mod json;
 pub mod mutate;
 pub mod ownership;
 pub mod response;
@@ -216,7 +217,7 @@ fn failed<'a>(request: &Request<'a>, message: String) -> Answer<'a> {
 }
 
 /// What is wrong with the bytes, without the values that serde would repeat: one could hold a secret.
-fn unreadable(error: &serde_json::Error) -> String {
+fn unreadable(error: &json::Error) -> String {
     let text = error.to_string();
     let safe = match text.split_once(", expected ") {
         Some((_, expected)) => format!("a value is not {expected}"),

@@ -7,15 +7,15 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 
+use super::json::{self, Raw};
 use crate::endpoint::mutation::Ownership;
 
 /// Says who owns `spec.rewritePath`. What can't be read counts as owned: then nothing is touched.
 #[must_use]
-pub fn of_rewrite_path(managed_fields: Option<&RawValue>) -> Ownership {
-    let Some(json) = managed_fields else { return Ownership::Unknown };
-    serde_json::from_str(json.get()).unwrap_or(Ownership::Somebody)
+pub fn of_rewrite_path(managed_fields: Option<Raw<'_>>) -> Ownership {
+    let Some(Raw(json)) = managed_fields else { return Ownership::Unknown };
+    json::from_slice(json).unwrap_or(Ownership::Somebody)
 }
 
 /// Entry by entry: there may be thousands, and none is kept.
@@ -97,8 +97,7 @@ mod tests {
             (r#""text""#, Ownership::Somebody),
             (r#"[{"fieldsV1":5}]"#, Ownership::Somebody),
         ] {
-            let raw: &RawValue = serde_json::from_str(json).expect("JSON");
-            assert_eq!(of_rewrite_path(Some(raw)), ownership, "{json}");
+            assert_eq!(of_rewrite_path(Some(Raw(json.as_bytes()))), ownership, "{json}");
         }
         assert_eq!(of_rewrite_path(None), Ownership::Unknown);
     }
