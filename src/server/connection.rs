@@ -1,8 +1,9 @@
-//! One connection: a stream in, HTTP/1.1 answers out, no wait without an end.
+//! One connection: a stream in, HTTP/1.1 answers out. [`super::patrol`] ends it when the client is too
+//! slow.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -14,12 +15,10 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Notify;
-use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::drain::Drain;
 use super::limits::Limits;
-use super::metrics::{Metrics, Shed};
+use super::metrics::Metrics;
 use super::pace::{Pace, Waiting, Watched};
 use crate::certificates::clients::Stranger;
 
@@ -28,23 +27,10 @@ use crate::certificates::clients::Stranger;
 pub struct Shared {
     pub limits: Limits,
     pub drain: Arc<Drain>,
-    /// Told when a connection is wanted and none is left.
-    pub crowded: Notify,
     pub metrics: Arc<Metrics>,
 }
 
-impl Shared {
-    /// Has this client used up our patience, now that others want its connection?
-    pub fn gives_way(&self, pace: &Pace) -> bool {
-        let slow = pace.is_slow(self.limits.patience);
-        if slow {
-            self.metrics.shed(Shed::SlowClient).inc();
-        }
-        slow
-    }
-}
-
-/// Serves requests until the client leaves, is too slow, or has to give way. Those of a stranger carry
+/// Serves requests until the client leaves, or the connection is told to. Those of a stranger carry
 /// [`Stranger`] as an extension.
 pub async fn serve<Stream>(
     stream: Stream,
@@ -55,7 +41,7 @@ pub async fn serve<Stream>(
 ) where
     Stream: AsyncRead + AsyncWrite + Unpin,
 {
-    let Shared { limits, drain, crowded, .. } = shared;
+    let Shared { limits, drain, .. } = shared;
     let router = TowerToHyperService::new(router);
     let service = service_fn(|mut request: Request<Incoming>| {
         pace.now(Waiting::Request);
@@ -82,66 +68,22 @@ pub async fn serve<Stream>(
             .max_buf_size(limits.head_bytes)
             .serve_connection(stream, service)
     );
-    let mut alarm = pin!(sleep_until(pace.deadline(limits)));
-    let mut closed = pin!(drain.closed());
     let mut closing = false;
-    loop {
-        tokio::select! {
-            biased;
-            event = next_event(http.as_mut(), alarm.as_mut(), &pace, limits) => match event {
-                Event::Idle if !closing => {
-                    closing = true;
-                    pace.now(Waiting::Close);
-                    http.as_mut().graceful_shutdown();
-                }
-                Event::Idle | Event::Slow | Event::Ended => return,
-            },
-            () = crowded.notified() => {
-                if shared.gives_way(&pace) {
-                    return;
-                }
-            }
-            () = closed.as_mut(), if !closing => {
-                closing = true;
-                if pace.waiting() == Waiting::Fresh {
-                    // The client has just connected for a request: that one is still answered.
-                    pace.now(Waiting::Close);
-                } else {
-                    http.as_mut().graceful_shutdown();
-                }
-            }
-        }
-    }
-}
-
-enum Event {
-    /// The client left, or the connection was closed in good order.
-    Ended,
-    /// No request came for too long.
-    Idle,
-    /// The client took too long within a request.
-    Slow,
-}
-
-/// Drives the connection, and after each step sets the alarm to what is waited for now.
-async fn next_event<Http: Future>(
-    mut http: Pin<&mut Http>,
-    mut alarm: Pin<&mut Sleep>,
-    pace: &Pace,
-    limits: &Limits,
-) -> Event {
     poll_fn(|context| {
-        if http.as_mut().poll(context).is_ready() {
-            return Event::Ended.into();
+        if !closing && pace.is_told_to_leave(context) {
+            closing = true;
+            let just_connected = pace.waiting() == Waiting::Fresh && drain.is_closed();
+            if pace.waiting() != Waiting::Request {
+                pace.now(Waiting::Close);
+            }
+            // A client that connected before the listener closed did so for a request: that one is still
+            // answered.
+            if !just_connected {
+                http.as_mut().graceful_shutdown();
+            }
         }
-        let deadline: Instant = pace.deadline(limits);
-        if alarm.deadline() != deadline {
-            alarm.as_mut().reset(deadline);
-        }
-        alarm.as_mut().poll(context).map(|()| match pace.waiting() {
-            Waiting::Fresh | Waiting::Idle => Event::Idle,
-            _ => Event::Slow,
-        })
+        // Either way it is over: the client left, or the connection was closed in good order.
+        http.as_mut().poll(context).map(|_| ())
     })
-    .await
+    .await;
 }

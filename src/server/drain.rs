@@ -34,6 +34,11 @@ impl Drain {
         self.leaving.load(Relaxed)
     }
 
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        *self.closed.borrow()
+    }
+
     /// Returns when [`Drain::close`] was called.
     pub async fn closed(&self) {
         let mut closed = self.closed.subscribe();

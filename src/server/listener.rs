@@ -1,6 +1,7 @@
 //! The accept loop: connections in, one task each, never more than the limit.
 
 use std::io;
+use std::mem;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,9 +11,8 @@ use axum::Router;
 use prometheus_client::metrics::gauge::Gauge;
 use rustls::AlertDescription;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
-use tokio::task::{JoinError, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::task::JoinError;
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::{debug, error, warn};
@@ -21,8 +21,9 @@ use super::connection::{self, Shared};
 use super::drain::Drain;
 use super::limits::Limits;
 use super::log;
-use super::metrics::{Metrics, Rejection};
+use super::metrics::{Metrics, Rejection, Shed};
 use super::pace::Pace;
+use super::patrol::{Patrol, ROUND};
 use crate::certificates::clients::{Clients, Stranger};
 
 /// How long to leave the listener alone when it can't accept.
@@ -51,52 +52,67 @@ impl Listener {
     /// Accepts until the drain closes, then awaits what still runs, with a bound.
     pub async fn run(self) {
         let Self { socket, tls, router, limits, open, metrics, drain } = self;
-        let finish = limits.finish;
         let max = limits.connections;
-        let shared = Arc::new(Shared {
-            limits,
-            drain: Arc::clone(&drain),
-            crowded: Notify::new(),
-            metrics: Arc::clone(&metrics),
-        });
+        let shared = Arc::new(Shared { limits, drain: Arc::clone(&drain), metrics: Arc::clone(&metrics) });
         let mut closed = pin!(drain.closed());
-        let mut connections = JoinSet::new();
+        let mut rounds = interval(ROUND);
+        rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut patrol = Patrol::default();
+        let mut out_of_descriptors = false;
         loop {
-            if connections.len() >= max {
-                shared.crowded.notify_waiters();
-            }
             tokio::select! {
-                accepted = socket.accept(), if connections.len() < max => match accepted {
+                accepted = socket.accept(), if patrol.len() < max => match accepted {
                     Ok((stream, _)) => {
                         open.inc();
+                        let pace = Pace::new();
                         let (tls, router) = (tls.clone(), router.clone());
-                        connections.spawn(serve(stream, tls, router, Arc::clone(&shared)));
+                        patrol.spawn(Arc::clone(&pace), serve(stream, tls, router, pace, Arc::clone(&shared)));
                     }
+                    Err(error) if concerns_one_connection(&error) => {}
                     Err(error) => {
-                        if !concerns_one_connection(&error) {
-                            warn!(%error, "cannot accept connections");
-                            shared.crowded.notify_waiters();
-                            sleep(PAUSE).await;
-                        }
+                        warn!(%error, "cannot accept connections");
+                        out_of_descriptors = true;
+                        sleep(PAUSE).await;
                     }
                 },
-                Some(ended) = connections.join_next() => {
+                Some(ended) = patrol.next_ended() => {
                     open.dec();
                     note_panic(ended, &metrics);
                 }
-                () = sleep(PAUSE), if connections.len() >= max => {}
+                _ = rounds.tick(), if !patrol.is_empty() => {
+                    let wanted = mem::take(&mut out_of_descriptors) || patrol.len() >= max;
+                    metrics.shed(Shed::SlowClient).inc_by(patrol.make_round(&shared.limits, wanted));
+                }
                 () = closed.as_mut() => break,
             }
         }
         drop(socket);
-        let finished = timeout(finish, async {
-            while let Some(ended) = connections.join_next().await {
-                open.dec();
-                note_panic(ended, &metrics);
+        patrol.tell_all_to_leave();
+        finish(patrol, &shared.limits, |ended| {
+            open.dec();
+            note_panic(ended, &metrics);
+        })
+        .await;
+    }
+}
+
+/// Awaits the connections that are still open, with a bound.
+async fn finish(mut patrol: Patrol, limits: &Limits, mut note: impl FnMut(Result<(), JoinError>)) {
+    let mut rounds = interval(ROUND);
+    let mut end = pin!(sleep(limits.finish));
+    loop {
+        tokio::select! {
+            ended = patrol.next_ended() => match ended {
+                Some(ended) => note(ended),
+                None => return,
+            },
+            _ = rounds.tick() => {
+                patrol.make_round(limits, false);
             }
-        });
-        if finished.await.is_err() {
-            warn!(connections = connections.len(), "cut what had not finished after {finish:?}");
+            () = end.as_mut() => {
+                warn!(connections = patrol.len(), "cut what had not finished after {:?}", limits.finish);
+                return;
+            }
         }
     }
 }
@@ -119,16 +135,15 @@ fn note_panic(ended: Result<(), JoinError>, metrics: &Metrics) {
     }
 }
 
-async fn serve(stream: TcpStream, tls: Option<Tls>, router: Router, shared: Arc<Shared>) {
+async fn serve(stream: TcpStream, tls: Option<Tls>, router: Router, pace: Arc<Pace>, shared: Arc<Shared>) {
     // Answers are small and complete: waiting for more to send only delays them.
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "cannot set TCP_NODELAY");
     }
-    let pace = Pace::new();
     match tls {
         None => connection::serve(stream, router, None, pace, &shared).await,
         Some(tls) => {
-            if let Some(stream) = shake_hands(stream, &tls.acceptor, &pace, &shared).await {
+            if let Some(stream) = shake_hands(stream, &tls.acceptor, &shared.metrics).await {
                 let stranger = tls.clients.and_then(|clients| stranger(&clients, &stream));
                 connection::serve(stream, router, stranger, pace, &shared).await;
             }
@@ -145,24 +160,14 @@ fn stranger(clients: &Clients, stream: &TlsStream<TcpStream>) -> Option<Stranger
 async fn shake_hands(
     stream: TcpStream,
     tls: &TlsAcceptor,
-    pace: &Pace,
-    shared: &Shared,
+    metrics: &Metrics,
 ) -> Option<TlsStream<TcpStream>> {
     let client = stream.peer_addr().ok();
-    let mut handshake = pin!(timeout(shared.limits.handshake, tls.accept(stream)));
-    loop {
-        tokio::select! {
-            done = handshake.as_mut() => match done {
-                Ok(Ok(stream)) => return Some(stream),
-                Ok(Err(error)) => {
-                    log_failed_handshake(client, &error, &shared.metrics);
-                    return None;
-                }
-                Err(_) => return None,
-            },
-            () = shared.crowded.notified() => if shared.gives_way(pace) {
-                return None;
-            },
+    match tls.accept(stream).await {
+        Ok(stream) => Some(stream),
+        Err(error) => {
+            log_failed_handshake(client, &error, metrics);
+            None
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Bytes from sockets in, answers out: HTTPS for the API server, plain HTTP for operators.
 //!
 //! [`Server::bind`] opens both listeners; [`Server::run`] serves until it was drained. On the way of
-//! a request: [`listener`] accepts, [`connection`] bounds how long a client may take, [`reviews`]
+//! a request: [`listener`] accepts, [`connection`] speaks HTTP, [`patrol`] ends who is too slow, [`reviews`]
 //! reads the body and asks the [`Judge`], [`log`] and [`metrics`] keep the record.
 
 pub mod body;
@@ -17,6 +17,7 @@ pub mod log;
 pub mod metrics;
 pub mod ops;
 pub mod pace;
+pub mod patrol;
 pub mod process;
 pub mod readiness;
 pub mod refusal;

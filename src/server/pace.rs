@@ -1,20 +1,17 @@
-//! What a connection waits for, and since when: the client's handshake, its next request, the rest
-//! of a head, or a request that is being answered.
+//! What a connection waits for: the client's handshake, its next request, the rest of a head, or a
+//! request that is being answered.
 //!
-//! Told by the bytes that come in ([`Watched`]) and by the service; read by the connection's own
-//! alarm. Only the connection's task writes, so relaxed atomics are enough.
+//! Told by the bytes that come in ([`Watched`]) and by the service; read by [`super::patrol`], which has
+//! the clock. A request costs two atomic stores each time, and neither a timer nor a lock.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
+use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Instant;
-
-use super::limits::Limits;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -33,27 +30,29 @@ pub enum Waiting {
     Close,
 }
 
+/// Written by the connection's own task alone, but for the word to leave, so relaxed atomics are enough.
 #[derive(Debug)]
 pub struct Pace {
-    opened: Instant,
     waiting: AtomicU8,
-    since_micros: AtomicU64,
+    steps: AtomicU32,
+    told_to_leave: AtomicBool,
+    task: AtomicWaker,
 }
 
 impl Pace {
     #[must_use]
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
-            opened: Instant::now(),
             waiting: AtomicU8::new(Waiting::Handshake as u8),
-            since_micros: AtomicU64::new(0),
+            steps: AtomicU32::new(0),
+            told_to_leave: AtomicBool::new(false),
+            task: AtomicWaker::new(),
         })
     }
 
     pub fn now(&self, waiting: Waiting) {
-        let since = u64::try_from(self.opened.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.since_micros.store(since, Relaxed);
         self.waiting.store(waiting as u8, Relaxed);
+        self.steps.store(self.steps.load(Relaxed).wrapping_add(1), Relaxed);
     }
 
     #[must_use]
@@ -69,30 +68,24 @@ impl Pace {
         ALL[usize::from(self.waiting.load(Relaxed))]
     }
 
-    fn since(&self) -> Instant {
-        self.opened + Duration::from_micros(self.since_micros.load(Relaxed))
+    /// How often something else was waited for. While it stays the same, so does what is waited for.
+    #[must_use]
+    pub fn steps(&self) -> u32 {
+        self.steps.load(Relaxed)
     }
 
-    /// When patience with this client ends.
-    #[must_use]
-    pub fn deadline(&self, limits: &Limits) -> Instant {
-        self.since()
-            + match self.waiting() {
-                Waiting::Handshake => limits.handshake,
-                Waiting::Fresh | Waiting::Idle => limits.idle,
-                Waiting::Head => limits.head,
-                Waiting::Request => limits.request,
-                Waiting::Close => limits.patience,
-            }
+    /// Asks the connection to end as soon as no request is under way.
+    pub fn tell_to_leave(&self) {
+        self.told_to_leave.store(true, Relaxed);
+        self.task.wake();
     }
 
-    /// Has the client kept us waiting for longer than `patience`?
-    #[must_use]
-    pub fn is_slow(&self, patience: Duration) -> bool {
-        self.since().elapsed() > patience
+    /// Was the connection asked to end? If not, its task is woken when it is.
+    pub fn is_told_to_leave(&self, context: &Context<'_>) -> bool {
+        self.task.register(context.waker());
+        self.told_to_leave.load(Relaxed)
     }
 }
-
 /// A stream that tells [`Pace`] of the first byte of each request.
 #[derive(Debug)]
 pub struct Watched<Stream> {
