@@ -2,49 +2,46 @@
 //! requests than there is room for.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use http_body_util::BodyExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::limits::Limits;
 use super::metrics::Shed;
 use super::refusal::Refusal;
 
-/// A whole body, and its share of the room for large ones.
-#[derive(Debug)]
-pub struct Whole {
-    pub bytes: Bytes,
-    _share: Share,
-}
-
-/// Reads to the end, or to the limit.
+/// How long the body is, as the client says, or may be.
 ///
 /// # Errors
-/// [`Refusal::TooLarge`] before anything is read if the client says how long the body is,
-/// [`Refusal::Cut`], or shed when there is no room.
-pub async fn read(body: &mut Body, limits: &Limits, room: &Arc<Room>) -> Result<Whole, Refusal> {
-    let too_large = || Refusal::TooLarge(limits.body_bytes);
-    let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    if declared > limits.body_bytes {
-        return Err(too_large());
+/// [`Refusal::TooLarge`], before anything is read.
+pub fn length(body: &Body, limits: &Limits) -> Result<usize, Refusal> {
+    let size = body.size_hint();
+    let declared = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
+    if declared(size.lower()) > limits.body_bytes {
+        return Err(Refusal::TooLarge(limits.body_bytes));
     }
-    let mut share = Share::of(room);
+    Ok(size.exact().map_or(limits.body_bytes, declared))
+}
+
+/// Reads to the end, or to the limit, what is `expected` to have so many bytes.
+///
+/// # Errors
+/// [`Refusal::TooLarge`] or [`Refusal::Cut`].
+pub async fn read(body: &mut Body, expected: usize, limits: &Limits) -> Result<Bytes, Refusal> {
     let mut whole = Growing::Nothing;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Refusal::Cut)?.into_data() else {
             continue;
         };
-        let length = whole.len() + data.len();
-        if length > limits.body_bytes {
-            return Err(too_large());
+        if whole.len() + data.len() > limits.body_bytes {
+            return Err(Refusal::TooLarge(limits.body_bytes));
         }
-        share.grow_to(length.saturating_sub(limits.small_body_bytes))?;
-        whole = whole.with(data, declared);
+        whole = whole.with(data, expected);
     }
-    Ok(Whole { bytes: whole.into_bytes(), _share: share })
+    Ok(whole.into_bytes())
 }
 
 /// Reads on for a while and throws it away: a client that is still sending when the connection
@@ -108,64 +105,89 @@ impl Growing {
 /// Room for what bodies take beyond what every request may have anyway. Small requests, which is
 /// nearly all of them, never depend on it.
 #[derive(Debug)]
-pub struct Room(AtomicUsize);
+pub struct Room {
+    free: Arc<Semaphore>,
+    all: usize,
+}
+
+/// A body's share of the room, until it is dropped.
+#[derive(Debug)]
+pub struct Share(#[expect(dead_code, reason = "held")] Option<OwnedSemaphorePermit>);
 
 impl Room {
+    const UNIT: usize = 1024;
+
     #[must_use]
-    pub fn of(bytes: usize) -> Arc<Self> {
-        Arc::new(Self(AtomicUsize::new(bytes)))
-    }
-}
-
-#[derive(Debug)]
-struct Share {
-    room: Arc<Room>,
-    taken: usize,
-}
-
-impl Share {
-    fn of(room: &Arc<Room>) -> Self {
-        Self { room: Arc::clone(room), taken: 0 }
+    pub fn of(bytes: usize) -> Self {
+        let all = bytes / Self::UNIT;
+        Self { free: Arc::new(Semaphore::new(all)), all }
     }
 
-    fn grow_to(&mut self, bytes: usize) -> Result<(), Refusal> {
-        let more = bytes.saturating_sub(self.taken);
-        if more > 0 {
-            let left = |left: usize| left.checked_sub(more);
-            if self.room.0.fetch_update(Relaxed, Relaxed, left).is_err() {
-                return Err(Refusal::Shed(Shed::Memory));
-            }
-            self.taken = bytes;
+    /// Waits until there is room for a body of `length` bytes. It is taken as a whole before anything is
+    /// read, so that no two bodies wait for what the other one holds.
+    ///
+    /// # Errors
+    /// [`Shed::Memory`] for what can never have room.
+    pub async fn share(&self, length: usize, limits: &Limits) -> Result<Share, Refusal> {
+        let units = length.saturating_sub(limits.small_body_bytes).div_ceil(Self::UNIT);
+        if units == 0 {
+            return Ok(Share(None));
         }
-        Ok(())
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.room.0.fetch_add(self.taken, Relaxed);
+        let no_room = || Refusal::Shed(Shed::Memory);
+        let units =
+            u32::try_from(units).ok().filter(|units| *units as usize <= self.all).ok_or_else(no_room)?;
+        let permit = Arc::clone(&self.free).acquire_many_owned(units).await;
+        permit.map(|permit| Share(Some(permit))).map_err(|_| no_room())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     fn limits() -> Limits {
-        Limits { body_bytes: 100, small_body_bytes: 10, ..Limits::new(1) }
+        Limits { body_bytes: 8 * 1024, small_body_bytes: 1024, ..Limits::new(1) }
     }
 
     #[tokio::test]
-    async fn a_large_body_takes_room_until_it_is_dropped() {
-        let room = Room::of(100);
-        let body = |length: usize| Body::from(vec![b'x'; length]);
-        let large = read(&mut body(100), &limits(), &room).await.expect("there is room");
-        let second = read(&mut body(100), &limits(), &room).await.map(|whole| whole.bytes);
-        assert_eq!(second, Err(Refusal::Shed(Shed::Memory)));
-        let small = read(&mut body(10), &limits(), &room).await.map(|whole| whole.bytes);
-        assert_eq!(small, Ok(Bytes::from(vec![b'x'; 10])));
+    async fn a_large_body_waits_until_another_is_gone_and_a_small_one_does_not() {
+        let room = Room::of(4 * 1024);
+        let large = room.share(4 * 1024, &limits()).await.expect("there is room");
+        let mut second = std::pin::pin!(room.share(4 * 1024, &limits()));
+        assert!(second.as_mut().now_or_never().is_none());
+        assert!(room.share(1024, &limits()).now_or_never().is_some_and(|share| share.is_ok()));
         drop(large);
-        let third = read(&mut body(100), &limits(), &room).await.map(|whole| whole.bytes);
-        assert_eq!(third, Ok(Bytes::from(vec![b'x'; 100])));
+        assert!(second.await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_can_never_have_room_is_shed_at_once() {
+        let share = Room::of(4 * 1024).share(5 * 1024 + 1, &limits()).await;
+        assert_eq!(share.err(), Some(Refusal::Shed(Shed::Memory)));
+    }
+
+    #[tokio::test]
+    async fn a_body_is_as_long_as_the_client_says_or_as_long_as_it_may_be() {
+        assert_eq!(length(&Body::from(vec![b'x'; 100]), &limits()), Ok(100));
+        let pieces = futures_util::stream::iter([Ok::<_, std::io::Error>("x")]);
+        assert_eq!(length(&Body::from_stream(pieces), &limits()), Ok(8 * 1024));
+        assert_eq!(
+            length(&Body::from(vec![b'x'; 8 * 1024 + 1]), &limits()),
+            Err(Refusal::TooLarge(8 * 1024))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_to_its_end_or_to_the_limit() {
+        let pieces = |number: usize| {
+            Body::from_stream(futures_util::stream::iter(vec![
+                Ok::<_, std::io::Error>(vec![b'x'; 1024]);
+                number
+            ]))
+        };
+        assert_eq!(read(&mut pieces(8), 0, &limits()).await, Ok(Bytes::from(vec![b'x'; 8 * 1024])));
+        assert_eq!(read(&mut pieces(9), 0, &limits()).await, Err(Refusal::TooLarge(8 * 1024)));
     }
 }

@@ -72,7 +72,7 @@ struct Reviews {
     judge: Judge,
     policy: Arc<Active>,
     limits: Limits,
-    room: Arc<Room>,
+    room: Room,
     metrics: Arc<Metrics>,
     traces: Option<Traces>,
 }
@@ -111,16 +111,19 @@ impl Reviews {
         if deadline <= received {
             return Err(Refusal::Shed(Shed::Deadline));
         }
+        let length = body::length(body, &self.limits)?;
         let patience = received + self.limits.body;
-        let body = timeout_at(deadline.min(patience), body::read(body, &self.limits, &self.room))
+        let until = deadline.min(patience);
+        let _share = timeout_at(until, self.room.share(length, &self.limits))
             .await
-            .unwrap_or_else(|_| {
-                Err(if deadline <= patience { Refusal::Shed(Shed::Deadline) } else { Refusal::Slow })
-            })?;
+            .unwrap_or(Err(Refusal::Shed(Shed::Memory)))?;
+        let body = timeout_at(until, body::read(body, length, &self.limits)).await.unwrap_or_else(|_| {
+            Err(if deadline <= patience { Refusal::Shed(Shed::Deadline) } else { Refusal::Slow })
+        })?;
         if deadline <= Instant::now() {
             return Err(Refusal::Shed(Shed::Deadline));
         }
-        let answer = self.judge(hook, &body.bytes)?;
+        let answer = self.judge(hook, &body)?;
         let latency = received.elapsed();
         self.metrics.answered(hook, &answer, latency);
         log::answered(hook, &answer, latency);
