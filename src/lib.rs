@@ -13,18 +13,17 @@
 //!          └─ endpoint       pure: a url and a rewritePath in, a default or violations out
 //! ```
 //!
-//! `docs/architecture.md` follows one request through it. `tests/pure` holds `admission` and `endpoint`
-//! to being pure.
+//! `docs/architecture.md` follows one request through it. The last two are the crate in `core/`.
 
-pub mod admission;
 pub mod certificates;
 pub mod cli;
 pub mod commands;
 pub mod duration;
-pub mod endpoint;
 pub mod lint;
 pub mod policy;
 pub mod server;
 pub mod telemetry;
 pub mod traces;
 pub mod yaml;
+
+pub use modelendpoint_core::{admission, endpoint};

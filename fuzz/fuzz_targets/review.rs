@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pure::admission::{self, Hook};
+use modelendpoint_core::admission::{self, Hook};
 
 fuzz_target!(|body: &[u8]| {
     for hook in [Hook::Mutate, Hook::Validate] {

@@ -2,9 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pure::endpoint::RewritePath;
-use pure::endpoint::correction::correct_rewrite_path;
-use pure::endpoint::rewrite_path::ends_in_one_slash;
+use modelendpoint_core::endpoint::RewritePath;
+use modelendpoint_core::endpoint::correction::correct_rewrite_path;
+use modelendpoint_core::endpoint::rewrite_path::ends_in_one_slash;
 
 fuzz_target!(|path: &str| {
     let meant = correct_rewrite_path(path);

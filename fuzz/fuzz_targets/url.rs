@@ -2,9 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pure::endpoint::correction::correct_url;
-use pure::endpoint::rules::{Severity, Subject, judge};
-use pure::endpoint::{EndpointUrl, Value};
+use modelendpoint_core::endpoint::correction::correct_url;
+use modelendpoint_core::endpoint::rules::{Severity, Subject, judge};
+use modelendpoint_core::endpoint::{EndpointUrl, Value};
 
 fn is_admitted(url: &str) -> bool {
     judge(&Subject::new(Value::Text(url), Value::Absent, None)).iter().all(|v| v.rule.severity == Severity::Warn)

@@ -155,9 +155,10 @@ mod tests {
     async fn a_large_body_waits_until_another_is_gone_and_a_small_one_does_not() {
         let room = Room::of(4 * 1024);
         let large = room.share(4 * 1024, &limits()).await.expect("there is room");
-        let mut second = std::pin::pin!(room.share(4 * 1024, &limits()));
+        let limits = limits();
+        let mut second = std::pin::pin!(room.share(4 * 1024, &limits));
         assert!(second.as_mut().now_or_never().is_none());
-        assert!(room.share(1024, &limits()).now_or_never().is_some_and(|share| share.is_ok()));
+        assert!(room.share(1024, &limits).now_or_never().is_some_and(|share| share.is_ok()));
         drop(large);
         assert!(second.await.is_ok());
     }
@@ -182,10 +183,8 @@ mod tests {
     #[tokio::test]
     async fn a_body_is_read_to_its_end_or_to_the_limit() {
         let pieces = |number: usize| {
-            Body::from_stream(futures_util::stream::iter(vec![
-                Ok::<_, std::io::Error>(vec![b'x'; 1024]);
-                number
-            ]))
+            let piece = |_| Ok::<_, std::io::Error>(vec![b'x'; 1024]);
+            Body::from_stream(futures_util::stream::iter((0..number).map(piece)))
         };
         assert_eq!(read(&mut pieces(8), 0, &limits()).await, Ok(Bytes::from(vec![b'x'; 8 * 1024])));
         assert_eq!(read(&mut pieces(9), 0, &limits()).await, Err(Refusal::TooLarge(8 * 1024)));

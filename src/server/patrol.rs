@@ -53,9 +53,9 @@ impl Patrol {
         Some(ended.map(|_| ()))
     }
 
-    /// Ends who was waited for too long; says how many of them had to give way, because connections are
-    /// `wanted` and these kept the server waiting.
-    pub fn make_round(&mut self, limits: &Limits, wanted: bool) -> u64 {
+    /// Ends who was waited for too long; says how many of them had to give way, because connections
+    /// are wanted and these kept the server waiting.
+    pub fn make_round(&mut self, limits: &Limits, connections_wanted: bool) -> u64 {
         let now = Instant::now();
         let mut gave_way = 0;
         for open in self.open.values_mut() {
@@ -64,11 +64,11 @@ impl Patrol {
                 open.seen = (steps, now);
                 continue;
             }
-            let waited = now - open.seen.1;
-            if wanted && waited > limits.patience {
+            let kept_waiting = now - open.seen.1;
+            if connections_wanted && kept_waiting > limits.patience {
                 gave_way += 1;
                 open.task.abort();
-            } else if waited > longest(open.pace.waiting(), limits) {
+            } else if kept_waiting > longest(open.pace.waiting(), limits) {
                 open.end();
             }
         }

@@ -5,7 +5,7 @@ use bench_answer::{CASES, Case};
 use divan::{AllocProfiler, Bencher, black_box, counter::BytesCount};
 use kube_core::DynamicObject;
 use kube_core::admission::AdmissionReview;
-use pure::admission;
+use modelendpoint_core::admission;
 use serde::de::IgnoredAny;
 
 #[global_allocator]

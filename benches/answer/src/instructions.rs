@@ -5,7 +5,7 @@ use std::env;
 use std::hint::black_box;
 
 use bench_answer::{CASES, Case};
-use pure::admission::{self, Hook};
+use modelendpoint_core::admission::{self, Hook};
 use serde::de::IgnoredAny;
 
 /// Calls that are counted, behind one that is not: the first pays for what is set up once.

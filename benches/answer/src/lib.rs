@@ -1,6 +1,6 @@
 //! The reviews that are measured: those of `examples/`, and generated ones of a given size.
 
-use pure::admission::Hook;
+use modelendpoint_core::admission::Hook;
 use serde_json::{Value, json};
 
 /// A review, and the hook that it is sent to.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use modelendpoint_webhook::admission::{self, Hook, NoUid, Operation, Outcome};
+use modelendpoint_core::admission::{self, Hook, NoUid, Operation, Outcome};
 use serde_json::{Value, json};
 
 use crate::reviews;

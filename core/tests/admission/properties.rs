@@ -4,13 +4,13 @@ use std::net::IpAddr;
 
 use fluent_uri::Uri;
 use fluent_uri::pct_enc::EStr;
-use modelendpoint_webhook::admission::{self, Hook};
-use modelendpoint_webhook::endpoint::correction::{correct_rewrite_path, correct_url};
-use modelendpoint_webhook::endpoint::quote::is_invisible;
-use modelendpoint_webhook::endpoint::rewrite_path::{LONGEST, ends_in_one_slash};
-use modelendpoint_webhook::endpoint::rules::{Severity, Subject, judge};
-use modelendpoint_webhook::endpoint::url::Url;
-use modelendpoint_webhook::endpoint::{RewritePath, Value};
+use modelendpoint_core::admission::{self, Hook};
+use modelendpoint_core::endpoint::correction::{correct_rewrite_path, correct_url};
+use modelendpoint_core::endpoint::quote::is_invisible;
+use modelendpoint_core::endpoint::rewrite_path::{LONGEST, ends_in_one_slash};
+use modelendpoint_core::endpoint::rules::{Severity, Subject, judge};
+use modelendpoint_core::endpoint::url::Url;
+use modelendpoint_core::endpoint::{RewritePath, Value};
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use modelendpoint_webhook::admission::json::{Raw, from_slice};
+use modelendpoint_core::admission::json::{Raw, from_slice};
 use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};

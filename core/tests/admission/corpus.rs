@@ -1,7 +1,7 @@
 //! The webhook against the consumers of what it admits: each sample of tests/corpus was run through
 //! Modelplane, the API server and the gateway, and labelled by what they did.
 
-use modelendpoint_webhook::admission::Hook;
+use modelendpoint_core::admission::Hook;
 use serde_json::{Value, json};
 
 use crate::reviews;
@@ -42,11 +42,11 @@ fn run(corpus: &str) -> Vec<Run> {
 }
 
 fn urls() -> Vec<Run> {
-    run(include_str!("../corpus/urls.jsonl"))
+    run(include_str!("../../../tests/corpus/urls.jsonl"))
 }
 
 fn rewrite_paths() -> Vec<Run> {
-    run(include_str!("../corpus/rewrite_paths.jsonl"))
+    run(include_str!("../../../tests/corpus/rewrite_paths.jsonl"))
 }
 
 fn disagreements(runs: &[Run], field: &str) -> Vec<String> {

@@ -131,13 +131,11 @@ impl<'a> Reader<'a> {
         let first = self.peek();
         let start = self.at;
         match first {
-            Some(b'{' | b'[') => match brackets::length(&self.json[start..]) {
-                Some(length) => self.at += length,
-                None => {
-                    self.at = self.json.len();
-                    return Err(cut());
-                }
-            },
+            Some(b'{' | b'[') => {
+                let length = brackets::length(&self.json[start..]);
+                self.at = length.map_or(self.json.len(), |length| start + length);
+                length.ok_or_else(cut)?;
+            }
             Some(b'"') => {
                 self.skip_string()?;
             }

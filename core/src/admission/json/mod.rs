@@ -39,7 +39,7 @@ pub struct Error(String);
 pub struct Raw<'a>(pub &'a [u8]);
 
 /// The name by which [`Raw`] tells [`Reader`] what it wants.
-const RAW: &str = "$modelendpoint_webhook::admission::json::Raw";
+const RAW: &str = "$modelendpoint_core::admission::json::Raw";
 
 impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

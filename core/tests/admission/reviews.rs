@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use json_patch::Patch;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
-use modelendpoint_webhook::admission::{self, Hook};
+use modelendpoint_core::admission::{self, Hook};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
