@@ -11,7 +11,8 @@ pub struct CpuLimit {
     directory: PathBuf,
 }
 
-/// What the kubelet sets, in microseconds.
+/// What the kubelet sets, in microseconds. The weight is the highest that there is, so that the limit is
+/// what is measured and not who else wants the CPU.
 const PERIOD: u32 = 100_000;
 
 impl CpuLimit {
@@ -26,8 +27,10 @@ impl CpuLimit {
         if is_v1 {
             limit.write("cpu.cfs_period_us", &PERIOD.to_string())?;
             limit.write("cpu.cfs_quota_us", &quota.to_string())?;
+            limit.write("cpu.shares", "262144")?;
         } else {
             limit.write("cpu.max", &format!("{quota} {PERIOD}"))?;
+            limit.write("cpu.weight", "10000")?;
         }
         Ok(limit)
     }
@@ -40,11 +43,15 @@ impl CpuLimit {
         command
     }
 
-    /// In how many periods its processes had to wait for the next one.
-    pub fn throttled(&self) -> anyhow::Result<u32> {
+    /// The periods so far in which its processes ran, and in how many of these they had to wait for the
+    /// next one.
+    pub fn periods(&self) -> anyhow::Result<(u32, u32)> {
         let stat = fs::read_to_string(self.directory.join("cpu.stat"))?;
-        let line = stat.lines().find_map(|line| line.strip_prefix("nr_throttled "));
-        Ok(line.context("nr_throttled")?.parse()?)
+        let count = |name: &str| {
+            let count = stat.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+            anyhow::Ok(count.with_context(|| format!("{name} in cpu.stat"))?.parse()?)
+        };
+        Ok((count("nr_periods")?, count("nr_throttled")?))
     }
 
     fn write(&self, file: &str, value: &str) -> anyhow::Result<()> {

@@ -13,8 +13,8 @@ use crate::work;
 const LIMITS: [(&str, Option<u32>); 4] =
     [("50m", Some(50)), ("500m", Some(500)), ("1", Some(1_000)), ("none", None)];
 /// Requests per second: more than a cluster's people make, and what a storm of them is.
-const RATES: [u32; 2] = [100, 1_000];
-const SECONDS: u32 = 3;
+const RATES: [u32; 2] = [100, 500];
+const SECONDS: u64 = 3;
 
 /// What was seen of one server under one limit.
 #[derive(Default)]
@@ -68,12 +68,12 @@ async fn measure(
     client.first_answer(reviews).await?;
     seen.start.push(began.elapsed().as_secs_f64() * 1e3);
     seen.workers.push(f64::from(u32::try_from(server.workers()?)?));
-    let throttled = || limit.as_ref().map_or(Ok(0), CpuLimit::throttled);
-    for ((rate, took), periods) in RATES.into_iter().zip(&mut seen.took).zip(&mut seen.throttled) {
-        let before = throttled()?;
-        took.extend(client.pace(reviews, rate, Duration::from_secs(SECONDS.into())).await?);
-        // a period is a tenth of a second
-        periods.push(100.0 * f64::from(throttled()? - before) / f64::from(10 * SECONDS));
+    let periods = || limit.as_ref().map_or(Ok((0, 0)), CpuLimit::periods);
+    for ((rate, took), throttled) in RATES.into_iter().zip(&mut seen.took).zip(&mut seen.throttled) {
+        let before = periods()?;
+        took.extend(client.pace(reviews, rate, Duration::from_secs(SECONDS)).await?);
+        let after = periods()?;
+        throttled.push(100.0 * f64::from(after.1 - before.1) / f64::from((after.0 - before.0).max(1)));
     }
     drop(server);
     Ok(())

@@ -34,14 +34,10 @@ impl Series {
         }
     }
 
-    /// Medians of the rounds.
-    fn medians(&self) -> Vec<(f64, f64)> {
-        let median = |(x, rounds): &(f64, Vec<f64>)| {
-            let mut rounds = rounds.clone();
-            rounds.sort_unstable_by(f64::total_cmp);
-            (*x, rounds[rounds.len() / 2])
-        };
-        self.points.iter().map(median).collect()
+    /// The lowest of the rounds: what else runs on the machine only adds.
+    fn lowest(&self) -> Vec<(f64, f64)> {
+        let lowest = |rounds: &[f64]| rounds.iter().copied().fold(f64::INFINITY, f64::min);
+        self.points.iter().map(|(x, rounds)| (*x, lowest(rounds))).collect()
     }
 }
 
@@ -59,10 +55,10 @@ impl Plot {
         let names: Vec<_> = self.series.iter().map(|series| series.name).collect();
         let mut table = format!("{}, in µs:\n\n| {} | {} |\n", self.title, self.x.0, names.join(" | "));
         let _ = write!(table, "|---{}|", "|---".repeat(names.len()));
-        let medians: Vec<_> = self.series.iter().map(Series::medians).collect();
-        for (row, (x, _)) in medians[0].iter().enumerate() {
+        let lowest: Vec<_> = self.series.iter().map(Series::lowest).collect();
+        for (row, (x, _)) in lowest[0].iter().enumerate() {
             let _ = write!(table, "\n| {} |", label(*x));
-            for series in &medians {
+            for series in &lowest {
                 let _ = write!(table, " {:.1} |", series[row].1);
             }
         }
@@ -70,8 +66,8 @@ impl Plot {
     }
 
     pub fn svg(&self) -> String {
-        let medians: Vec<_> = self.series.iter().map(Series::medians).collect();
-        let points = || medians.iter().flatten();
+        let lowest: Vec<_> = self.series.iter().map(Series::lowest).collect();
+        let points = || lowest.iter().flatten();
         let x = Scale::new(self.x.1, points().map(|point| point.0), (LEFT, WIDTH - RIGHT));
         let y = Scale::new(self.y, points().map(|point| point.1), (HEIGHT - BOTTOM, TOP));
         let mut svg = format!(
@@ -106,7 +102,7 @@ impl Plot {
                 label(tick)
             );
         }
-        for (number, (series, colour)) in medians.iter().zip(COLOURS).enumerate() {
+        for (number, (series, colour)) in lowest.iter().zip(COLOURS).enumerate() {
             let places: Vec<_> = series.iter().map(|point| (x.place(point.0), y.place(point.1))).collect();
             let line: Vec<_> = places.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
             let _ = writeln!(
