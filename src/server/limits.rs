@@ -48,7 +48,7 @@ impl Limits {
             head_bytes: 16 * 1024,
             body_bytes: 7 * 1024 * 1024,
             small_body_bytes: 32 * 1024,
-            large_bodies_bytes: 32 * 1024 * 1024,
+            large_bodies_bytes: 24 * 1024 * 1024,
         }
     }
 

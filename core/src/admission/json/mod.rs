@@ -1,7 +1,7 @@
 //! JSON text flows in; the few values that somebody asks for flow out, by serde's own derives.
 //!
 //! It is `serde_json` for a reader who wants a thousandth of the text. An object or a list that nobody
-//! asks for is passed over 64 bytes at a time ([`brackets`]): its strings and the nesting of its brackets
+//! asks for is passed over 64 bytes at a time (`brackets.rs`): its strings and the nesting of its brackets
 //! are followed, and nothing else in it is looked at. Everything that is read, and everything around it,
 //! is held to RFC 8259; `serde_json` decodes what is more than plain text.
 
@@ -38,7 +38,7 @@ pub struct Error(String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Raw<'a>(pub &'a [u8]);
 
-/// The name by which [`Raw`] tells [`Reader`] what it wants.
+/// The name by which [`Raw`] tells the reader what it wants.
 const RAW: &str = "$modelendpoint_core::admission::json::Raw";
 
 impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
