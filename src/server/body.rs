@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::{Bytes, HttpBody};
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -17,7 +17,7 @@ use super::refusal::Refusal;
 ///
 /// # Errors
 /// [`Refusal::TooLarge`], before anything is read.
-pub fn length(body: &Body, limits: &Limits) -> Result<usize, Refusal> {
+pub fn length(body: &impl HttpBody, limits: &Limits) -> Result<usize, Refusal> {
     let size = body.size_hint();
     let declared = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
     if declared(size.lower()) > limits.body_bytes {
@@ -30,7 +30,11 @@ pub fn length(body: &Body, limits: &Limits) -> Result<usize, Refusal> {
 ///
 /// # Errors
 /// [`Refusal::TooLarge`] or [`Refusal::Cut`].
-pub async fn read(body: &mut Body, expected: usize, limits: &Limits) -> Result<Bytes, Refusal> {
+pub async fn read(
+    body: &mut (impl HttpBody<Data = Bytes> + Unpin),
+    expected: usize,
+    limits: &Limits,
+) -> Result<Bytes, Refusal> {
     let mut whole = Growing::Nothing;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Refusal::Cut)?.into_data() else {
@@ -46,7 +50,7 @@ pub async fn read(body: &mut Body, expected: usize, limits: &Limits) -> Result<B
 
 /// Reads on for a while and throws it away: a client that is still sending when the connection
 /// closes never sees the answer.
-pub async fn discard(mut body: Body, limits: Limits) {
+pub async fn discard(mut body: impl HttpBody<Data = Bytes> + Unpin, limits: Limits) {
     let mut left = limits.body_bytes.saturating_mul(4);
     let discarding = async {
         while let Some(Ok(frame)) = body.frame().await {
@@ -143,6 +147,7 @@ impl Room {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
     use futures_util::FutureExt;
 
     use super::*;

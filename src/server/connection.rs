@@ -2,18 +2,18 @@
 //! slow.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 
-use axum::Router;
+use axum::body::HttpBody;
 use axum::http::header::CONNECTION;
-use axum::http::{HeaderValue, Request};
+use axum::http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::drain::Drain;
@@ -21,6 +21,13 @@ use super::limits::Limits;
 use super::metrics::Metrics;
 use super::pace::{Pace, Waiting, Watched};
 use crate::certificates::clients::Stranger;
+
+/// Answers the requests of a listener.
+pub trait Handler: Clone + Send + Sync + 'static {
+    type Body: HttpBody<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
+
+    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Response<Self::Body>> + Send;
+}
 
 /// What all connections of a listener share.
 #[derive(Debug)]
@@ -34,7 +41,7 @@ pub struct Shared {
 /// [`Stranger`] as an extension.
 pub async fn serve<Stream>(
     stream: Stream,
-    router: Router,
+    handler: impl Handler,
     stranger: Option<Stranger>,
     pace: Arc<Pace>,
     shared: &Shared,
@@ -42,15 +49,13 @@ pub async fn serve<Stream>(
     Stream: AsyncRead + AsyncWrite + Unpin,
 {
     let Shared { limits, drain, .. } = shared;
-    let router = TowerToHyperService::new(router);
     let service = service_fn(|mut request: Request<Incoming>| {
         pace.now(Waiting::Request);
         if let Some(stranger) = &stranger {
             request.extensions_mut().insert(stranger.clone());
         }
-        let answer = router.call(request);
         async {
-            let mut answer = answer.await?;
+            let mut answer = handler.answer(request).await;
             if drain.is_leaving() {
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }

@@ -7,7 +7,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use prometheus_client::metrics::gauge::Gauge;
 use rustls::AlertDescription;
 use tokio::net::{TcpListener, TcpStream};
@@ -17,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::{debug, error, warn};
 
-use super::connection::{self, Shared};
+use super::connection::{self, Handler, Shared};
 use super::drain::Drain;
 use super::limits::Limits;
 use super::log;
@@ -36,11 +35,11 @@ pub struct Tls {
     pub clients: Option<Arc<Clients>>,
 }
 
-pub struct Listener {
+pub struct Listener<H> {
     pub socket: TcpListener,
     /// Plain HTTP without.
     pub tls: Option<Tls>,
-    pub router: Router,
+    pub handler: H,
     pub limits: Limits,
     /// How many connections are open.
     pub open: Gauge,
@@ -48,10 +47,10 @@ pub struct Listener {
     pub drain: Arc<Drain>,
 }
 
-impl Listener {
+impl<H: Handler> Listener<H> {
     /// Accepts until the drain closes, then awaits what still runs, with a bound.
     pub async fn run(self) {
-        let Self { socket, tls, router, limits, open, metrics, drain } = self;
+        let Self { socket, tls, handler, limits, open, metrics, drain } = self;
         let max = limits.connections;
         let shared = Arc::new(Shared { limits, drain: Arc::clone(&drain), metrics: Arc::clone(&metrics) });
         let mut closed = pin!(drain.closed());
@@ -65,8 +64,8 @@ impl Listener {
                     Ok((stream, _)) => {
                         open.inc();
                         let pace = Pace::new();
-                        let (tls, router) = (tls.clone(), router.clone());
-                        patrol.spawn(Arc::clone(&pace), serve(stream, tls, router, pace, Arc::clone(&shared)));
+                        let (tls, handler) = (tls.clone(), handler.clone());
+                        patrol.spawn(Arc::clone(&pace), serve(stream, tls, handler, pace, Arc::clone(&shared)));
                     }
                     Err(error) if concerns_one_connection(&error) => {}
                     Err(error) => {
@@ -135,17 +134,23 @@ fn note_panic(ended: Result<(), JoinError>, metrics: &Metrics) {
     }
 }
 
-async fn serve(stream: TcpStream, tls: Option<Tls>, router: Router, pace: Arc<Pace>, shared: Arc<Shared>) {
+async fn serve(
+    stream: TcpStream,
+    tls: Option<Tls>,
+    handler: impl Handler,
+    pace: Arc<Pace>,
+    shared: Arc<Shared>,
+) {
     // Answers are small and complete: waiting for more to send only delays them.
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "cannot set TCP_NODELAY");
     }
     match tls {
-        None => connection::serve(stream, router, None, pace, &shared).await,
+        None => connection::serve(stream, handler, None, pace, &shared).await,
         Some(tls) => {
             if let Some(stream) = shake_hands(stream, &tls.acceptor, &shared.metrics).await {
                 let stranger = tls.clients.and_then(|clients| stranger(&clients, &stream));
-                connection::serve(stream, router, stranger, pace, &shared).await;
+                connection::serve(stream, handler, stranger, pace, &shared).await;
             }
         }
     }

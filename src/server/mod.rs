@@ -44,6 +44,7 @@ use limits::Limits;
 use listener::{Listener, Tls};
 use metrics::Metrics;
 use readiness::Readiness;
+use reviews::Reviews;
 
 /// Answers a review: [`crate::admission::answer_under`], or a stand-in that a test brings.
 pub type Judge = for<'a> fn(&Policy, Hook, &'a [u8]) -> Result<Answer<'a>, NoUid>;
@@ -117,7 +118,7 @@ impl Server {
                 acceptor: TlsAcceptor::from(Arc::new(certificate.tls_config(clients.as_ref()))),
                 clients,
             }),
-            router: reviews::router(judge, policy, &limits, &metrics, traces),
+            handler: Reviews::new(judge, policy, &limits, &metrics, traces),
             limits: limits.clone(),
             open: metrics.connections.clone(),
             metrics: Arc::clone(&metrics),
@@ -126,7 +127,7 @@ impl Server {
         let ops = Listener {
             socket: self.ops,
             tls: None,
-            router: ops::router(readiness, &metrics),
+            handler: ops::router(readiness, &metrics),
             limits: limits.for_operators(),
             open: metrics.ops_connections.clone(),
             metrics,

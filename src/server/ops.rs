@@ -1,14 +1,19 @@
 //! Plain HTTP for probes and scrapes: `GET /livez`, `/readyz` and `/metrics`.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use hyper::body::Incoming;
+use tower::ServiceExt;
 
+use super::connection::Handler;
 use super::exposition::Format;
 use super::metrics::Metrics;
 use super::readiness::Readiness;
@@ -21,7 +26,15 @@ pub fn router(readiness: Arc<Readiness>, metrics: &Arc<Metrics>) -> Router {
         .route("/readyz", get(readyz).with_state(readiness))
         .route("/metrics", get(exposition).with_state(Arc::clone(metrics)))
         .fallback(async || Refusal::NoSuchPath)
-        .method_not_allowed_fallback(async || Refusal::NotThisMethod("GET"))
+        .method_not_allowed_fallback(async || Refusal::NotThisMethod("GET, HEAD"))
+}
+
+impl Handler for Router {
+    type Body = Body;
+
+    async fn answer(&self, request: Request<Incoming>) -> Response {
+        self.clone().oneshot(request).await.unwrap_or_else(|never: Infallible| match never {})
+    }
 }
 
 async fn readyz(State(readiness): State<Arc<Readiness>>) -> Response {

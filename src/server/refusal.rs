@@ -1,8 +1,8 @@
 //! Why a request is not answered with an `AdmissionReview`, and the sentence that says so.
 
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, Response, StatusCode};
+use axum::response::IntoResponse;
 
 use super::metrics::Shed;
 use crate::certificates::clients::Stranger;
@@ -70,18 +70,29 @@ impl Refusal {
             Self::Broken => "The webhook failed by a defect of its own.".to_owned(),
         }
     }
+
+    /// The sentence, with what headers a client needs to do better.
+    #[must_use]
+    pub fn response<Body: From<String>>(&self) -> Response<Body> {
+        let mut response = Response::new(Body::from(self.sentence() + "\n"));
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        match self {
+            Self::NotThisMethod(allowed) => {
+                headers.insert(ALLOW, HeaderValue::from_static(allowed));
+            }
+            Self::Shed(_) => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
+        }
+        response
+    }
 }
 
 impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-        const ONE_SECOND: HeaderValue = HeaderValue::from_static("1");
-        let mut response = (self.status(), self.sentence() + "\n").into_response();
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, TEXT);
-        if matches!(self, Self::Shed(_)) {
-            headers.insert(RETRY_AFTER, ONE_SECOND);
-        }
-        response
+    fn into_response(self) -> axum::response::Response {
+        self.response()
     }
 }

@@ -2,21 +2,22 @@
 //! refusal where there can be none.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::{Body, HttpBody};
-use axum::extract::{Request, State};
+use axum::body::{Bytes, HttpBody};
 use axum::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
-use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response};
+use futures_util::future::poll_immediate;
+use http_body_util::Full;
+use hyper::body::Incoming;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::time::{Instant, timeout_at};
 
 use super::Judge;
 use super::body::{self, Room};
+use super::connection::Handler;
 use super::limits::Limits;
 use super::metrics::{self, Metrics, Rejection, Shed, path};
 use super::refusal::Refusal;
@@ -30,45 +31,12 @@ use crate::traces::{Span, Traces};
 const PANICKED: &str = "the modelendpoint-webhook failed by a defect of its own; nothing is known to \
      be wrong with this ModelEndpoint. The webhook's log has the place under the uid of this request";
 
-/// Both hooks; everything else is a 404 or a 405 in words.
-pub fn router(
-    judge: Judge,
-    policy: Arc<Active>,
-    limits: &Limits,
-    metrics: &Arc<Metrics>,
-    traces: Option<Traces>,
-) -> Router {
-    let reviews = Arc::new(Reviews {
-        judge,
-        policy,
-        limits: limits.clone(),
-        room: Room::of(limits.large_bodies_bytes),
-        metrics: Arc::clone(metrics),
-        traces,
-    });
-    Router::new()
-        .route(
-            "/mutate",
-            post(async |State(reviews): State<Arc<Reviews>>, request: Request| {
-                reviews.serve(Hook::Mutate, request).await
-            }),
-        )
-        .route(
-            "/validate",
-            post(async |State(reviews): State<Arc<Reviews>>, request: Request| {
-                reviews.serve(Hook::Validate, request).await
-            }),
-        )
-        .fallback(async |State(reviews): State<Arc<Reviews>>, body: Body| {
-            reviews.refuse(Refusal::NoSuchPath, body)
-        })
-        .method_not_allowed_fallback(async |State(reviews): State<Arc<Reviews>>, body: Body| {
-            reviews.refuse(Refusal::NotThisMethod("POST"), body)
-        })
-        .with_state(reviews)
-}
+/// Both hooks; everything else is a 404 or a 405 in words. Not a router: every request goes through here,
+/// and a router's boxes and clones take as long as reading the review.
+#[derive(Clone)]
+pub struct Reviews(Arc<Shared>);
 
-struct Reviews {
+struct Shared {
     judge: Judge,
     policy: Arc<Active>,
     limits: Limits,
@@ -78,19 +46,58 @@ struct Reviews {
 }
 
 impl Reviews {
-    async fn serve(&self, hook: Hook, request: Request) -> Response {
+    pub fn new(
+        judge: Judge,
+        policy: Arc<Active>,
+        limits: &Limits,
+        metrics: &Arc<Metrics>,
+        traces: Option<Traces>,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            judge,
+            policy,
+            limits: limits.clone(),
+            room: Room::of(limits.large_bodies_bytes),
+            metrics: Arc::clone(metrics),
+            traces,
+        }))
+    }
+}
+
+impl Handler for Reviews {
+    type Body = Full<Bytes>;
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let hook = match request.uri().path() {
+            "/mutate" => Hook::Mutate,
+            "/validate" => Hook::Validate,
+            _ => return self.0.refuse(&Refusal::NoSuchPath, request.into_body()),
+        };
+        if request.method() != Method::POST {
+            return self.0.refuse(&Refusal::NotThisMethod("POST"), request.into_body());
+        }
+        self.0.serve(hook, request).await
+    }
+}
+
+impl Shared {
+    async fn serve(&self, hook: Hook, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let received = Instant::now();
         let _in_flight = InFlight::enter(&self.metrics.in_flight);
         let (head, mut body) = request.into_parts();
         let mut span = self.traces.as_ref().map(|traces| traces.begin(path(hook), &head.headers));
         match self.answer(hook, &head, &mut body, received, span.as_mut()).await {
-            Ok(review) => (JSON, review).into_response(),
+            Ok(review) => {
+                let mut response = Response::new(Full::from(review));
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                response
+            }
             Err(refusal) => {
                 if let Some(span) = &mut span {
                     span.refused(refusal.status());
                 }
                 log::refused(hook, &refusal, refusal.status(), received.elapsed());
-                self.refuse(refusal, body)
+                self.refuse(&refusal, body)
             }
         }
     }
@@ -99,7 +106,7 @@ impl Reviews {
         &self,
         hook: Hook,
         head: &Parts,
-        body: &mut Body,
+        body: &mut Incoming,
         received: Instant,
         span: Option<&mut Span>,
     ) -> Result<Vec<u8>, Refusal> {
@@ -114,10 +121,10 @@ impl Reviews {
         let length = body::length(body, &self.limits)?;
         let patience = received + self.limits.body;
         let until = deadline.min(patience);
-        let _share = timeout_at(until, self.room.share(length, &self.limits))
+        let _share = within(until, self.room.share(length, &self.limits))
             .await
             .unwrap_or(Err(Refusal::Shed(Shed::Memory)))?;
-        let body = timeout_at(until, body::read(body, length, &self.limits)).await.unwrap_or_else(|_| {
+        let body = within(until, body::read(body, length, &self.limits)).await.unwrap_or_else(|| {
             Err(if deadline <= patience { Refusal::Shed(Shed::Deadline) } else { Refusal::Slow })
         })?;
         if deadline <= Instant::now() {
@@ -144,16 +151,16 @@ impl Reviews {
         catch_unwind(|| admission::failure(body, PANICKED)).map_err(|_| Refusal::Broken)?.map_err(no_uid)
     }
 
-    fn refuse(&self, refusal: Refusal, unread: Body) -> Response {
+    fn refuse(&self, refusal: &Refusal, unread: Incoming) -> Response<Full<Bytes>> {
         self.metrics.http_error(refusal.status());
         match refusal {
             Refusal::Shed(reason) => {
-                self.metrics.shed(reason).inc();
+                self.metrics.shed(*reason).inc();
             }
             Refusal::Stranger(_) => self.metrics.rejected(Rejection::Name),
             _ => {}
         }
-        let mut response = refusal.into_response();
+        let mut response = refusal.response();
         if !unread.is_end_stream() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             tokio::spawn(body::discard(unread, self.limits.clone()));
@@ -162,8 +169,14 @@ impl Reviews {
     }
 }
 
-const JSON: [(axum::http::HeaderName, HeaderValue); 1] =
-    [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+/// What `work` comes to, if it does by then. There is a timer only if there is something to wait for.
+async fn within<T>(until: Instant, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    match poll_immediate(work.as_mut()).await {
+        Some(done) => Some(done),
+        None => timeout_at(until, work).await.ok(),
+    }
+}
 
 fn expect_json(headers: &HeaderMap) -> Result<(), Refusal> {
     let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());

@@ -207,8 +207,8 @@ async fn operators_are_told_what_there_is() {
         client::plain(webhook.ops, post).await,
         Reply::new(
             405,
-            &[("allow", "GET,HEAD"), ("content-type", "text/plain; charset=utf-8")],
-            "This path is only for GET.\n"
+            &[("allow", "GET, HEAD"), ("content-type", "text/plain; charset=utf-8")],
+            "This path is only for GET, HEAD.\n"
         )
     );
 }
