@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::response::{Status, StatusCause, StatusDetails};
 use super::review::{Object, Request};
+use super::{ENDPOINT, GROUP};
 use crate::endpoint::Policy;
 use crate::endpoint::rules::{self, Severity, Subject, Violation};
 
@@ -40,8 +41,7 @@ impl Verdict {
 #[must_use]
 pub fn refusal<'a>(request: &'a Request<'_>, object: &'a Object<'_>, denials: &[Violation]) -> Status<'a> {
     let name = name(request, object);
-    let kind = &request.kind;
-    let mut message = format!("{}.{} \"{name}\" is invalid", kind.kind, kind.group);
+    let mut message = format!("{ENDPOINT}.{GROUP} \"{name}\" is invalid");
     for (index, denial) in denials.iter().enumerate() {
         let before = if index == 0 { ": " } else { "; " };
         let _ = write!(message, "{before}{}: {}", denial.rule.field.path(), text(denial));
@@ -49,8 +49,8 @@ pub fn refusal<'a>(request: &'a Request<'_>, object: &'a Object<'_>, denials: &[
     let metadata = object.metadata.0.as_ref();
     let details = StatusDetails {
         name,
-        group: &kind.group,
-        kind: &kind.kind,
+        group: GROUP,
+        kind: ENDPOINT,
         uid: metadata.and_then(|metadata| metadata.uid.text()).unwrap_or_default(),
         causes: denials
             .iter()

@@ -13,11 +13,10 @@ const BLOCK: usize = 64;
 pub fn length(json: &[u8]) -> Option<usize> {
     let mut strings = Strings::default();
     let mut depth = 0_usize;
-    let (blocks, rest) = json.as_chunks::<BLOCK>();
-    let mut last = [b' '; BLOCK];
-    last[..rest.len()].copy_from_slice(rest);
-    for (number, block) in blocks.iter().chain([&last]).enumerate() {
-        let bytes = u8x64::new(*block);
+    let mut at = 0;
+    loop {
+        let rest = json.get(at..)?;
+        let bytes = u8x64::new(rest.first_chunk().copied().unwrap_or_else(|| padded(rest)));
         let inside = strings.mask(bytes);
         // `[` and `{`, `]` and `}` differ in one bit
         let folded = bytes | u8x64::splat(0x20);
@@ -31,12 +30,20 @@ pub fn length(json: &[u8]) -> Option<usize> {
                 depth -= 1;
             }
             if depth == 0 {
-                return Some(number * BLOCK + lowest.trailing_zeros() as usize + 1);
+                return Some(at + lowest.trailing_zeros() as usize + 1);
             }
             brackets ^= lowest;
         }
+        at += BLOCK;
     }
-    None
+}
+
+/// The last block, which the text does not fill.
+#[cold]
+fn padded(rest: &[u8]) -> [u8; BLOCK] {
+    let mut block = [b' '; BLOCK];
+    block[..rest.len()].copy_from_slice(rest);
+    block
 }
 
 /// What the blocks so far say about the next one.
