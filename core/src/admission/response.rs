@@ -1,5 +1,7 @@
 //! A decision flows in; the bytes of the answering `AdmissionReview` flow out.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use json_patch::Patch;
@@ -56,11 +58,11 @@ pub struct Status<'a> {
 /// `StatusDetails`, meta/v1.
 #[derive(Debug, Serialize)]
 pub struct StatusDetails<'a> {
-    pub name: &'a str,
-    pub group: &'a str,
-    pub kind: &'a str,
+    pub name: Cow<'a, str>,
+    pub group: &'static str,
+    pub kind: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]
-    pub uid: &'a str,
+    pub uid: Cow<'a, str>,
     pub causes: Vec<StatusCause>,
 }
 

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::Operation;
-use super::json::{self, Fault, Lenient, Raw, Read, Reader, Step, Text, Written};
+use super::json::{self, Fault, Lenient, Raw, Read, Reader, Step, Written};
 use crate::endpoint::{self, Value};
 
 /// `AdmissionReview`, admission.k8s.io/v1, as far as it is read.
@@ -54,18 +54,18 @@ pub struct Object<'a> {
 
 #[derive(Debug, Default)]
 pub struct Metadata<'a> {
-    pub name: Text<'a>,
-    pub generate_name: Text<'a>,
-    pub uid: Text<'a>,
-    pub deletion_timestamp: Text<'a>,
+    pub name: Value<Written<'a>>,
+    pub generate_name: Value<Written<'a>>,
+    pub uid: Value<Written<'a>>,
+    pub deletion_timestamp: Value<Written<'a>>,
     /// Kept as JSON: only a default that may have to follow its url needs it.
     pub managed_fields: Option<Raw<'a>>,
 }
 
 #[derive(Debug, Default)]
 pub struct Spec<'a> {
-    pub url: Text<'a>,
-    pub rewrite_path: Text<'a>,
+    pub url: Value<Cow<'a, str>>,
+    pub rewrite_path: Value<Cow<'a, str>>,
 }
 
 impl<'a> Review<'a> {
@@ -178,17 +178,17 @@ impl Object<'_> {
 
     #[must_use]
     pub fn url(&self) -> Value<&str> {
-        self.spec.0.as_ref().map_or(Value::Absent, |spec| spec.url.value())
+        self.spec.0.as_ref().map_or(Value::Absent, |spec| spec.url.as_deref())
     }
 
     #[must_use]
     pub fn rewrite_path(&self) -> Value<&str> {
-        self.spec.0.as_ref().map_or(Value::Absent, |spec| spec.rewrite_path.value())
+        self.spec.0.as_ref().map_or(Value::Absent, |spec| spec.rewrite_path.as_deref())
     }
 
     #[must_use]
     pub fn is_being_deleted(&self) -> bool {
-        self.metadata.0.as_ref().is_some_and(|metadata| metadata.deletion_timestamp.value() != Value::Absent)
+        self.metadata.0.as_ref().is_some_and(|metadata| metadata.deletion_timestamp != Value::Absent)
     }
 }
 

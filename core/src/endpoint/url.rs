@@ -172,7 +172,8 @@ impl<'a> Url<'a> {
         if !is_scheme(scheme) {
             return Some(Fault::Scheme);
         }
-        if let Some(placeholder) = self.authority.and_then(|authority| between(authority, "$(", ")")) {
+        let dollar = self.authority.filter(|authority| authority.contains('$'));
+        if let Some(placeholder) = dollar.and_then(|authority| between(authority, "$(", ")")) {
             return Some(Fault::Template(placeholder));
         }
         if let Some(bare) = BareIpv6::read(self.host_and_port()) {

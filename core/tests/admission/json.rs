@@ -19,10 +19,10 @@ impl<'a> Read<'a> for Whole {
             Some(b'{') => {
                 let mut members = Map::new();
                 reader.members(|name, reader| {
-                    let Ok(name) = str::from_utf8(name) else { return reader.stop(Fault::NotUtf8) };
+                    let name = name.text().or_else(|fault| reader.stop(fault))?;
                     let mut value = Whole::default();
                     value.read(reader)?;
-                    members.insert(name.to_owned(), value.0);
+                    members.insert(name.into_owned(), value.0);
                     Ok(())
                 })?;
                 members.into()
@@ -39,8 +39,8 @@ impl<'a> Read<'a> for Whole {
             }
             Some(b'"') => reader.text()?.into(),
             Some(b't' | b'f') => reader.boolean()?.into(),
-            // passed over, which holds it to JSON
-            _ => serde_json::from_slice(reader.raw()?).expect("a number or null"),
+            // a number that is too large for serde_json's values is JSON nevertheless
+            _ => serde_json::from_slice(reader.raw()?).or_else(|_| reader.stop(Fault::NoValue))?,
         };
         Ok(())
     }
@@ -55,7 +55,7 @@ impl<'a> Read<'a> for Passed<'a> {
         reader.members(|name, reader| {
             let mut raw = Raw::default();
             raw.read(reader)?;
-            self.0.insert(String::from_utf8_lossy(name).into_owned(), raw);
+            self.0.insert(name.lossy().into_owned(), raw);
             Ok(())
         })
     }
@@ -242,7 +242,6 @@ fn an_error_says_what_and_where() {
         (r#"{"a":"x","other":01}"#, "something that is no JSON value at byte 17"),
         (r#"{"a":"\q"}"#, "a string with a control character or a broken escape in it at byte 9"),
         ("{\"a\":\"\n\"}", "a string with a control character or a broken escape in it at byte 8"),
-        (r#"{"\q":5}"#, "a string with a control character or a broken escape in it at byte 5"),
         (r#"{"a":"x"}}"#, "more text behind the end at byte 9"),
     ] {
         assert_eq!(from_slice::<Pair<'_>>(text.as_bytes()).expect_err(text).to_string(), error, "{text}");
@@ -258,7 +257,7 @@ fn what_nobody_asks_for_is_followed_and_not_judged() {
     for other in
         [&br#"{"k": tru, 01 }"#[..], b"{\"\\q\":\"\n\"}", b"\"\xff\"", b"[\"\xff\"]", deep.as_bytes()]
     {
-        let text = [b"{\"other\":", other, b",\"\xff\":\"\",\"b\":true}"].concat();
+        let text = [b"{\"other\":", other, b",\"\xff\":\"\",\"\\q\":1,\"b\":true}"].concat();
         assert_eq!(from_slice(&text), Ok(Pair { a: "".into(), b: Some(true) }), "{:?}", &other[..4]);
     }
 }

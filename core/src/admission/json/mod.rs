@@ -14,7 +14,7 @@ mod strings;
 mod written;
 
 pub use fault::{Error, Fault};
-pub use read::{Lenient, Raw, Read, Text};
+pub use read::{Lenient, Raw, Read};
 pub use reader::{Reader, Step, Stop};
 pub use written::Written;
 

@@ -18,10 +18,6 @@ pub trait Read<'a> {
 #[derive(Debug, Default)]
 pub struct Lenient<T>(pub Option<T>);
 
-/// A string, or the fact that it is none.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Text<'a>(pub Value<Cow<'a, str>>);
-
 /// A value that was passed over, as it is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Raw<'a>(pub &'a [u8]);
@@ -73,29 +69,18 @@ impl<'a, T: Read<'a> + Default> Read<'a> for Lenient<T> {
     }
 }
 
-impl<'a> Read<'a> for Text<'a> {
+/// A string, or the fact that it is none.
+impl<'a, T: Read<'a> + Default> Read<'a> for Value<T> {
     fn read(&mut self, reader: &mut Reader<'a>) -> Step {
-        self.0 = match reader.peek() {
-            Some(b'"') => Value::Text(reader.text()?),
+        *self = match reader.peek() {
+            Some(b'"') => {
+                let mut text = T::default();
+                text.read(reader)?;
+                Value::Text(text)
+            }
             Some(b'n') => reader.skip().map(|()| Value::Absent)?,
             _ => reader.skip().map(|()| Value::NotText)?,
         };
         Ok(())
-    }
-}
-
-impl Text<'_> {
-    #[must_use]
-    pub fn value(&self) -> Value<&str> {
-        match &self.0 {
-            Value::Absent => Value::Absent,
-            Value::NotText => Value::NotText,
-            Value::Text(text) => Value::Text(text),
-        }
-    }
-
-    #[must_use]
-    pub fn text(&self) -> Option<&str> {
-        self.0.text().map(Cow::as_ref)
     }
 }

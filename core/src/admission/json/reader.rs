@@ -65,7 +65,7 @@ impl<'a> Reader<'a> {
         let mut is_open = self.open(b'{', b'}', "an object")?;
         while is_open {
             let name = self.name()?;
-            match fields.iter().position(|(field, _)| field.as_bytes() == &*name) {
+            match fields.iter().position(|(field, _)| name == **field) {
                 None => self.skip()?,
                 Some(place) => {
                     let (field, value) = &mut fields[place];
@@ -84,11 +84,11 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Where the next value is no object.
-    pub fn members(&mut self, mut read: impl FnMut(&[u8], &mut Self) -> Step) -> Step {
+    pub fn members(&mut self, mut read: impl FnMut(Written<'a>, &mut Self) -> Step) -> Step {
         let mut is_open = self.open(b'{', b'}', "an object")?;
         while is_open {
             let name = self.name()?;
-            read(&name, self)?;
+            read(name, self)?;
             is_open = self.goes_on(b'}')?;
         }
         Ok(())
@@ -152,16 +152,19 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Where it is none, as far as it is looked at.
     pub fn skip(&mut self) -> Step {
-        if self.takes(b'"') {
-            return self.quoted().map(|_| ());
+        match self.peek() {
+            Some(b'"') => {
+                self.at += 1;
+                self.quoted().map(|_| ())
+            }
+            Some(b'{' | b'[') => {
+                let rest = &self.json[self.at..];
+                let length = brackets::length(rest);
+                self.at += length.unwrap_or(rest.len());
+                if length.is_some() { Ok(()) } else { self.stop(Fault::Cut) }
+            }
+            _ => self.scalar(),
         }
-        if !matches!(self.peek(), Some(b'{' | b'[')) {
-            return self.scalar();
-        }
-        let rest = &self.json[self.at..];
-        let length = brackets::length(rest);
-        self.at += length.unwrap_or(rest.len());
-        if length.is_some() { Ok(()) } else { self.stop(Fault::Cut) }
     }
 
     /// # Errors
@@ -191,24 +194,18 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A member's name, and the colon behind it. Not held to UTF-8: no name that is asked for is anything else.
+    /// A member's name, and the colon behind it.
     #[expect(
         clippy::inline_always,
         reason = "each member passes here, and a call costs it 24 instructions more"
     )]
     #[inline(always)]
-    fn name(&mut self) -> Step<Cow<'a, [u8]>> {
+    fn name(&mut self) -> Step<Written<'a>> {
         if !self.takes(b'"') {
             let is_lone_comma = self.peek() == Some(b'}');
             return self.stop_unless_cut(if is_lone_comma { Fault::LoneComma } else { Fault::NoName });
         }
-        let name = match self.quoted()? {
-            Written::Plain(name) => Cow::Borrowed(name),
-            escaped @ Written::Escaped(_) => {
-                let name = escaped.text().or_else(|fault| self.stop(fault))?;
-                Cow::Owned(name.into_owned().into_bytes())
-            }
-        };
+        let name = self.quoted()?;
         if self.takes(b':') { Ok(name) } else { self.stop_unless_cut(Fault::NoColon) }
     }
 

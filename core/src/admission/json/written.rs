@@ -26,12 +26,10 @@ impl<'a> Written<'a> {
             Written::Escaped(text) => decode(utf8(text)?).map(Cow::Owned),
         }
     }
-}
 
-impl Written<'_> {
     /// The text for a message: as it is written, where it can't be decoded.
     #[must_use]
-    pub fn lossy(&self) -> Cow<'_, str> {
+    pub fn lossy(self) -> Cow<'a, str> {
         let (Written::Plain(written) | Written::Escaped(written)) = self;
         self.text().unwrap_or_else(|_| String::from_utf8_lossy(written))
     }
@@ -44,6 +42,7 @@ impl Default for Written<'_> {
 }
 
 impl PartialEq<str> for Written<'_> {
+    #[inline]
     fn eq(&self, text: &str) -> bool {
         match self {
             Written::Plain(plain) => *plain == text.as_bytes(),
