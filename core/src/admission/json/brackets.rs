@@ -4,6 +4,8 @@
 //! Langdale and Lemire, "Parsing Gigabytes of JSON per Second", 2019, section 3.1). Brackets outside of
 //! strings are counted; nothing else is looked at.
 
+use std::iter::once_with;
+
 use wide::u8x64;
 
 const BLOCK: usize = 64;
@@ -13,10 +15,9 @@ const BLOCK: usize = 64;
 pub fn length(json: &[u8]) -> Option<usize> {
     let mut strings = Strings::default();
     let mut depth = 0_usize;
-    let mut at = 0;
-    loop {
-        let rest = json.get(at..)?;
-        let bytes = u8x64::new(rest.first_chunk().copied().unwrap_or_else(|| padded(rest)));
+    let (blocks, rest) = json.as_chunks();
+    for (number, block) in blocks.iter().copied().chain(once_with(|| padded(rest))).enumerate() {
+        let bytes = u8x64::new(block);
         let inside = strings.mask(bytes);
         // `[` and `{`, `]` and `}` differ in one bit
         let folded = bytes | u8x64::splat(0x20);
@@ -30,12 +31,12 @@ pub fn length(json: &[u8]) -> Option<usize> {
                 depth -= 1;
             }
             if depth == 0 {
-                return Some(at + lowest.trailing_zeros() as usize + 1);
+                return Some(number * BLOCK + lowest.trailing_zeros() as usize + 1);
             }
             brackets ^= lowest;
         }
-        at += BLOCK;
     }
+    None
 }
 
 /// The last block, which the text does not fill.
