@@ -94,6 +94,7 @@ mod tests {
                 r#"[{"manager":"kubectl","fieldsV1":{"f:spec":{"f:url":{}}}},{"fieldsV1":{"f:status":{"f:rewritePath":{}}}}]"#,
                 Ownership::Nobody,
             ),
+            (r#"[{"fieldsV1":{"f:spec":{"f:rewritePath":{}}}},{"manager":"kubectl"}]"#, Ownership::Somebody),
             (r#"[{"manager":"kubectl"}]"#, Ownership::Nobody),
             (r#"[{"fieldsV1":null}]"#, Ownership::Nobody),
             ("[]", Ownership::Unknown),

@@ -164,6 +164,7 @@ fn what_is_asked_for_is_read_however_it_is_written() {
             pair("a long text with an \"escape\" in it, behind the first sixteen bytes", None),
         ),
         (r#"{"a":"é\n","A":5,"aa":[],"":{}}"#, pair("é\n", None)),
+        (r#"{"A":-1.5e+3,"aa":1E-2,"":[],"b":true}"#, pair("", Some(true))),
         ("{}", pair("", None)),
         ("{ }", pair("", None)),
     ] {

@@ -27,3 +27,20 @@ fn first_special(block: &[u8; BLOCK]) -> Option<usize> {
     let special = special.to_bitmask();
     (special != 0).then(|| special.trailing_zeros() as usize)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_text_ends_at_a_quote_a_backslash_and_every_control_character() {
+        for byte in 0..=u8::MAX {
+            let is_special = byte < b' ' || byte == b'"' || byte == b'\\';
+            for (place, behind) in [(0, 0), (0, 40), (15, 0), (15, 1), (16, 15), (31, 1), (40, 0)] {
+                let text = [&vec![b'a'; place][..], &[byte], &vec![b'"'; behind]].concat();
+                let length = if is_special { place } else { place + 1 };
+                assert_eq!(plain_length(&text), length, "{byte:#x} at {place}, {behind} behind it");
+            }
+        }
+    }
+}
