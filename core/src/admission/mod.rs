@@ -22,6 +22,10 @@ use crate::endpoint::quote::Quoted;
 pub const API_VERSION: &str = "admission.k8s.io/v1";
 pub const KIND: &str = "AdmissionReview";
 
+/// The API group and the kind of what is judged.
+const GROUP: &str = "modelplane.ai";
+const ENDPOINT: &str = "ModelEndpoint";
+
 /// The two webhooks, by the path that they are called at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hook {
@@ -101,9 +105,8 @@ pub fn answer(hook: Hook, body: &[u8]) -> Result<Answer<'_>, NoUid> {
 /// [`NoUid`] when the bytes hold no `request.uid`; everything else is answered as a review.
 pub fn answer_under<'a>(policy: &Policy, hook: Hook, body: &'a [u8]) -> Result<Answer<'a>, NoUid> {
     match Review::parse(body) {
-        Ok(review) if review.request.uid.is_empty() => Err(NoUid::because("it is empty")),
         Ok(review) => Ok(answer_review(policy, hook, &review)),
-        Err(error) => failure_of(400, body, unreadable(&error)),
+        Err(error) => failure_of(400, body, format!("this is no AdmissionReview that can be read: {error}")),
     }
 }
 
@@ -117,17 +120,17 @@ pub fn failure<'a>(body: &'a [u8], message: &str) -> Result<Answer<'a>, NoUid> {
 
 fn answer_review<'a>(policy: &Policy, hook: Hook, review: &Review<'a>) -> Answer<'a> {
     let request = &review.request;
-    if review.api_version != API_VERSION || review.kind != KIND {
+    if review.api_version != *API_VERSION || review.kind != *KIND {
         return failed(
             request,
             format!(
                 "only {KIND} of {API_VERSION} is understood, and this is {} of {}",
-                Quoted(&review.kind),
-                Quoted(&review.api_version)
+                Quoted(&review.kind.lossy()),
+                Quoted(&review.api_version.lossy())
             ),
         );
     }
-    if request.kind.kind.is_empty() {
+    if request.kind.kind == *"" {
         return failed(request, "request.kind is missing".to_owned());
     }
     if let Some(notice) = foreign(request) {
@@ -161,14 +164,14 @@ fn answer_review<'a>(policy: &Policy, hook: Hook, review: &Review<'a>) -> Answer
 /// Why this request should never have come here, for a kind that is not ours.
 fn foreign(request: &Request<'_>) -> Option<String> {
     let kind = &request.kind;
-    if (&*kind.group, &*kind.version, &*kind.kind) == ("modelplane.ai", "v1alpha1", "ModelEndpoint") {
+    if kind.group == *GROUP && kind.version == *"v1alpha1" && kind.kind == *ENDPOINT {
         return None;
     }
     Some(format!(
         "modelendpoint-webhook was asked about {} of {}, which it does not know, and let it pass; correct the rules of \
          its webhook configuration",
-        Quoted(&kind.kind),
-        Quoted(&format!("{}/{}", kind.group, kind.version))
+        Quoted(&kind.kind.lossy()),
+        Quoted(&format!("{}/{}", kind.group.lossy(), kind.version.lossy()))
     ))
 }
 
@@ -214,16 +217,6 @@ fn allowed<'a>(request: &Request<'a>) -> Answer<'a> {
 fn failed<'a>(request: &Request<'a>, message: String) -> Answer<'a> {
     let response = Response::refused(&request.uid, Status::failure(400, message.clone()));
     Answer { notice: Some(message), ..answered(Outcome::Failed, request, &response) }
-}
-
-/// What is wrong with the bytes, without the values that serde would repeat: one could hold a secret.
-fn unreadable(error: &json::Error) -> String {
-    let text = error.to_string();
-    let safe = match text.split_once(", expected ") {
-        Some((_, expected)) => format!("a value is not {expected}"),
-        None => text,
-    };
-    format!("this is no AdmissionReview that can be read: {safe}")
 }
 
 fn failure_of(code: u16, body: &[u8], message: String) -> Result<Answer<'_>, NoUid> {

@@ -3,72 +3,76 @@
 //! A field that a webhook added is owned by nobody, until somebody applies or changes it (Kubernetes,
 //! server-side apply, field management).
 
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
-
-use super::json::{self, Raw};
+use super::json::{self, Raw, Read, Reader, Step};
 use crate::endpoint::mutation::Ownership;
 
 /// Says who owns `spec.rewritePath`. What can't be read counts as owned: then nothing is touched.
 #[must_use]
 pub fn of_rewrite_path(managed_fields: Option<Raw<'_>>) -> Ownership {
     let Some(Raw(json)) = managed_fields else { return Ownership::Unknown };
-    json::from_slice(json).unwrap_or(Ownership::Somebody)
+    match json::from_slice::<Option<Owner>>(json) {
+        Ok(owner) => owner.unwrap_or_default().0,
+        Err(_) => Ownership::Somebody,
+    }
+}
+
+struct Owner(Ownership);
+
+/// `ManagedFieldsEntry`, meta/v1.
+#[derive(Default)]
+struct Entry<'a> {
+    fields: Option<Fields<'a>>,
+}
+
+#[derive(Default)]
+struct Fields<'a> {
+    spec: Option<SpecFields<'a>>,
+}
+
+#[derive(Default)]
+struct SpecFields<'a> {
+    rewrite_path: Option<Raw<'a>>,
+}
+
+impl Default for Owner {
+    fn default() -> Self {
+        Owner(Ownership::Unknown)
+    }
 }
 
 /// Entry by entry: there may be thousands, and none is kept.
-impl<'de> Deserialize<'de> for Ownership {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(OwnershipVisitor)
-    }
-}
-
-struct OwnershipVisitor;
-
-impl<'de> Visitor<'de> for OwnershipVisitor {
-    type Value = Ownership;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of ManagedFieldsEntry, or null")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-        Ok(Ownership::Unknown)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        let mut found = Ownership::Unknown;
-        while let Some(entry) = entries.next_element::<Entry>()? {
-            if found != Ownership::Somebody {
-                found = if entry.owns_rewrite_path() { Ownership::Somebody } else { Ownership::Nobody };
+impl<'a> Read<'a> for Owner {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+        reader.items(|reader| {
+            let mut entry = Entry::default();
+            entry.read(reader)?;
+            if self.0 != Ownership::Somebody {
+                self.0 = if entry.owns_rewrite_path() { Ownership::Somebody } else { Ownership::Nobody };
             }
-        }
-        Ok(found)
+            Ok(())
+        })
     }
 }
 
-/// `ManagedFieldsEntry`, meta/v1.
-#[derive(Deserialize)]
-struct Entry {
-    #[serde(rename = "fieldsV1", default)]
-    fields: Option<Fields>,
+impl<'a> Read<'a> for Entry<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+        reader.fields([("fieldsV1", &mut self.fields)])
+    }
 }
 
-#[derive(Deserialize)]
-struct Fields {
-    #[serde(rename = "f:spec", default)]
-    spec: Option<SpecFields>,
+impl<'a> Read<'a> for Fields<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+        reader.fields([("f:spec", &mut self.spec)])
+    }
 }
 
-#[derive(Deserialize)]
-struct SpecFields {
-    #[serde(rename = "f:rewritePath", default)]
-    rewrite_path: Option<IgnoredAny>,
+impl<'a> Read<'a> for SpecFields<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+        reader.fields([("f:rewritePath", &mut self.rewrite_path)])
+    }
 }
 
-impl Entry {
+impl Entry<'_> {
     fn owns_rewrite_path(&self) -> bool {
         let spec = self.fields.as_ref().and_then(|fields| fields.spec.as_ref());
         spec.is_some_and(|spec| spec.rewrite_path.is_some())
@@ -90,6 +94,7 @@ mod tests {
                 r#"[{"manager":"kubectl","fieldsV1":{"f:spec":{"f:url":{}}}},{"fieldsV1":{"f:status":{"f:rewritePath":{}}}}]"#,
                 Ownership::Nobody,
             ),
+            (r#"[{"fieldsV1":{"f:spec":{"f:rewritePath":{}}}},{"manager":"kubectl"}]"#, Ownership::Somebody),
             (r#"[{"manager":"kubectl"}]"#, Ownership::Nobody),
             (r#"[{"fieldsV1":null}]"#, Ownership::Nobody),
             ("[]", Ownership::Unknown),

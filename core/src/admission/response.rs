@@ -1,5 +1,7 @@
 //! A decision flows in; the bytes of the answering `AdmissionReview` flow out.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use json_patch::Patch;
@@ -56,11 +58,11 @@ pub struct Status<'a> {
 /// `StatusDetails`, meta/v1.
 #[derive(Debug, Serialize)]
 pub struct StatusDetails<'a> {
-    pub name: &'a str,
-    pub group: &'a str,
-    pub kind: &'a str,
+    pub name: Cow<'a, str>,
+    pub group: &'static str,
+    pub kind: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]
-    pub uid: &'a str,
+    pub uid: Cow<'a, str>,
     pub causes: Vec<StatusCause>,
 }
 
@@ -70,14 +72,6 @@ pub struct StatusCause {
     pub reason: &'static str,
     pub message: String,
     pub field: &'static str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Review<'a> {
-    api_version: &'static str,
-    kind: &'static str,
-    response: &'a Response<'a>,
 }
 
 impl<'a> Response<'a> {
@@ -101,13 +95,15 @@ impl<'a> Response<'a> {
     /// The whole review, as JSON.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        let review = Review { api_version: super::API_VERSION, kind: super::KIND, response: self };
+        const HEAD: &[u8] = br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":"#;
         let mut json = Vec::with_capacity(256);
-        match serde_json::to_writer(&mut json, &review) {
-            Ok(()) => json,
+        json.extend_from_slice(HEAD);
+        match serde_json::to_writer(&mut json, self) {
+            Ok(()) => json.push(b'}'),
             // strings and numbers into memory: serde_json has no way to fail
             Err(error) => unreachable!("{error}"),
         }
+        json
     }
 }
 

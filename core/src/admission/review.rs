@@ -5,124 +5,158 @@
 //! another type is [`Value::NotText`], never an error. What the API server writes itself is read strictly.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::marker::PhantomData;
-
-use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::Operation;
-use super::json::{self, Raw};
+use super::json::{self, Fault, Lenient, Raw, Read, Reader, Step, Written};
 use crate::endpoint::{self, Value};
 
 /// `AdmissionReview`, admission.k8s.io/v1, as far as it is read.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[serde(expecting = "an object")]
+#[derive(Debug, Default)]
 pub struct Review<'a> {
-    #[serde(borrow, default)]
-    pub api_version: Cow<'a, str>,
-    #[serde(borrow, default)]
-    pub kind: Cow<'a, str>,
-    #[serde(borrow)]
+    pub api_version: Written<'a>,
+    pub kind: Written<'a>,
     pub request: Request<'a>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[serde(expecting = "an object")]
+#[derive(Debug, Default)]
 pub struct Request<'a> {
-    #[serde(borrow)]
+    /// Never empty.
     pub uid: Cow<'a, str>,
-    #[serde(borrow, default)]
     pub kind: GroupVersionKind<'a>,
-    #[serde(borrow, default)]
     pub sub_resource: Cow<'a, str>,
-    #[serde(borrow, default)]
     pub name: Cow<'a, str>,
-    #[serde(borrow, default)]
     pub namespace: Cow<'a, str>,
-    #[serde(default)]
     pub operation: Operation,
-    #[serde(borrow, default)]
     pub user_info: UserInfo<'a>,
-    #[serde(borrow, default)]
     pub object: Lenient<Object<'a>>,
-    #[serde(borrow, default)]
     pub old_object: Lenient<Object<'a>>,
-    #[serde(default)]
     pub dry_run: bool,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(expecting = "an object")]
+#[derive(Debug, Default)]
 pub struct GroupVersionKind<'a> {
-    #[serde(borrow, default)]
-    pub group: Cow<'a, str>,
-    #[serde(borrow, default)]
-    pub version: Cow<'a, str>,
-    #[serde(borrow, default)]
-    pub kind: Cow<'a, str>,
+    pub group: Written<'a>,
+    pub version: Written<'a>,
+    pub kind: Written<'a>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(expecting = "an object")]
+#[derive(Debug, Default)]
 pub struct UserInfo<'a> {
-    #[serde(borrow, default)]
     pub username: Cow<'a, str>,
 }
 
 /// A ModelEndpoint, as far as a decision needs it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(expecting = "an object")]
+#[derive(Debug, Default)]
 pub struct Object<'a> {
-    #[serde(borrow, default)]
     pub metadata: Lenient<Metadata<'a>>,
-    #[serde(borrow, default)]
     pub spec: Lenient<Spec<'a>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[serde(expecting = "an object")]
+#[derive(Debug, Default)]
 pub struct Metadata<'a> {
-    #[serde(borrow, default)]
-    pub name: Text<'a>,
-    #[serde(borrow, default)]
-    pub generate_name: Text<'a>,
-    #[serde(borrow, default)]
-    pub uid: Text<'a>,
-    #[serde(borrow, default)]
-    pub deletion_timestamp: Text<'a>,
+    pub name: Value<Written<'a>>,
+    pub generate_name: Value<Written<'a>>,
+    pub uid: Value<Written<'a>>,
+    pub deletion_timestamp: Value<Written<'a>>,
     /// Kept as JSON: only a default that may have to follow its url needs it.
-    #[serde(borrow, default)]
     pub managed_fields: Option<Raw<'a>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[serde(expecting = "an object")]
+#[derive(Debug, Default)]
 pub struct Spec<'a> {
-    #[serde(borrow, default)]
-    pub url: Text<'a>,
-    #[serde(borrow, default)]
-    pub rewrite_path: Text<'a>,
+    pub url: Value<Cow<'a, str>>,
+    pub rewrite_path: Value<Cow<'a, str>>,
 }
-
-/// A JSON object of this shape, or `None` for null and for any other type.
-#[derive(Debug)]
-pub struct Lenient<T>(pub Option<T>);
-
-/// A string, or the fact that it is none.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Text<'a>(pub Value<Cow<'a, str>>);
 
 impl<'a> Review<'a> {
     /// # Errors
-    /// Where the bytes are no JSON, hold a key twice that is read, or a type that no API server writes.
+    /// Where the bytes are no JSON, hold a member twice that is read, or a type that no API server writes;
+    /// and where they hold no `request.uid`.
     pub fn parse(body: &'a [u8]) -> Result<Self, json::Error> {
         json::from_slice(body)
+    }
+}
+
+impl<'a> Read<'a> for Review<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+        reader.fields([
+            ("apiVersion", &mut self.api_version),
+            ("kind", &mut self.kind),
+            ("request", &mut self.request),
+        ])?;
+        if self.request.uid.is_empty() { reader.stop(Fault::Missing("request.uid")) } else { Ok(()) }
+    }
+}
+
+impl<'a> Read<'a> for Request<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+        reader.fields([
+            ("uid", &mut self.uid),
+            ("kind", &mut self.kind),
+            ("subResource", &mut self.sub_resource),
+            ("name", &mut self.name),
+            ("namespace", &mut self.namespace),
+            ("operation", &mut self.operation),
+            ("userInfo", &mut self.user_info),
+            ("object", &mut self.object),
+            ("oldObject", &mut self.old_object),
+            ("dryRun", &mut self.dry_run),
+        ])
+    }
+}
+
+impl<'a> Read<'a> for GroupVersionKind<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+        reader.fields([("group", &mut self.group), ("version", &mut self.version), ("kind", &mut self.kind)])
+    }
+}
+
+impl<'a> Read<'a> for UserInfo<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+        reader.fields([("username", &mut self.username)])
+    }
+}
+
+impl Operation {
+    const NAMED: [(&str, Operation); 4] = [
+        ("CREATE", Operation::Create),
+        ("UPDATE", Operation::Update),
+        ("DELETE", Operation::Delete),
+        ("CONNECT", Operation::Connect),
+    ];
+}
+
+impl<'a> Read<'a> for Operation {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+        let word = reader.written()?;
+        let named = |(name, _): &&(&str, Operation)| word == **name;
+        let known = Operation::NAMED.iter().find(named);
+        *self = known.map_or(Operation::Unknown, |(_, operation)| *operation);
+        Ok(())
+    }
+}
+
+impl<'a> Read<'a> for Object<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+        reader.fields([("metadata", &mut self.metadata), ("spec", &mut self.spec)])
+    }
+}
+
+impl<'a> Read<'a> for Metadata<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+        reader.fields([
+            ("name", &mut self.name),
+            ("generateName", &mut self.generate_name),
+            ("uid", &mut self.uid),
+            ("deletionTimestamp", &mut self.deletion_timestamp),
+            ("managedFields", &mut self.managed_fields),
+        ])
+    }
+}
+
+impl<'a> Read<'a> for Spec<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+        reader.fields([("url", &mut self.url), ("rewritePath", &mut self.rewrite_path)])
     }
 }
 
@@ -144,159 +178,18 @@ impl Object<'_> {
 
     #[must_use]
     pub fn url(&self) -> Value<&str> {
-        self.spec.0.as_ref().map_or(Value::Absent, |spec| spec.url.value())
+        self.spec.0.as_ref().map_or(Value::Absent, |spec| spec.url.as_deref())
     }
 
     #[must_use]
     pub fn rewrite_path(&self) -> Value<&str> {
-        self.spec.0.as_ref().map_or(Value::Absent, |spec| spec.rewrite_path.value())
+        self.spec.0.as_ref().map_or(Value::Absent, |spec| spec.rewrite_path.as_deref())
     }
 
     #[must_use]
     pub fn is_being_deleted(&self) -> bool {
-        self.metadata.0.as_ref().is_some_and(|metadata| metadata.deletion_timestamp.value() != Value::Absent)
+        self.metadata.0.as_ref().is_some_and(|metadata| metadata.deletion_timestamp != Value::Absent)
     }
-}
-
-impl Text<'_> {
-    #[must_use]
-    pub fn value(&self) -> Value<&str> {
-        match &self.0 {
-            Value::Absent => Value::Absent,
-            Value::NotText => Value::NotText,
-            Value::Text(text) => Value::Text(text),
-        }
-    }
-
-    #[must_use]
-    pub fn text(&self) -> Option<&str> {
-        self.0.text().map(Cow::as_ref)
-    }
-}
-
-impl<T> Default for Lenient<T> {
-    fn default() -> Self {
-        Lenient(None)
-    }
-}
-
-impl<'de> Deserialize<'de> for Operation {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let word = <Cow<'de, str>>::deserialize(deserializer)?;
-        Ok(match &*word {
-            "CREATE" => Operation::Create,
-            "UPDATE" => Operation::Update,
-            "DELETE" => Operation::Delete,
-            "CONNECT" => Operation::Connect,
-            _ => Operation::Unknown,
-        })
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Lenient<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(LenientVisitor(PhantomData))
-    }
-}
-
-struct LenientVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for LenientVisitor<T> {
-    type Value = Lenient<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON value")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(|value| Lenient(Some(value)))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
-        skip(list).map(|()| Lenient(None))
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-        Ok(Lenient(None))
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Lenient(None))
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(Lenient(None))
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(Lenient(None))
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(Lenient(None))
-    }
-
-    fn visit_str<E: Error>(self, _: &str) -> Result<Self::Value, E> {
-        Ok(Lenient(None))
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TextVisitor)
-    }
-}
-
-struct TextVisitor;
-
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = Text<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON value")
-    }
-
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Text(Value::Text(Cow::Borrowed(text))))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Text(Value::Text(Cow::Owned(text.to_owned()))))
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-        Ok(Text(Value::Absent))
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Text(Value::NotText))
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(Text(Value::NotText))
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(Text(Value::NotText))
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(Text(Value::NotText))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Text(Value::NotText))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
-        skip(list).map(|()| Text(Value::NotText))
-    }
-}
-
-fn skip<'de, A: SeqAccess<'de>>(mut list: A) -> Result<(), A::Error> {
-    while list.next_element::<IgnoredAny>()?.is_some() {}
-    Ok(())
 }
 
 #[cfg(test)]
@@ -340,7 +233,7 @@ mod tests {
     fn a_key_that_is_read_may_stand_there_once() {
         let twice = br#"{"request":{"uid":"u","object":{"spec":{"url":"a","url":"b"}}}}"#;
         let error = Review::parse(twice).expect_err("two urls");
-        assert_eq!(error.to_string(), "duplicate field `url` at byte 56");
+        assert_eq!(error.to_string(), "`url` stands there twice, the second time at byte 56");
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! An admission request flows in; the rules that its object breaks flow out.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
+use super::json::Written;
 use super::response::{Status, StatusCause, StatusDetails};
 use super::review::{Object, Request};
-use crate::endpoint::Policy;
+use super::{ENDPOINT, GROUP};
 use crate::endpoint::rules::{self, Severity, Subject, Violation};
+use crate::endpoint::{Policy, Value};
 
 /// What the rules say of an object.
 #[derive(Debug, Default)]
@@ -38,10 +41,9 @@ impl Verdict {
 /// The refusal: code 422 and reason `Invalid`, which Crossplane takes for the user's mistake and goes on,
 /// with a cause for each violation, and a message that says it all to clients that show only that.
 #[must_use]
-pub fn refusal<'a>(request: &'a Request<'_>, object: &'a Object<'_>, denials: &[Violation]) -> Status<'a> {
+pub fn refusal<'a>(request: &'a Request<'_>, object: &Object<'a>, denials: &[Violation]) -> Status<'a> {
     let name = name(request, object);
-    let kind = &request.kind;
-    let mut message = format!("{}.{} \"{name}\" is invalid", kind.kind, kind.group);
+    let mut message = format!("{ENDPOINT}.{GROUP} \"{name}\" is invalid");
     for (index, denial) in denials.iter().enumerate() {
         let before = if index == 0 { ": " } else { "; " };
         let _ = write!(message, "{before}{}: {}", denial.rule.field.path(), text(denial));
@@ -49,9 +51,9 @@ pub fn refusal<'a>(request: &'a Request<'_>, object: &'a Object<'_>, denials: &[
     let metadata = object.metadata.0.as_ref();
     let details = StatusDetails {
         name,
-        group: &kind.group,
-        kind: &kind.kind,
-        uid: metadata.and_then(|metadata| metadata.uid.text()).unwrap_or_default(),
+        group: GROUP,
+        kind: ENDPOINT,
+        uid: written(metadata.map(|metadata| &metadata.uid)).unwrap_or_default(),
         causes: denials
             .iter()
             .map(|denial| StatusCause {
@@ -70,15 +72,20 @@ fn text(violation: &Violation) -> String {
 }
 
 /// The object's name, or what it will begin with.
-fn name<'a>(request: &'a Request<'_>, object: &'a Object<'_>) -> &'a str {
+fn name<'a>(request: &'a Request<'_>, object: &Object<'a>) -> Cow<'a, str> {
     let metadata = object.metadata.0.as_ref();
     [
-        Some(&*request.name),
-        metadata.and_then(|metadata| metadata.name.text()),
-        metadata.and_then(|metadata| metadata.generate_name.text()),
+        Some(Cow::Borrowed(&*request.name)),
+        written(metadata.map(|metadata| &metadata.name)),
+        written(metadata.map(|metadata| &metadata.generate_name)),
     ]
     .into_iter()
     .flatten()
     .find(|name| !name.is_empty())
     .unwrap_or_default()
+}
+
+/// The text of a field of the metadata, if it is there.
+fn written<'a>(field: Option<&Value<Written<'a>>>) -> Option<Cow<'a, str>> {
+    field.and_then(Value::text).map(|text| text.lossy())
 }

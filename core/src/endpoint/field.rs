@@ -1,5 +1,7 @@
 //! The two fields of a ModelEndpoint that decide where traffic goes.
 
+use std::ops::Deref;
+
 /// A field that a rule is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
@@ -42,6 +44,18 @@ impl<T> Value<T> {
         match self {
             Value::Text(text) => Some(text),
             Value::Absent | Value::NotText => None,
+        }
+    }
+
+    /// The same, borrowed.
+    pub fn as_deref(&self) -> Value<&T::Target>
+    where
+        T: Deref,
+    {
+        match self {
+            Value::Absent => Value::Absent,
+            Value::NotText => Value::NotText,
+            Value::Text(text) => Value::Text(text),
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::url::{Url, place};
+use super::url::{Url, byte_set, place};
 
 /// Longest value that HTTPRoute's `replacePrefixMatch` takes, in code points.
 pub const LONGEST: usize = 1024;
@@ -119,9 +119,11 @@ impl Faults {
             faults.segment = faults.segment.or(Segment::of(segment));
             faults.edge = faults.edge.or_else(|| edge_fault(segment));
         }
-        for character in body.chars().filter(|character| is_refused(*character)) {
-            if !faults.characters.contains(&character) {
-                faults.characters.push(character);
+        if !is_harmless(body) {
+            for character in body.chars().filter(|character| is_refused(*character)) {
+                if !faults.characters.contains(&character) {
+                    faults.characters.push(character);
+                }
             }
         }
         // a code point has at least one byte
@@ -170,6 +172,14 @@ fn normalize(text: &str) -> Cow<'_, str> {
 /// What Traefik would take for a delimiter or escape once more, and what no HTTPRoute can be applied with.
 fn is_refused(character: char) -> bool {
     matches!(character, '?' | '#' | '%' | '\\') || character.is_control() || is_no_yaml_character(character)
+}
+
+/// Whether it is made of nothing but what RFC 3986 has in a path, percent signs aside, as nearly every path is:
+/// none of it is refused.
+fn is_harmless(text: &str) -> bool {
+    const HARMLESS: [bool; 256] =
+        byte_set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/:@!$&'()*+,;=");
+    text.bytes().all(|byte| HARMLESS[usize::from(byte)])
 }
 
 /// An HTTPRoute is applied as YAML, whose reader refuses these besides the controls (YAML 1.2, section 5.1).

@@ -172,7 +172,8 @@ impl<'a> Url<'a> {
         if !is_scheme(scheme) {
             return Some(Fault::Scheme);
         }
-        if let Some(placeholder) = self.authority.and_then(|authority| between(authority, "$(", ")")) {
+        let dollar = self.authority.filter(|authority| authority.contains('$'));
+        if let Some(placeholder) = dollar.and_then(|authority| between(authority, "$(", ")")) {
             return Some(Fault::Template(placeholder));
         }
         if let Some(bare) = BareIpv6::read(self.host_and_port()) {
@@ -256,12 +257,15 @@ impl<'a> Url<'a> {
 
     fn host_and_port(&self) -> &'a str {
         let authority = self.authority.unwrap_or_default();
-        authority.rsplit_once('@').map_or(authority, |(_, rest)| rest)
+        self.userinfo.map_or(authority, |userinfo| &authority[userinfo.len() + 1..])
     }
 }
 
 impl<'a> BareIpv6<'a> {
     fn read(host_and_port: &'a str) -> Option<Self> {
+        if host_and_port.bytes().filter(|byte| *byte == b':').count() < 2 {
+            return None;
+        }
         let whole = host_and_port.parse().ok();
         let with_port = host_and_port.rsplit_once(':').and_then(|(address, port)| {
             let is_port =
@@ -320,17 +324,21 @@ fn is_scheme(text: &str) -> bool {
 /// Unreserved, reserved, or the percent sign (RFC 3986, section 2).
 #[must_use]
 pub fn is_uri_byte(byte: u8) -> bool {
-    const IS_URI_BYTE: [bool; 256] = {
-        let mut table = [false; 256];
-        let bytes = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#[]@!$&'()*+,;=%";
-        let mut at = 0;
-        while at < bytes.len() {
-            table[bytes[at] as usize] = true;
-            at += 1;
-        }
-        table
-    };
-    IS_URI_BYTE[usize::from(byte)]
+    const URI: [bool; 256] =
+        byte_set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#[]@!$&'()*+,;=%");
+    URI[usize::from(byte)]
+}
+
+/// A table to look bytes up in: `true` for each of these.
+#[must_use]
+pub const fn byte_set(bytes: &[u8]) -> [bool; 256] {
+    let mut set = [false; 256];
+    let mut at = 0;
+    while at < bytes.len() {
+        set[bytes[at] as usize] = true;
+        at += 1;
+    }
+    set
 }
 
 /// A placeholder that some template engine should have replaced: `${NAME}`, `{{ .name }}`, `<name>`.

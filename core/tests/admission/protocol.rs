@@ -271,11 +271,11 @@ fn a_review_that_is_not_understood_fails_with_its_uid_and_says_why() {
         (&|review| review["request"]["object"] = json!(null), "request.object is missing or no object"),
         (
             &|review| review["request"]["operation"] = json!(5),
-            "this is no AdmissionReview that can be read: a value is not a string at byte 401",
+            "this is no AdmissionReview that can be read: a value is not a string at byte 400",
         ),
         (
             &|review| review["request"]["kind"] = json!("http://user:s3cret@h.example"),
-            "this is no AdmissionReview that can be read: a value is not an object at byte 124",
+            "this is no AdmissionReview that can be read: a value is not an object at byte 94",
         ),
     ];
     for (change, message) in wrong {
@@ -295,7 +295,10 @@ fn garbled_bytes_are_answered_with_their_uid() {
     for (bytes, message) in [
         (with(br#"{"spec":{"url":"http://cut"#), "it is cut off within a string, at byte 92"),
         (deep.into_bytes(), "it is cut off, at byte 50066"),
-        (with(br#"{"spec":{"url":"a","url":"b"}}}}"#), "duplicate field `url` at byte 91"),
+        (
+            with(br#"{"spec":{"url":"a","url":"b"}}}}"#),
+            "`url` stands there twice, the second time at byte 91",
+        ),
         (with(b"{\"spec\":{\"url\":\"\xff\"}}}}"), "text that is not UTF-8 at byte 84"),
         (with(b"{}}} trailing"), "more text behind the end at byte 71"),
         (with(b"{},}}"), "a comma with nothing behind it at byte 69"),
@@ -315,12 +318,12 @@ fn without_a_uid_there_is_no_review_to_answer_with() {
     let unreadable = "this is no AdmissionReview that can be read:";
     for (bytes, reason) in [
         (&b""[..], format!("{unreadable} it is cut off, at byte 0")),
-        (b"{}", format!("{unreadable} missing field `request` at byte 2")),
-        (br#"{"request":{}}"#, format!("{unreadable} missing field `uid` at byte 13")),
-        (br#"{"request":{"uid":""}}"#, "it is empty".to_owned()),
+        (b"{}", format!("{unreadable} request.uid is missing or empty, at byte 2")),
+        (br#"{"request":{}}"#, format!("{unreadable} request.uid is missing or empty, at byte 14")),
+        (br#"{"request":{"uid":""}}"#, format!("{unreadable} request.uid is missing or empty, at byte 22")),
         (
             br#"{"request":"http://user:s3cret@h.example"}"#,
-            format!("{unreadable} a value is not an object at byte 41"),
+            format!("{unreadable} a value is not an object at byte 11"),
         ),
         (b"<html>", format!("{unreadable} something that is no JSON value at byte 0")),
     ] {

@@ -4,6 +4,8 @@
 //! Langdale and Lemire, "Parsing Gigabytes of JSON per Second", 2019, section 3.1). Brackets outside of
 //! strings are counted; nothing else is looked at.
 
+use std::iter::once_with;
+
 use wide::u8x64;
 
 const BLOCK: usize = 64;
@@ -13,11 +15,9 @@ const BLOCK: usize = 64;
 pub fn length(json: &[u8]) -> Option<usize> {
     let mut strings = Strings::default();
     let mut depth = 0_usize;
-    let (blocks, rest) = json.as_chunks::<BLOCK>();
-    let mut last = [b' '; BLOCK];
-    last[..rest.len()].copy_from_slice(rest);
-    for (number, block) in blocks.iter().chain([&last]).enumerate() {
-        let bytes = u8x64::new(*block);
+    let (blocks, rest) = json.as_chunks();
+    for (number, block) in blocks.iter().copied().chain(once_with(|| padded(rest))).enumerate() {
+        let bytes = u8x64::new(block);
         let inside = strings.mask(bytes);
         // `[` and `{`, `]` and `}` differ in one bit
         let folded = bytes | u8x64::splat(0x20);
@@ -37,6 +37,14 @@ pub fn length(json: &[u8]) -> Option<usize> {
         }
     }
     None
+}
+
+/// The last block, which the text does not fill.
+#[cold]
+fn padded(rest: &[u8]) -> [u8; BLOCK] {
+    let mut block = [b' '; BLOCK];
+    block[..rest.len()].copy_from_slice(rest);
+    block
 }
 
 /// What the blocks so far say about the next one.

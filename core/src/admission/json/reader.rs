@@ -2,30 +2,49 @@
 
 use std::borrow::Cow;
 
-use serde::de::{Deserialize, Error as _, IgnoredAny};
+use serde::de::IgnoredAny;
 
-use super::{Error, brackets, strings};
+use super::{Error, Fault, Read, Written, brackets, strings};
 
+/// Each step takes the next value, which begins at the next byte that is no white space.
 #[derive(Debug)]
 pub struct Reader<'a> {
     json: &'a [u8],
-    /// The same, where all of it is ASCII, as nearly every review is: no string in it has to be checked.
-    ascii: Option<&'a str>,
     at: usize,
+    /// Why there was a [`Stop`].
+    fault: Fault,
 }
 
+/// A fault was found, and the reader knows which: what passes through every step is as small as can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stop(());
+
+pub type Step<T = ()> = Result<T, Stop>;
+
 impl<'a> Reader<'a> {
+    #[must_use]
     pub fn of(json: &'a [u8]) -> Self {
-        let ascii = Some(json).filter(|json| json.is_ascii()).and_then(|json| str::from_utf8(json).ok());
-        Reader { json, ascii, at: 0 }
+        Reader { json, at: 0, fault: Fault::Cut }
     }
 
-    /// How many bytes lie behind.
-    pub fn place(&self) -> usize {
-        self.at
+    /// What made the reader stop, and where.
+    #[must_use]
+    pub fn error(&self) -> Error {
+        Error { fault: self.fault, at: self.at }
+    }
+
+    /// Stops here.
+    ///
+    /// # Errors
+    /// Always.
+    #[cold]
+    pub fn stop<T>(&mut self, fault: Fault) -> Step<T> {
+        self.fault = fault;
+        Err(Stop(()))
     }
 
     /// The next byte that is no white space.
+    #[inline]
     pub fn peek(&mut self) -> Option<u8> {
         loop {
             let byte = *self.json.get(self.at)?;
@@ -36,128 +55,231 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Steps behind the bracket that was peeked at.
-    pub fn enter(&mut self) {
-        self.at += 1;
-    }
-
-    /// Goes to the next item of what `close` closes; `false` behind that bracket.
-    pub fn next_item(&mut self, close: u8, is_first: bool) -> Result<bool, Error> {
-        match self.peek() {
-            Some(byte) if byte == close => {
-                self.at += 1;
-                Ok(false)
-            }
-            Some(_) if is_first => Ok(true),
-            Some(b',') => {
-                self.at += 1;
-                match self.peek() {
-                    Some(byte) if byte == close => Err(Error::custom("a comma with nothing behind it")),
-                    _ => Ok(true),
+    /// Reads those members of an object that are asked for by name, and passes over the others.
+    ///
+    /// # Errors
+    /// Where the next value is no object, and where one of these members is there twice.
+    #[inline]
+    pub fn fields<const N: usize>(&mut self, mut fields: [(&'static str, &mut dyn Read<'a>); N]) -> Step {
+        let mut seen = [false; N];
+        let mut is_open = self.open(b'{', b'}', "an object")?;
+        while is_open {
+            let name = self.name()?;
+            match fields.iter().position(|(field, _)| name == **field) {
+                None => self.skip()?,
+                Some(place) => {
+                    let (field, value) = &mut fields[place];
+                    if std::mem::replace(&mut seen[place], true) {
+                        return self.stop(Fault::Twice(field));
+                    }
+                    value.read(self)?;
                 }
             }
-            Some(_) => Err(Error::custom("a comma is missing")),
-            None => Err(cut()),
+            is_open = self.goes_on(b'}')?;
         }
+        Ok(())
     }
 
-    /// A member's name, with the colon behind it.
-    pub fn key(&mut self) -> Result<Cow<'a, str>, Error> {
-        if self.peek() != Some(b'"') {
-            return Err(Error::custom("a name in quotes is missing"));
+    /// Hands each member's name to `read`, which has to take the value.
+    ///
+    /// # Errors
+    /// Where the next value is no object.
+    pub fn members(&mut self, mut read: impl FnMut(Written<'a>, &mut Self) -> Step) -> Step {
+        let mut is_open = self.open(b'{', b'}', "an object")?;
+        while is_open {
+            let name = self.name()?;
+            read(name, self)?;
+            is_open = self.goes_on(b'}')?;
         }
-        let key = self.string()?;
-        if self.peek() != Some(b':') {
-            return Err(Error::custom("a colon is missing"));
-        }
-        self.at += 1;
-        Ok(key)
+        Ok(())
     }
 
-    /// The string whose opening quote was peeked at.
-    pub fn string(&mut self) -> Result<Cow<'a, str>, Error> {
-        let start = self.at;
-        let is_plain = self.skip_string()?;
-        let within = start + 1..self.at - 1;
-        let text = match self.ascii {
-            Some(ascii) => &ascii[within],
-            None => {
-                str::from_utf8(&self.json[within]).map_err(|_| Error::custom("text that is not UTF-8"))?
-            }
-        };
-        if is_plain {
-            return Ok(Cow::Borrowed(text));
+    /// Has `read` take each item of a list.
+    ///
+    /// # Errors
+    /// Where the next value is no list.
+    pub fn items(&mut self, mut read: impl FnMut(&mut Self) -> Step) -> Step {
+        let mut is_open = self.open(b'[', b']', "a list")?;
+        while is_open {
+            read(self)?;
+            is_open = self.goes_on(b']')?;
         }
-        // escapes, or what should have been one
-        serde_json::from_slice(&self.json[start..self.at])
-            .map(Cow::Owned)
-            .map_err(|_| Error::custom("a string with a control character or a broken escape in it"))
+        Ok(())
     }
 
-    /// Whether there was nothing but plain text between the quotes.
-    fn skip_string(&mut self) -> Result<bool, Error> {
-        let mut is_plain = true;
-        self.at += 1;
-        loop {
-            self.at += strings::plain_length(&self.json[self.at..]);
-            match self.json.get(self.at) {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(is_plain);
-                }
-                Some(b'\\') if self.at + 1 < self.json.len() => self.at += 2,
-                Some(byte) if *byte != b'\\' => self.at += 1,
-                _ => return Err(Error::custom("it is cut off within a string,")),
-            }
-            is_plain = false;
-        }
+    /// A string, decoded.
+    ///
+    /// # Errors
+    /// Where the next value is no string, or one that is not UTF-8.
+    pub fn text(&mut self) -> Step<Cow<'a, str>> {
+        self.written()?.text().or_else(|fault| self.stop(fault))
     }
 
-    /// A number, `true`, `false` or `null`.
-    pub fn scalar<T: Deserialize<'a>>(&mut self) -> Result<T, Error> {
-        if self.peek().is_none() {
-            return Err(cut());
+    /// A string as it is written.
+    ///
+    /// # Errors
+    /// Where the next value is no string.
+    #[inline]
+    pub fn written(&mut self) -> Step<Written<'a>> {
+        if self.takes(b'"') { self.quoted() } else { self.stop_at_another("a string") }
+    }
+
+    /// `true` or `false`.
+    ///
+    /// # Errors
+    /// Where the next value is neither.
+    pub fn boolean(&mut self) -> Step<bool> {
+        let first = self.peek();
+        if !matches!(first, Some(b't' | b'f')) {
+            return self.stop_at_another("true or false");
         }
-        let rest = &self.json[self.at..];
-        let length = rest.iter().position(|byte| !is_of_scalar(*byte)).unwrap_or(rest.len());
-        let scalar = serde_json::from_slice(&rest[..length])
-            .map_err(|_| Error::custom("something that is no JSON value"))?;
-        self.at += length;
-        Ok(scalar)
+        self.scalar().map(|()| first == Some(b't'))
     }
 
     /// The next value, whatever it is, as it is written.
-    pub fn skip(&mut self) -> Result<&'a [u8], Error> {
-        let first = self.peek();
+    ///
+    /// # Errors
+    /// Where it is none, as far as it is looked at.
+    pub fn raw(&mut self) -> Step<&'a [u8]> {
+        self.peek();
         let start = self.at;
-        match first {
-            Some(b'{' | b'[') => {
-                let length = brackets::length(&self.json[start..]);
-                self.at = length.map_or(self.json.len(), |length| start + length);
-                length.ok_or_else(cut)?;
-            }
-            Some(b'"') => {
-                self.skip_string()?;
-            }
-            _ => {
-                self.scalar::<IgnoredAny>()?;
-            }
-        }
+        self.skip()?;
         Ok(&self.json[start..self.at])
     }
 
-    /// Nothing but white space is left.
-    pub fn end(&mut self) -> Result<(), Error> {
+    /// Passes over the next value, whatever it is.
+    ///
+    /// # Errors
+    /// Where it is none, as far as it is looked at.
+    pub fn skip(&mut self) -> Step {
+        match self.peek() {
+            Some(b'"') => {
+                self.at += 1;
+                self.quoted().map(|_| ())
+            }
+            Some(b'{' | b'[') => {
+                let rest = &self.json[self.at..];
+                let length = brackets::length(rest);
+                self.at += length.unwrap_or(rest.len());
+                if length.is_some() { Ok(()) } else { self.stop(Fault::Cut) }
+            }
+            _ => self.scalar(),
+        }
+    }
+
+    /// # Errors
+    /// Where more than white space is left.
+    pub fn end(&mut self) -> Step {
         match self.peek() {
             None => Ok(()),
-            Some(_) => Err(Error::custom("more text behind the end")),
+            Some(_) => self.stop(Fault::TextBehind),
         }
+    }
+
+    /// Steps behind an opening bracket; `false` behind the closing one, if that is next.
+    #[inline]
+    fn open(&mut self, open: u8, close: u8, what: &'static str) -> Step<bool> {
+        if self.takes(open) { Ok(!self.takes(close)) } else { self.stop_at_another(what) }
+    }
+
+    /// Steps behind the comma before another item; `false` behind the closing bracket, if that is next.
+    #[inline]
+    fn goes_on(&mut self, close: u8) -> Step<bool> {
+        if self.takes(b',') {
+            Ok(true)
+        } else if self.takes(close) {
+            Ok(false)
+        } else {
+            self.stop_unless_cut(Fault::NoComma)
+        }
+    }
+
+    /// A member's name, and the colon behind it.
+    #[expect(
+        clippy::inline_always,
+        reason = "each member passes here, and a call costs it 24 instructions more"
+    )]
+    #[inline(always)]
+    fn name(&mut self) -> Step<Written<'a>> {
+        if !self.takes(b'"') {
+            let is_lone_comma = self.peek() == Some(b'}');
+            return self.stop_unless_cut(if is_lone_comma { Fault::LoneComma } else { Fault::NoName });
+        }
+        let name = self.quoted()?;
+        if self.takes(b':') { Ok(name) } else { self.stop_unless_cut(Fault::NoColon) }
+    }
+
+    /// Steps behind this byte, if it is the next one.
+    #[inline]
+    fn takes(&mut self, byte: u8) -> bool {
+        let is_next = self.json.get(self.at) == Some(&byte) || self.peek() == Some(byte);
+        self.at += usize::from(is_next);
+        is_next
+    }
+
+    /// Steps behind the string whose opening quote was taken.
+    #[inline]
+    fn quoted(&mut self) -> Step<Written<'a>> {
+        let text = &self.json[self.at..];
+        let length = strings::plain_length(text);
+        if text.get(length) != Some(&b'"') {
+            return self.quoted_escapes(length);
+        }
+        self.at += length + 1;
+        Ok(Written::Plain(&text[..length]))
+    }
+
+    /// The same, for a string of which only `length` bytes are plain text.
+    #[cold]
+    fn quoted_escapes(&mut self, length: usize) -> Step<Written<'a>> {
+        let start = self.at;
+        self.at += length;
+        loop {
+            match self.json.get(self.at) {
+                Some(b'"') => break,
+                Some(b'\\') if self.at + 1 < self.json.len() => self.at += 2,
+                Some(byte) if *byte != b'\\' => self.at += 1,
+                _ => return self.stop(Fault::CutString),
+            }
+            self.at += strings::plain_length(&self.json[self.at..]);
+        }
+        self.at += 1;
+        Ok(Written::Escaped(&self.json[start..self.at - 1]))
+    }
+
+    /// Steps behind a number, `true`, `false` or `null`.
+    fn scalar(&mut self) -> Step {
+        let rest = &self.json[self.at..];
+        if let Some(word) = WORDS.into_iter().find(|word| rest.starts_with(word)) {
+            self.at += word.len();
+            return Ok(());
+        }
+        let length = rest.iter().position(|byte| !is_of_scalar(*byte)).unwrap_or(rest.len());
+        if serde_json::from_slice::<IgnoredAny>(&rest[..length]).is_err() {
+            return self.stop_unless_cut(Fault::NoValue);
+        }
+        self.at += length;
+        Ok(())
+    }
+
+    /// Stops in front of a value that begins otherwise than `what` does.
+    #[cold]
+    fn stop_at_another<T>(&mut self, what: &'static str) -> Step<T> {
+        self.peek();
+        let start = self.at;
+        self.skip()?;
+        self.at = start;
+        self.stop(Fault::Not(what))
+    }
+
+    #[cold]
+    fn stop_unless_cut<T>(&mut self, fault: Fault) -> Step<T> {
+        let is_cut = self.peek().is_none();
+        self.stop(if is_cut { Fault::Cut } else { fault })
     }
 }
 
-fn cut() -> Error {
-    Error::custom("it is cut off,")
-}
+const WORDS: [&[u8]; 3] = [b"null", b"true", b"false"];
 
 fn is_of_scalar(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
