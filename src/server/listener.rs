@@ -61,11 +61,11 @@ impl<H: Handler> Listener<H> {
         loop {
             tokio::select! {
                 accepted = socket.accept(), if patrol.len() < max => match accepted {
-                    Ok((stream, _)) => {
+                    Ok(client) => {
                         open.inc();
                         let pace = Pace::new();
                         let (tls, handler) = (tls.clone(), handler.clone());
-                        patrol.spawn(Arc::clone(&pace), serve(stream, tls, handler, pace, Arc::clone(&shared)));
+                        patrol.spawn(Arc::clone(&pace), serve(client, tls, handler, pace, Arc::clone(&shared)));
                     }
                     Err(error) if concerns_one_connection(&error) => {}
                     Err(error) => {
@@ -135,7 +135,7 @@ fn note_panic(ended: Result<(), JoinError>, metrics: &Metrics) {
 }
 
 async fn serve(
-    stream: TcpStream,
+    (stream, address): (TcpStream, SocketAddr),
     tls: Option<Tls>,
     handler: impl Handler,
     pace: Arc<Pace>,
@@ -148,7 +148,7 @@ async fn serve(
     match tls {
         None => connection::serve(stream, handler, None, pace, &shared).await,
         Some(tls) => {
-            if let Some(stream) = shake_hands(stream, &tls.acceptor, &shared.metrics).await {
+            if let Some(stream) = shake_hands(stream, address, &tls.acceptor, &shared.metrics).await {
                 let stranger = tls.clients.and_then(|clients| stranger(&clients, &stream));
                 connection::serve(stream, handler, stranger, pace, &shared).await;
             }
@@ -164,10 +164,10 @@ fn stranger(clients: &Clients, stream: &TlsStream<TcpStream>) -> Option<Stranger
 
 async fn shake_hands(
     stream: TcpStream,
+    client: SocketAddr,
     tls: &TlsAcceptor,
     metrics: &Metrics,
 ) -> Option<TlsStream<TcpStream>> {
-    let client = stream.peer_addr().ok();
     match tls.accept(stream).await {
         Ok(stream) => Some(stream),
         Err(error) => {
@@ -179,7 +179,7 @@ async fn shake_hands(
 
 /// Port scans and probes end a handshake in many ways; only a client that looked at the certificate
 /// and refused it is worth a warning, and one whose own certificate was refused a line.
-fn log_failed_handshake(client: Option<SocketAddr>, error: &io::Error, metrics: &Metrics) {
+fn log_failed_handshake(client: SocketAddr, error: &io::Error, metrics: &Metrics) {
     let reason = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
     match reason {
         Some(rustls::Error::AlertReceived(

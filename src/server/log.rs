@@ -60,10 +60,9 @@ pub fn refused(hook: Hook, refusal: &Refusal, status: StatusCode, latency: Durat
 }
 
 /// One line for each client that was refused at the handshake for its certificate.
-pub fn rejected(client: Option<SocketAddr>, why: &str) {
-    let client = client.map(|client| client.to_string());
+pub fn rejected(client: SocketAddr, why: &str) {
     info!(
-        client,
+        client = client.to_string(),
         reason = &*short(why),
         "rejected at the handshake: no certificate that --client-ca vouches for"
     );
