@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::ops::Range;
 
-use similar::algorithms::{Capture, Replace, myers};
+use similar::algorithms::{Capture, Compact, Replace, myers};
 use similar::udiff::UnifiedHunkHeader;
 use similar::{DiffOp, DiffableStr};
 
@@ -48,9 +48,9 @@ fn one(outcome: &Outcome, fixed: &str) -> String {
 
 /// By one algorithm: `TextDiff` brings all five along, in variants that take 140 KB.
 fn changes(before: &[&str], after: &[&str]) -> Vec<DiffOp> {
-    let mut changes = Replace::new(Capture::new());
+    let mut changes = Compact::new(Replace::new(Capture::new()), before, after);
     match myers::diff(&mut changes, before, 0..before.len(), after, 0..after.len()) {
-        Ok(()) => changes.into_inner().into_ops(),
+        Ok(()) => changes.into_inner().into_inner().into_ops(),
         Err(never) => match never {},
     }
 }
