@@ -272,7 +272,7 @@ fn how_to_call(https: SocketAddr, ca: Option<&Path>) -> String {
     };
     format!(
         "Try it in another terminal, in the root of the repository{remark}:\n\n\
-         # a patch: the rewritePath that follows from the url\n{}\n\n\
+         # a patch: the trailing slash that the rewritePath lacks\n{}\n\n\
          # a denial: a url that leads nowhere\n{}\n",
         curl("create-without-slash.json", "/mutate"),
         curl("create-malformed.json", "/validate"),
