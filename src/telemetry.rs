@@ -1,7 +1,8 @@
 //! Log lines out, to stderr, as text or JSON.
 
-use std::io::stderr;
-use std::panic;
+use std::io::{self, BufWriter, Write, stderr};
+use std::time::Duration;
+use std::{panic, thread};
 
 use tracing::error;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
@@ -12,9 +13,17 @@ use crate::cli::{LogFormat, LogLevel};
 /// Lines that wait for stderr. When it is stuck, more are dropped: a log must not stop the server.
 const WAITING_LINES: usize = 8192;
 
+/// Most bytes that are written at once, so that lines of several writers to one pipe stay whole (`PIPE_BUF`).
+const WRITTEN_AT_ONCE: usize = 4096;
+
+/// How long lines gather after some were written.
+const PAUSE: Duration = Duration::from_millis(5);
+
 /// Logs until the guard is dropped, which writes out what waits.
 pub fn start(format: LogFormat, level: LogLevel) -> WorkerGuard {
-    let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES).finish(stderr());
+    let (writer, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(WAITING_LINES)
+        .finish(Gathered(BufWriter::with_capacity(WRITTEN_AT_ONCE, stderr())));
     let lines = tracing_subscriber::fmt()
         .with_writer(writer)
         .with_max_level(match level {
@@ -36,4 +45,21 @@ pub fn start(format: LogFormat, level: LogLevel) -> WorkerGuard {
         error!(place, "panic");
     }));
     guard
+}
+
+/// Lines that are written together when many come. The first one goes out at once, and then there is a
+/// [`PAUSE`]: to wake the writing thread up and to call the system for each line would cost half of a denial.
+struct Gathered<W: Write>(BufWriter<W>);
+
+impl<W: Write> Write for Gathered<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.write(line)
+    }
+
+    /// Called when no more lines wait.
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()?;
+        thread::sleep(PAUSE);
+        Ok(())
+    }
 }

@@ -12,9 +12,10 @@ use crate::client::{Client, Reviews};
 use crate::process::Process;
 use crate::work;
 
-const ROWS: [&str; 12] = [
+const ROWS: [&str; 13] = [
     "/mutate, 3.8 KB, 32 in flight: CPU µs per request",
-    "/validate, the same: CPU µs per request",
+    "/validate, the same, one of five refused: CPU µs per request",
+    "/validate, all refused: CPU µs per request",
     "/mutate, 1.5 MiB: CPU µs per request",
     "new connection, one request: CPU µs",
     "2,000 requests/s: p50 µs",
@@ -48,6 +49,7 @@ pub async fn run(programs: &[PathBuf], rounds: u32, pair: &Pair) -> anyhow::Resu
 struct Work {
     mutate: Reviews,
     validate: Reviews,
+    refused: Reviews,
     large: Reviews,
 }
 
@@ -57,6 +59,7 @@ impl Work {
         Self {
             mutate: work::small_mutate(),
             validate: work::small_validate(),
+            refused: work::refused(),
             large: Reviews::one("/mutate", large),
         }
     }
@@ -91,6 +94,8 @@ async fn measure(program: &Path, pair: &Pair, work: &Work) -> anyhow::Result<[f6
     let mutate = cpu_per(SMALL)?;
     client.saturate(&work.validate, 32, SMALL as usize).await?;
     let validate = cpu_per(SMALL)?;
+    client.saturate(&work.refused, 32, SMALL as usize).await?;
+    let refused = cpu_per(SMALL)?;
     client.reconnect(&work.mutate, CONNECTIONS as usize).await?;
     let connection = cpu_per(CONNECTIONS)?;
     let took = client.pace(&work.mutate, RATE, Duration::from_secs(SECONDS.into())).await?;
@@ -104,6 +109,7 @@ async fn measure(program: &Path, pair: &Pair, work: &Work) -> anyhow::Result<[f6
     Ok([
         mutate,
         validate,
+        refused,
         large,
         connection,
         quantile(500),

@@ -21,7 +21,7 @@ pub fn small_mutate() -> Reviews {
     )
 }
 
-/// 3.8 KB on average.
+/// 3.8 KB on average; one of the five is refused.
 pub fn small_validate() -> Reviews {
     reviews(
         "/validate",
@@ -33,6 +33,11 @@ pub fn small_validate() -> Reviews {
             include_str!("../../../examples/validate-update-finalizer.json"),
         ],
     )
+}
+
+/// Refused for one violation.
+pub fn refused() -> Reviews {
+    reviews("/validate", &[include_str!("../../../examples/validate-deny-scheme.json")])
 }
 
 /// A create whose object has this many bytes, most of them in managedFields; as few as a composed

@@ -29,7 +29,7 @@ pub struct Request<'a> {
     pub operation: Operation,
     pub user_info: UserInfo<'a>,
     pub object: Lenient<Object<'a>>,
-    pub old_object: Lenient<Object<'a>>,
+    pub old_object: Lenient<OldObject<'a>>,
     pub dry_run: bool,
 }
 
@@ -49,6 +49,12 @@ pub struct UserInfo<'a> {
 #[derive(Debug, Default)]
 pub struct Object<'a> {
     pub metadata: Lenient<Metadata<'a>>,
+    pub spec: Lenient<Spec<'a>>,
+}
+
+/// What an update replaces: nothing but its spec is ever asked for.
+#[derive(Debug, Default)]
+pub struct OldObject<'a> {
     pub spec: Lenient<Spec<'a>>,
 }
 
@@ -142,6 +148,12 @@ impl<'a> Read<'a> for Object<'a> {
     }
 }
 
+impl<'a> Read<'a> for OldObject<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+        reader.fields([("spec", &mut self.spec)])
+    }
+}
+
 impl<'a> Read<'a> for Metadata<'a> {
     fn read(&mut self, reader: &mut Reader<'a>) -> Step {
         reader.fields([
@@ -164,8 +176,8 @@ impl Request<'_> {
     /// The spec that an update replaces.
     #[must_use]
     pub fn replaced_spec(&self) -> Option<endpoint::Spec<'_>> {
-        let old = self.old_object.0.as_ref().filter(|_| self.operation == Operation::Update);
-        old.map(Object::spec)
+        let old = self.old_object.0.as_ref().filter(|_| self.operation == Operation::Update)?;
+        Some(meaning(&old.spec))
     }
 }
 
@@ -173,23 +185,19 @@ impl Object<'_> {
     /// What the endpoint means.
     #[must_use]
     pub fn spec(&self) -> endpoint::Spec<'_> {
-        endpoint::Spec { url: self.url(), rewrite_path: self.rewrite_path() }
-    }
-
-    #[must_use]
-    pub fn url(&self) -> Value<&str> {
-        self.spec.0.as_ref().map_or(Value::Absent, |spec| spec.url.as_deref())
-    }
-
-    #[must_use]
-    pub fn rewrite_path(&self) -> Value<&str> {
-        self.spec.0.as_ref().map_or(Value::Absent, |spec| spec.rewrite_path.as_deref())
+        meaning(&self.spec)
     }
 
     #[must_use]
     pub fn is_being_deleted(&self) -> bool {
         self.metadata.0.as_ref().is_some_and(|metadata| metadata.deletion_timestamp != Value::Absent)
     }
+}
+
+/// What a spec means; one that is no object has no fields.
+fn meaning<'a>(spec: &'a Lenient<Spec<'_>>) -> endpoint::Spec<'a> {
+    let Some(spec) = &spec.0 else { return endpoint::Spec::default() };
+    endpoint::Spec { url: spec.url.as_deref(), rewrite_path: spec.rewrite_path.as_deref() }
 }
 
 #[cfg(test)]
@@ -203,7 +211,8 @@ mod tests {
             return ("none".to_owned(), Value::Absent, Value::Absent, false);
         };
         let owned = |value: Value<&str>| value.map(str::to_owned);
-        ("some".to_owned(), owned(object.url()), owned(object.rewrite_path()), object.is_being_deleted())
+        let spec = object.spec();
+        ("some".to_owned(), owned(spec.url), owned(spec.rewrite_path), object.is_being_deleted())
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! An admission request flows in; the rules that its object breaks flow out.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 
 use super::json::Written;
 use super::response::{Status, StatusCause, StatusDetails};
@@ -43,10 +42,18 @@ impl Verdict {
 #[must_use]
 pub fn refusal<'a>(request: &'a Request<'_>, object: &Object<'a>, denials: &[Violation]) -> Status<'a> {
     let name = name(request, object);
+    let causes: Vec<_> = denials
+        .iter()
+        .map(|denial| StatusCause {
+            reason: denial.rule.cause,
+            message: text(denial),
+            field: denial.rule.field.path(),
+        })
+        .collect();
     let mut message = format!("{ENDPOINT}.{GROUP} \"{name}\" is invalid");
-    for (index, denial) in denials.iter().enumerate() {
+    for (index, cause) in causes.iter().enumerate() {
         let before = if index == 0 { ": " } else { "; " };
-        let _ = write!(message, "{before}{}: {}", denial.rule.field.path(), text(denial));
+        message.extend([before, cause.field, ": ", &cause.message]);
     }
     let metadata = object.metadata.0.as_ref();
     let details = StatusDetails {
@@ -54,14 +61,7 @@ pub fn refusal<'a>(request: &'a Request<'_>, object: &Object<'a>, denials: &[Vio
         group: GROUP,
         kind: ENDPOINT,
         uid: written(metadata.map(|metadata| &metadata.uid)).unwrap_or_default(),
-        causes: denials
-            .iter()
-            .map(|denial| StatusCause {
-                reason: denial.rule.cause,
-                message: text(denial),
-                field: denial.rule.field.path(),
-            })
-            .collect(),
+        causes,
     };
     Status { status: "Failure", message, reason: "Invalid", details: Some(details), code: 422 }
 }

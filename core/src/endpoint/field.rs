@@ -21,7 +21,7 @@ pub enum Value<T> {
 }
 
 /// The two fields of one endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Spec<'a> {
     pub url: Value<&'a str>,
     pub rewrite_path: Value<&'a str>,
