@@ -5,7 +5,7 @@ use std::time::Duration;
 use std::{panic, thread};
 
 use tracing::error;
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::{LogFormat, LogLevel};
@@ -19,11 +19,23 @@ const WRITTEN_AT_ONCE: usize = 4096;
 /// How long lines gather after some were written.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// Lines that were dropped because too many waited.
+#[derive(Debug, Clone, Default)]
+pub struct Dropped(Option<ErrorCounter>);
+
+impl Dropped {
+    #[must_use]
+    pub fn lines(&self) -> u64 {
+        self.0.as_ref().map_or(0, |counter| counter.dropped_lines() as u64)
+    }
+}
+
 /// Logs until the guard is dropped, which writes out what waits.
-pub fn start(format: LogFormat, level: LogLevel) -> WorkerGuard {
+pub fn start(format: LogFormat, level: LogLevel) -> (WorkerGuard, Dropped) {
     let (writer, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(WAITING_LINES)
         .finish(Gathered(BufWriter::with_capacity(WRITTEN_AT_ONCE, stderr())));
+    let dropped = Dropped(Some(writer.error_counter()));
     let lines = tracing_subscriber::fmt()
         .with_writer(writer)
         .with_max_level(match level {
@@ -44,7 +56,7 @@ pub fn start(format: LogFormat, level: LogLevel) -> WorkerGuard {
         let place = panic.location().map(ToString::to_string);
         error!(place, "panic");
     }));
-    guard
+    (guard, dropped)
 }
 
 /// Lines that are written together when many come. The first one goes out at once, and then there is a

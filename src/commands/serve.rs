@@ -39,14 +39,14 @@ use crate::traces::Traces;
 /// What to change, when the server can't start.
 pub fn run(args: &cli::Serve) -> anyhow::Result<ExitCode> {
     let source = Source::of(args)?;
-    let _log = telemetry::start(args.log_format, args.log_level);
+    let (_log, dropped) = telemetry::start(args.log_format, args.log_level);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(worker_threads())
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
     let traces = Traces::from_environment(runtime.handle().clone())?;
-    let served = runtime.block_on(serve(args, source, traces.clone()));
+    let served = runtime.block_on(serve(args, source, Metrics::new(dropped), traces.clone()));
     if let Some(traces) = traces {
         traces.shut_down();
     }
@@ -60,8 +60,13 @@ fn worker_threads() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get).min(4)
 }
 
-async fn serve(args: &cli::Serve, source: Source, traces: Option<Traces>) -> anyhow::Result<()> {
-    let metrics = Arc::new(Metrics::default());
+async fn serve(
+    args: &cli::Serve,
+    source: Source,
+    metrics: Metrics,
+    traces: Option<Traces>,
+) -> anyhow::Result<()> {
+    let metrics = Arc::new(metrics);
     let active = follow_policy(args.policy.as_deref(), &metrics)?;
     let (certificate, origin) = source.load(args.listen.ip())?;
     if let Some(pair) = certificate.current() {

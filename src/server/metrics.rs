@@ -5,8 +5,10 @@
 use std::time::{Duration, SystemTime};
 
 use axum::http::StatusCode;
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
@@ -20,6 +22,7 @@ use crate::certificates::pair::Pair;
 use crate::certificates::reload::Reload;
 use crate::endpoint::{mutation, rules};
 use crate::policy::reload as policy;
+use crate::telemetry::Dropped;
 
 type Labels<const N: usize> = [(&'static str, &'static str); N];
 
@@ -103,8 +106,9 @@ const RELOADS: [(Reload, &str); 2] = [(Reload::Swapped, "success"), (Reload::Ref
 const MANAGED: [(managed::Event, &str); 2] =
     [(managed::Event::Served, "served"), (managed::Event::Failed, "failure")];
 
-impl Default for Metrics {
-    fn default() -> Self {
+impl Metrics {
+    #[must_use]
+    pub fn new(dropped: Dropped) -> Self {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Process::start()));
         let ours = registry.sub_registry_with_prefix("modelendpoint_webhook");
@@ -180,6 +184,7 @@ impl Default for Metrics {
 
         let in_flight = Gauge::default();
         ours.register("requests_in_flight", "Reviews being read or answered", in_flight.clone());
+        ours.register_collector(Box::new(dropped));
         let panics = Counter::default();
         ours.register("panics", "Panics that were answered as a failure", panics.clone());
         let certificate_expiration = Gauge::default();
@@ -213,9 +218,7 @@ impl Default for Metrics {
             panics,
         }
     }
-}
 
-impl Metrics {
     pub fn answered(&self, hook: Hook, answer: &Answer<'_>, latency: Duration) {
         let hook = place(&HOOKS, hook);
         let operation = place(&OPERATIONS, answer.operation);
@@ -313,6 +316,14 @@ pub fn outcome(outcome: Outcome) -> &'static str {
 /// Where `wanted` is in a list of all values of its type.
 fn place<T: Copy + PartialEq>(all: &[(T, &str)], wanted: T) -> usize {
     all.iter().position(|(one, _)| *one == wanted).unwrap_or_default()
+}
+
+impl Collector for Dropped {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
+        let lines = ConstCounter::new(self.lines());
+        let help = "Log lines that stderr did not take in time";
+        lines.encode(encoder.encode_descriptor("log_lines_dropped", help, None, lines.metric_type())?)
+    }
 }
 
 /// Counters by an id, resolved when the server starts.

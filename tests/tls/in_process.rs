@@ -13,6 +13,7 @@ use modelendpoint_webhook::server::drain::Drain;
 use modelendpoint_webhook::server::limits::Limits;
 use modelendpoint_webhook::server::metrics::Metrics;
 use modelendpoint_webhook::server::{Judge, Parts, Server};
+use modelendpoint_webhook::telemetry::Dropped;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::task::JoinHandle;
@@ -44,7 +45,7 @@ pub fn serve(judge: Judge, limits: Limits) -> InProcess {
         clients: None,
         judge,
         policy: Active::new(Policy::NONE),
-        metrics: Arc::new(Metrics::default()),
+        metrics: Arc::new(Metrics::new(Dropped::default())),
         traces: None,
         drain: Arc::clone(&drain),
     })

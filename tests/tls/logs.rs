@@ -1,9 +1,11 @@
 //! The log: one line for each denial and failure, and nobody writes one but the server.
 
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
-use crate::client::{FINE, MALFORMED, create, json_request};
-use crate::webhook::Webhook;
+use crate::client::{FINE, MALFORMED, PATIENCE, create, json_request};
+use crate::webhook::{Webhook, eventually};
 
 /// A review whose every name tries to end the line and to begin another.
 fn forging(uid: &str) -> Value {
@@ -155,4 +157,29 @@ async fn a_client_that_does_not_trust_the_certificate_is_a_hint_about_the_ca_bun
         crate::client::Client::new(webhook.https, vec![crate::pairs::Authority::new().certificate()]);
     assert!(stranger.stream().await.is_err(), "the stranger refuses");
     webhook.logged("does the caBundle of the webhook configuration match it?").await;
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_holds_up_no_answer_and_what_it_lacks_is_counted() {
+    const CLIENTS: usize = 8;
+    const EACH: usize = 1_200;
+    let webhook = Webhook::self_signed(&[]).await;
+    webhook.log_is_read(false);
+    let mut clients = JoinSet::new();
+    for _ in 0..CLIENTS {
+        let client = webhook.client();
+        clients.spawn(async move {
+            let mut connection = client.connect().await;
+            for _ in 0..EACH {
+                assert_eq!(connection.post("/validate", &create("u", MALFORMED)).await.status, 200);
+            }
+        });
+    }
+    let answered = timeout(4 * PATIENCE, clients.join_all()).await;
+    assert!(answered.is_ok(), "some answers wait for the log");
+    let dropped = webhook.metric("modelendpoint_webhook_log_lines_dropped_total").await;
+    assert!(dropped > 0, "more lines were waiting than have room");
+    webhook.log_is_read(true);
+    let logged = async || webhook.log().iter().filter(|line| line.contains("denied")).count() as u64;
+    eventually((CLIENTS * EACH) as u64 - dropped, logged).await;
 }

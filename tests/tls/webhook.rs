@@ -22,6 +22,7 @@ pub struct Webhook {
     pub ops: SocketAddr,
     child: Child,
     log: watch::Receiver<Vec<String>>,
+    log_is_read: watch::Sender<bool>,
     directory: TempDir,
 }
 
@@ -79,13 +80,16 @@ impl Webhook {
             .expect("the binary starts");
         let mut lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
         let (sender, log) = watch::channel(Vec::new());
+        let (log_is_read, mut is_read) = watch::channel(true);
         tokio::spawn(async move {
-            while let Ok(Some(line)) = lines.next_line().await {
+            while is_read.wait_for(|is_read| *is_read).await.is_ok()
+                && let Ok(Some(line)) = lines.next_line().await
+            {
                 sender.send_modify(|log: &mut Vec<String>| log.push(line));
             }
         });
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut webhook = Self { https: nowhere, ops: nowhere, child, log, directory };
+        let mut webhook = Self { https: nowhere, ops: nowhere, child, log, log_is_read, directory };
         webhook.https = address_in(&webhook.logged("https listening on ").await);
         webhook.ops = address_in(&webhook.logged("ops (http) listening on ").await);
         webhook
@@ -112,6 +116,11 @@ impl Webhook {
 
     pub fn log(&self) -> Vec<String> {
         self.log.borrow().clone()
+    }
+
+    /// Whether somebody reads the log.
+    pub fn log_is_read(&self, is_read: bool) {
+        self.log_is_read.send_replace(is_read);
     }
 
     /// `GET` from the operators' port.
