@@ -14,15 +14,19 @@ const BLOCK: usize = 64;
 /// cut off.
 pub fn length(json: &[u8]) -> Option<usize> {
     let mut strings = Strings::default();
-    let mut depth = 0_usize;
-    let (blocks, rest) = json.as_chunks();
+    let mut depth = 1_usize;
+    let (blocks, rest) = json.get(1..)?.as_chunks();
     for (number, block) in blocks.iter().copied().chain(once_with(|| padded(rest))).enumerate() {
         let bytes = u8x64::new(block);
         let inside = strings.mask(bytes);
         // `[` and `{`, `]` and `}` differ in one bit
         let folded = bytes | u8x64::splat(0x20);
-        let open = equal(folded, b'{');
-        let mut brackets = (open | equal(folded, b'}')) & !inside;
+        let open = equal(folded, b'{') & !inside;
+        let close = equal(folded, b'}') & !inside;
+        // most brackets are those of `{}`, which come to nothing
+        let empty = close & open << 1;
+        let open = open ^ empty >> 1;
+        let mut brackets = open | (close ^ empty);
         while brackets != 0 {
             let lowest = brackets & brackets.wrapping_neg();
             if open & lowest != 0 {
@@ -31,7 +35,8 @@ pub fn length(json: &[u8]) -> Option<usize> {
                 depth -= 1;
             }
             if depth == 0 {
-                return Some(number * BLOCK + lowest.trailing_zeros() as usize + 1);
+                // with the first bracket, and with this one
+                return Some(1 + number * BLOCK + lowest.trailing_zeros() as usize + 1);
             }
             brackets ^= lowest;
         }
