@@ -44,8 +44,8 @@ impl Series {
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 400.0;
 const LEFT: f64 = 70.0;
-const RIGHT: f64 = 20.0;
-const TOP: f64 = 50.0;
+const RIGHT: f64 = 40.0;
+const TOP: f64 = 70.0;
 const BOTTOM: f64 = 60.0;
 /// Told apart by those, too, who tell few colours apart (Okabe and Ito).
 const COLOURS: [&str; 3] = ["#0072b2", "#d55e00", "#009e73"];
@@ -113,12 +113,11 @@ impl Plot {
             for (x, y) in places {
                 let _ = writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>");
             }
-            let below = [18.0, 34.0, 50.0][number];
             let _ = writeln!(
                 svg,
-                "<text x=\"{}\" y=\"{}\" fill=\"{colour}\">{}</text>",
-                LEFT + 12.0,
-                TOP + below,
+                "<text x=\"{}\" y=\"{}\" fill=\"{colour}\" text-anchor=\"end\">{}</text>",
+                WIDTH - RIGHT,
+                [24, 42, 60][number],
                 self.series[number].name
             );
         }
