@@ -20,7 +20,7 @@ use super::connection::{self, Handler, Shared};
 use super::drain::Drain;
 use super::limits::Limits;
 use super::log;
-use super::metrics::{Metrics, Rejection, Shed};
+use super::metrics::{Counted, Metrics, Rejection, Shed};
 use super::pace::Pace;
 use super::patrol::{Patrol, ROUND};
 use crate::certificates::clients::{Clients, Stranger};
@@ -59,13 +59,16 @@ impl<H: Handler> Listener<H> {
         let mut patrol = Patrol::default();
         let mut out_of_descriptors = false;
         loop {
+            while let Some(ended) = patrol.ended() {
+                note_panic(ended, &metrics);
+            }
             tokio::select! {
                 accepted = socket.accept(), if patrol.len() < max => match accepted {
                     Ok(client) => {
-                        open.inc();
+                        let counted = Counted::in_gauge(open.clone());
                         let pace = Pace::new();
-                        let (tls, handler) = (tls.clone(), handler.clone());
-                        patrol.spawn(Arc::clone(&pace), serve(client, tls, handler, pace, Arc::clone(&shared)));
+                        let (tls, handler, shared) = (tls.clone(), handler.clone(), Arc::clone(&shared));
+                        patrol.spawn(Arc::clone(&pace), serve(client, tls, handler, pace, shared, counted));
                     }
                     Err(error) if concerns_one_connection(&error) => {}
                     Err(error) => {
@@ -74,10 +77,8 @@ impl<H: Handler> Listener<H> {
                         sleep(PAUSE).await;
                     }
                 },
-                Some(ended) = patrol.next_ended() => {
-                    open.dec();
-                    note_panic(ended, &metrics);
-                }
+                // otherwise the next connection or round is early enough, and no end wakes this task up
+                Some(ended) = patrol.next_ended(), if patrol.len() >= max => note_panic(ended, &metrics),
                 _ = rounds.tick(), if !patrol.is_empty() => {
                     let wanted = mem::take(&mut out_of_descriptors) || patrol.len() >= max;
                     metrics.shed(Shed::SlowClient).inc_by(patrol.make_round(&shared.limits, wanted));
@@ -87,22 +88,18 @@ impl<H: Handler> Listener<H> {
         }
         drop(socket);
         patrol.tell_all_to_leave();
-        finish(patrol, &shared.limits, |ended| {
-            open.dec();
-            note_panic(ended, &metrics);
-        })
-        .await;
+        finish(patrol, &shared).await;
     }
 }
 
 /// Awaits the connections that are still open, with a bound.
-async fn finish(mut patrol: Patrol, limits: &Limits, mut note: impl FnMut(Result<(), JoinError>)) {
+async fn finish(mut patrol: Patrol, Shared { limits, metrics, .. }: &Shared) {
     let mut rounds = interval(ROUND);
     let mut end = pin!(sleep(limits.finish));
     loop {
         tokio::select! {
             ended = patrol.next_ended() => match ended {
-                Some(ended) => note(ended),
+                Some(ended) => note_panic(ended, metrics),
                 None => return,
             },
             _ = rounds.tick() => {
@@ -140,6 +137,7 @@ async fn serve(
     handler: impl Handler,
     pace: Arc<Pace>,
     shared: Arc<Shared>,
+    _counted: Counted<Gauge>,
 ) {
     // Answers are small and complete: waiting for more to send only delays them.
     if let Err(error) = stream.set_nodelay(true) {

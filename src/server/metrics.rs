@@ -2,6 +2,7 @@
 //!
 //! Every label value is one of a fixed set, known when the server starts; none comes from a client.
 
+use std::borrow::Borrow;
 use std::time::{Duration, SystemTime};
 
 use axum::http::StatusCode;
@@ -316,6 +317,23 @@ pub fn outcome(outcome: Outcome) -> &'static str {
 /// Where `wanted` is in a list of all values of its type.
 fn place<T: Copy + PartialEq>(all: &[(T, &str)], wanted: T) -> usize {
     all.iter().position(|(one, _)| *one == wanted).unwrap_or_default()
+}
+
+/// Counts one more for as long as it lives, even if a client leaves.
+#[derive(Debug)]
+pub struct Counted<G: Borrow<Gauge>>(G);
+
+impl<G: Borrow<Gauge>> Counted<G> {
+    pub fn in_gauge(gauge: G) -> Self {
+        gauge.borrow().inc();
+        Self(gauge)
+    }
+}
+
+impl<G: Borrow<Gauge>> Drop for Counted<G> {
+    fn drop(&mut self) {
+        self.0.borrow().dec();
+    }
 }
 
 impl Collector for Dropped {

@@ -45,12 +45,22 @@ impl Patrol {
         self.open.insert(task.id(), Open { pace, task, seen });
     }
 
-    /// How the next connection ended; `None` if none is open.
+    /// How the next connection ended; `None` if none is open. Who awaits this is woken up for each.
     pub async fn next_ended(&mut self) -> Option<Result<(), JoinError>> {
         let ended = self.tasks.join_next_with_id().await?;
+        Some(self.forget(ended))
+    }
+
+    /// How a connection ended, if one has.
+    pub fn ended(&mut self) -> Option<Result<(), JoinError>> {
+        let ended = self.tasks.try_join_next_with_id()?;
+        Some(self.forget(ended))
+    }
+
+    fn forget(&mut self, ended: Result<(Id, ()), JoinError>) -> Result<(), JoinError> {
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, ())| *id);
         self.open.remove(&id);
-        Some(ended.map(|_| ()))
+        ended.map(|_| ())
     }
 
     /// Ends who was waited for too long; says how many of them had to give way, because connections

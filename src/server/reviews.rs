@@ -12,14 +12,13 @@ use axum::http::{HeaderMap, HeaderValue, Method, Request, Response};
 use futures_util::future::poll_immediate;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use prometheus_client::metrics::gauge::Gauge;
 use tokio::time::{Instant, timeout_at};
 
 use super::Judge;
 use super::body::{self, Room};
 use super::connection::Handler;
 use super::limits::Limits;
-use super::metrics::{self, Metrics, Rejection, Shed, path};
+use super::metrics::{self, Counted, Metrics, Rejection, Shed, path};
 use super::refusal::Refusal;
 use super::{deadline, log};
 use crate::admission::{self, Answer, Hook, NoUid};
@@ -83,7 +82,7 @@ impl Handler for Reviews {
 impl Shared {
     async fn serve(&self, hook: Hook, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let received = Instant::now();
-        let _in_flight = InFlight::enter(&self.metrics.in_flight);
+        let _in_flight = Counted::in_gauge(&self.metrics.in_flight);
         let (head, mut body) = request.into_parts();
         let mut span = self.traces.as_ref().map(|traces| traces.begin(path(hook), &head.headers));
         match self.answer(hook, &head, &mut body, received, span.as_mut()).await {
@@ -186,20 +185,4 @@ fn expect_json(headers: &HeaderMap) -> Result<(), Refusal> {
     }
     let plain = |encoding: &HeaderValue| encoding.as_bytes().eq_ignore_ascii_case(b"identity");
     if headers.get_all(CONTENT_ENCODING).iter().all(plain) { Ok(()) } else { Err(Refusal::Encoded) }
-}
-
-/// Counts a request for as long as it lives, even if the client leaves.
-struct InFlight<'a>(&'a Gauge);
-
-impl<'a> InFlight<'a> {
-    fn enter(gauge: &'a Gauge) -> Self {
-        gauge.inc();
-        Self(gauge)
-    }
-}
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
 }
