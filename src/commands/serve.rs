@@ -46,7 +46,8 @@ pub fn run(args: &cli::Serve) -> anyhow::Result<ExitCode> {
         .build()
         .context("cannot start the runtime")?;
     let traces = Traces::from_environment(runtime.handle().clone())?;
-    let served = runtime.block_on(serve(args, source, Metrics::new(dropped), traces.clone()));
+    let metrics = Arc::new(Metrics::new(dropped));
+    let served = runtime.block_on(serve(args, source, metrics, traces.clone()));
     if let Some(traces) = traces {
         traces.shut_down();
     }
@@ -63,10 +64,9 @@ fn worker_threads() -> usize {
 async fn serve(
     args: &cli::Serve,
     source: Source,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     traces: Option<Traces>,
 ) -> anyhow::Result<()> {
-    let metrics = Arc::new(metrics);
     let active = follow_policy(args.policy.as_deref(), &metrics)?;
     let (certificate, origin) = source.load(args.listen.ip())?;
     if let Some(pair) = certificate.current() {

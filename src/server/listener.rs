@@ -52,7 +52,7 @@ impl<H: Handler> Listener<H> {
     pub async fn run(self) {
         let Self { socket, tls, handler, limits, open, metrics, drain } = self;
         let max = limits.connections;
-        let shared = Arc::new(Shared { limits, drain: Arc::clone(&drain), metrics: Arc::clone(&metrics) });
+        let shared = Arc::new(Shared { limits, drain: Arc::clone(&drain), metrics });
         let mut closed = pin!(drain.closed());
         let mut rounds = interval(ROUND);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -60,7 +60,7 @@ impl<H: Handler> Listener<H> {
         let mut out_of_descriptors = false;
         loop {
             while let Some(ended) = patrol.ended() {
-                note_panic(ended, &metrics);
+                note_panic(ended, &shared.metrics);
             }
             tokio::select! {
                 accepted = socket.accept(), if patrol.len() < max => match accepted {
@@ -78,10 +78,11 @@ impl<H: Handler> Listener<H> {
                     }
                 },
                 // otherwise the next connection or round is early enough, and no end wakes this task up
-                Some(ended) = patrol.next_ended(), if patrol.len() >= max => note_panic(ended, &metrics),
+                Some(ended) = patrol.next_ended(), if patrol.len() >= max => note_panic(ended, &shared.metrics),
                 _ = rounds.tick(), if !patrol.is_empty() => {
                     let wanted = mem::take(&mut out_of_descriptors) || patrol.len() >= max;
-                    metrics.shed(Shed::SlowClient).inc_by(patrol.make_round(&shared.limits, wanted));
+                    let gave_way = patrol.make_round(&shared.limits, wanted);
+                    shared.metrics.shed(Shed::SlowClient).inc_by(gave_way);
                 }
                 () = closed.as_mut() => break,
             }

@@ -117,7 +117,7 @@ impl Plot {
                 svg,
                 "<text x=\"{}\" y=\"{}\" fill=\"{colour}\" text-anchor=\"end\">{}</text>",
                 WIDTH - RIGHT,
-                [24, 42, 60][number],
+                24 + 18 * number,
                 self.series[number].name
             );
         }
