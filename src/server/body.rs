@@ -1,6 +1,7 @@
 //! A request's body in, its bytes out: never more than the limit, and never more at a time over all
 //! requests than there is room for.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use super::buffers::{Buffer, Buffers};
 use super::limits::Limits;
 use super::metrics::Shed;
 use super::refusal::Refusal;
@@ -30,12 +32,13 @@ pub fn length(body: &impl HttpBody, limits: &Limits) -> Result<usize, Refusal> {
 ///
 /// # Errors
 /// [`Refusal::TooLarge`] or [`Refusal::Cut`].
-pub async fn read(
+pub async fn read<'a>(
     body: &mut (impl HttpBody<Data = Bytes> + Unpin),
     expected: usize,
     limits: &Limits,
-) -> Result<Bytes, Refusal> {
-    let mut whole = Growing::Nothing;
+    buffers: &'a Buffers,
+) -> Result<Whole<'a>, Refusal> {
+    let mut whole = Whole::OnePiece(Bytes::new());
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Refusal::Cut)?.into_data() else {
             continue;
@@ -43,9 +46,21 @@ pub async fn read(
         if whole.len() + data.len() > limits.body_bytes {
             return Err(Refusal::TooLarge(limits.body_bytes));
         }
-        whole = whole.with(data, expected);
+        whole = match whole {
+            Whole::OnePiece(first) if first.is_empty() => Whole::OnePiece(data),
+            Whole::OnePiece(first) => {
+                let mut pieces = buffers.take(expected.max(first.len() + data.len()));
+                pieces.extend_from_slice(&first);
+                pieces.extend_from_slice(&data);
+                Whole::Pieces(pieces)
+            }
+            Whole::Pieces(mut pieces) => {
+                pieces.extend_from_slice(&data);
+                Whole::Pieces(pieces)
+            }
+        };
     }
-    Ok(whole.into_bytes())
+    Ok(whole)
 }
 
 /// Reads on for a while and throws it away: a client that is still sending when the connection
@@ -64,44 +79,20 @@ pub async fn discard(mut body: impl HttpBody<Data = Bytes> + Unpin, limits: Limi
     let _ = timeout(Duration::from_secs(2), discarding).await;
 }
 
-/// Most bodies come in one piece, which is then taken without a copy.
-enum Growing {
-    Nothing,
+/// A body's bytes. Most come in one piece, which is then taken without a copy.
+#[derive(Debug)]
+pub enum Whole<'a> {
     OnePiece(Bytes),
-    Pieces(Vec<u8>),
+    Pieces(Buffer<'a>),
 }
 
-impl Growing {
-    fn len(&self) -> usize {
-        match self {
-            Self::Nothing => 0,
-            Self::OnePiece(bytes) => bytes.len(),
-            Self::Pieces(bytes) => bytes.len(),
-        }
-    }
+impl Deref for Whole<'_> {
+    type Target = [u8];
 
-    /// `expected` bytes are reserved, not touched: they cost memory only once they have come.
-    fn with(self, data: Bytes, expected: usize) -> Self {
+    fn deref(&self) -> &[u8] {
         match self {
-            Self::Nothing => Self::OnePiece(data),
-            Self::OnePiece(first) => {
-                let mut bytes = Vec::with_capacity(expected.max(first.len() + data.len()));
-                bytes.extend_from_slice(&first);
-                bytes.extend_from_slice(&data);
-                Self::Pieces(bytes)
-            }
-            Self::Pieces(mut bytes) => {
-                bytes.extend_from_slice(&data);
-                Self::Pieces(bytes)
-            }
-        }
-    }
-
-    fn into_bytes(self) -> Bytes {
-        match self {
-            Self::Nothing => Bytes::new(),
             Self::OnePiece(bytes) => bytes,
-            Self::Pieces(bytes) => bytes.into(),
+            Self::Pieces(bytes) => bytes,
         }
     }
 }
@@ -191,7 +182,10 @@ mod tests {
             let piece = |_| Ok::<_, std::io::Error>(vec![b'x'; 1024]);
             Body::from_stream(futures_util::stream::iter((0..number).map(piece)))
         };
-        assert_eq!(read(&mut pieces(8), 0, &limits()).await, Ok(Bytes::from(vec![b'x'; 8 * 1024])));
-        assert_eq!(read(&mut pieces(9), 0, &limits()).await, Err(Refusal::TooLarge(8 * 1024)));
+        let buffers = Buffers::default();
+        let whole = read(&mut pieces(8), 0, &limits(), &buffers).await;
+        assert_eq!(whole.as_deref(), Ok(vec![b'x'; 8 * 1024].as_slice()));
+        let whole = read(&mut pieces(9), 0, &limits(), &buffers).await;
+        assert_eq!(whole.err(), Some(Refusal::TooLarge(8 * 1024)));
     }
 }

@@ -5,6 +5,7 @@
 //! reads the body and asks the [`Judge`], [`log`] and [`metrics`] keep the record.
 
 pub mod body;
+pub mod buffers;
 pub mod connection;
 pub mod deadline;
 pub mod descriptors;

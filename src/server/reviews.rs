@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Judge;
 use super::body::{self, Room};
+use super::buffers::Buffers;
 use super::connection::Handler;
 use super::limits::Limits;
 use super::metrics::{self, Counted, Metrics, Rejection, Shed, path};
@@ -40,6 +41,7 @@ struct Shared {
     policy: Arc<Active>,
     limits: Limits,
     room: Room,
+    buffers: Buffers,
     metrics: Arc<Metrics>,
     traces: Option<Traces>,
 }
@@ -57,6 +59,7 @@ impl Reviews {
             policy,
             limits: limits.clone(),
             room: Room::of(limits.large_bodies_bytes),
+            buffers: Buffers::default(),
             metrics: Arc::clone(metrics),
             traces,
         }))
@@ -123,9 +126,10 @@ impl Shared {
         let _share = within(until, self.room.share(length, &self.limits))
             .await
             .unwrap_or(Err(Refusal::Shed(Shed::Memory)))?;
-        let body = within(until, body::read(body, length, &self.limits)).await.unwrap_or_else(|| {
-            Err(if deadline <= patience { Refusal::Shed(Shed::Deadline) } else { Refusal::Slow })
-        })?;
+        let body =
+            within(until, body::read(body, length, &self.limits, &self.buffers)).await.unwrap_or_else(
+                || Err(if deadline <= patience { Refusal::Shed(Shed::Deadline) } else { Refusal::Slow }),
+            )?;
         if deadline <= Instant::now() {
             return Err(Refusal::Shed(Shed::Deadline));
         }
