@@ -1,6 +1,7 @@
 //! How much, and for how long. Every wait on a client has an end, and what clients can make the
-//! server hold has a bound: `connections x (head_bytes + small_body_bytes) + large_bodies_bytes`, and
-//! some 64 KiB for each connection to read them by, with what TLS needs.
+//! server hold has a bound: `connections x (head_bytes + small_body_bytes) + large_bodies_bytes +`
+//! [`MOST_KEPT`](super::buffers::MOST_KEPT), and some 64 KiB for each connection to read them by, with what TLS
+//! needs.
 
 use std::time::Duration;
 
