@@ -42,10 +42,10 @@ impl Series {
 }
 
 const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 400.0;
+const HEIGHT: f64 = 418.0;
 const LEFT: f64 = 70.0;
 const RIGHT: f64 = 40.0;
-const TOP: f64 = 70.0;
+const TOP: f64 = 88.0;
 const BOTTOM: f64 = 60.0;
 /// Told apart by those, too, who tell few colours apart (Okabe and Ito).
 const COLOURS: [&str; 3] = ["#0072b2", "#d55e00", "#009e73"];
@@ -117,7 +117,7 @@ impl Plot {
                 svg,
                 "<text x=\"{}\" y=\"{}\" fill=\"{colour}\" text-anchor=\"end\">{}</text>",
                 WIDTH - RIGHT,
-                24 + 18 * number,
+                42 + 18 * number,
                 self.series[number].name
             );
         }
