@@ -60,7 +60,8 @@ pub fn start(format: LogFormat, level: LogLevel) -> (WorkerGuard, Dropped) {
 }
 
 /// Lines that are written together when many come. The first one goes out at once, and then there is a
-/// [`PAUSE`]: to wake the writing thread up and to call the system for each line would be a fifth of what a denial costs.
+/// [`PAUSE`]: to wake the writing thread up and to call the system for each line would be a fifth of what a
+/// denial costs.
 struct Gathered<W: Write>(BufWriter<W>);
 
 impl<W: Write> Write for Gathered<W> {
