@@ -34,6 +34,10 @@ bench-api-server *arguments:
     cargo build --release --package bench-server --package bench-api-server
     {{ target }}/release/bench-api-server {{ arguments }} {{ target }}/release/modelendpoint-webhook {{ target }}/release/constant-answer
 
+# Which functions a replica runs, for the linker: when the compiler or a large dependency is new
+link-order:
+    link/order
+
 # Minutes of good, bad, huge and slow requests while certificates rotate and instances are replaced.
 soak minutes="5":
     cargo test --test soak -- {{minutes}}

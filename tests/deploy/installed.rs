@@ -59,10 +59,14 @@ impl Installed {
 
     /// Starts a replica with the service account's rights, behind the Service.
     pub async fn start_replica(&self, lifetimes: &[&str]) -> Result<Webhook> {
+        self.start_replica_of(Path::new(env!("CARGO_BIN_EXE_modelendpoint-webhook")), lifetimes).await
+    }
+
+    /// The same, of another program.
+    pub async fn start_replica_of(&self, program: &Path, lifetimes: &[&str]) -> Result<Webhook> {
         let mut arguments = vec!["--managed-certs", "--drain=1s"];
         arguments.extend(lifetimes);
-        let binary = Path::new(env!("CARGO_BIN_EXE_modelendpoint-webhook"));
-        let replica = Webhook::start_as(binary, &self.service_account, &arguments).await?;
+        let replica = Webhook::start_as(program, &self.service_account, &arguments).await?;
         self.service.add_replica(replica.address(), replica.ops_address());
         Ok(replica)
     }

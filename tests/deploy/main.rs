@@ -8,6 +8,7 @@ mod writer;
 mod admission;
 mod api_server_away;
 mod clock;
+mod function_order;
 mod manifests;
 mod names;
 mod repairs;

@@ -25,17 +25,19 @@ pub struct Written {
 }
 
 impl Writer {
-    /// Creates, changes and deletes an endpoint of this name, over and over.
+    /// Creates, changes and deletes an endpoint of this name, over and over, and at least once.
     pub fn start(endpoints: Api<DynamicObject>, name: &'static str) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let task = tokio::spawn(async move {
             let mut written = Written::default();
-            while !stopped.load(Relaxed) {
+            loop {
                 written.round(&endpoints, name).await;
+                if stopped.load(Relaxed) {
+                    return written;
+                }
                 sleep(Duration::from_millis(50)).await;
             }
-            written
         });
         Self { stop, task }
     }

@@ -92,6 +92,17 @@ impl Cluster {
         Api::namespaced(self.client.clone(), NAME)
     }
 
+    /// What each replica says of itself: `/metrics`, by way of the API server.
+    pub async fn metrics(&self) -> Result<Vec<String>> {
+        let mut metrics = Vec::new();
+        for pod in self.pods().list(&ListParams::default()).await?.items {
+            let pod = pod.metadata.name.context("a name")?;
+            let path = format!("/api/v1/namespaces/{NAME}/pods/{pod}:8080/proxy/metrics");
+            metrics.push(self.kubectl(&["get", "--raw", &path]).await?);
+        }
+        Ok(metrics)
+    }
+
     /// Changes the Deployment and waits until all its pods are as it says, ready, and the only ones.
     pub async fn change_deployment(&self, change: Value) -> Result<()> {
         let patch = Patch::Strategic(change);

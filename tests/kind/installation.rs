@@ -1,6 +1,6 @@
 //! How it comes, how it is called, and how it goes.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use control_plane::{Seen, eventually};
 use kube::api::{DeleteParams, ListParams, PostParams};
 use tokio::time::Instant;
@@ -25,6 +25,19 @@ pub async fn calls_both_webhooks_through_the_service(cluster: &Cluster) -> Resul
     let refused = endpoints.create(&PostParams::default(), &endpoint("bad", "http://[::1")).await;
     let Err(kube::Error::Api(status)) = refused else { anyhow::bail!("{refused:?}") };
     ensure!(status.code == 422 && status.message.contains("url-syntax"), "{status:?}");
+    Ok(())
+}
+
+/// What docs/operations.md promises, and what link/order.txt is for.
+pub async fn takes_little_memory(cluster: &Cluster) -> Result<()> {
+    const RESIDENT: &str = "process_resident_memory_bytes ";
+    for metrics in cluster.metrics().await? {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(RESIDENT));
+        let bytes: f64 = line.context("no figure of resident memory")?.parse()?;
+        let kib = bytes / 1024.0;
+        eprintln!("resident memory of a replica: {kib} KiB");
+        ensure!(kib <= 9216.0, "a replica takes {kib} KiB: does link/order.txt still name what it runs?");
+    }
     Ok(())
 }
 

@@ -18,6 +18,7 @@ async fn an_installation_from_its_first_minute_to_its_last() -> Result<()> {
     let cluster = Cluster::connect().await?;
     installation::installs_with_one_command_and_refuses_bad_endpoints(&cluster).await?;
     installation::calls_both_webhooks_through_the_service(&cluster).await?;
+    installation::takes_little_memory(&cluster).await?;
     installation::spreads_over_the_nodes(&cluster).await?;
 
     disruptions::no_write_fails_in_a_rolling_restart(&cluster).await?;
