@@ -25,6 +25,7 @@ async fn an_installation_from_its_first_minute_to_its_last() -> Result<()> {
     disruptions::no_write_fails_when_scaled_up_and_down(&cluster).await?;
     disruptions::no_write_fails_when_nodes_are_drained(&cluster).await?;
     disruptions::no_write_fails_when_the_image_changes(&cluster).await?;
+    installation::takes_little_memory(&cluster).await?;
 
     installation::uninstalls_and_leaves_nothing(&cluster).await?;
     installation::upgrades_from_the_previous_manifests(&cluster).await?;
