@@ -15,7 +15,7 @@ use crate::Pair;
 use crate::cpu_limit::CpuLimit;
 
 pub struct Process {
-    child: Child,
+    child: Owned,
     pub address: SocketAddr,
 }
 
@@ -39,8 +39,8 @@ impl Process {
             command.arg("--tls-cert").arg(&pair.certificate).arg("--tls-key").arg(&pair.key);
             command.args(arguments);
         }
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-        let mut lines = BufReader::new(child.stderr.take().context("stderr")?).lines();
+        let mut child = Owned(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?);
+        let mut lines = BufReader::new(child.0.stderr.take().context("stderr")?).lines();
         let address = loop {
             let line = lines.next().context("it ended before it listened")??;
             if let Some((_, address)) = line.split_once("https listening on ") {
@@ -54,7 +54,7 @@ impl Process {
     /// CPU time of all threads so far, user and kernel (`/proc/PID/task/TID/schedstat`).
     pub fn cpu(&self) -> anyhow::Result<Duration> {
         let mut nanoseconds = 0;
-        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.0.id()))? {
             let schedstat = fs::read_to_string(task?.path().join("schedstat"))?;
             nanoseconds += schedstat.split(' ').next().context("a figure")?.parse::<u64>()?;
         }
@@ -65,7 +65,7 @@ impl Process {
     /// is waited for in.
     pub fn workers(&self) -> anyhow::Result<usize> {
         let mut workers = 0;
-        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.0.id()))? {
             let name = fs::read_to_string(task?.path().join("comm"))?;
             workers += usize::from(name.starts_with("tokio-"));
         }
@@ -74,15 +74,18 @@ impl Process {
 
     /// `VmRSS` or `VmHWM`, in KiB.
     pub fn memory(&self, name: &str) -> anyhow::Result<u32> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.0.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix(name)).context("a figure")?;
         Ok(line.trim_start_matches(':').trim().trim_end_matches(" kB").parse()?)
     }
 }
 
-impl Drop for Process {
+/// A child that ends when this is dropped, also when it never came to listen.
+struct Owned(Child);
+
+impl Drop for Owned {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
