@@ -9,7 +9,7 @@ use control_plane::{ControlPlane, Webhook, WebhookCertificates, install_crd, mod
 use kube::api::{Api, PostParams};
 use serde_json::json;
 
-use crate::cluster::{binary, deploy_directory, endpoint, refused, serve_arguments, spec, test};
+use crate::cluster::{binary, deploy_directory, endpoint, refused, spec, test};
 
 const DOCS: &str = include_str!("../../docs/client-certificates.md");
 const SERVICE: &str = "modelendpoint-webhook.modelendpoint-webhook.svc";
@@ -58,7 +58,7 @@ fn an_api_server_of_another_name_is_told_so_and_nothing_is_stored() {
 }
 
 async fn guarded(certificates: &WebhookCertificates, name: &str) -> Result<Webhook> {
-    let mut arguments = serve_arguments(certificates);
+    let mut arguments = certificates.serve_arguments();
     let ca = certificates.directory().join("ca.crt").into_os_string();
     arguments.extend::<[OsString; 4]>(["--client-ca".into(), ca, "--client-name".into(), name.into()]);
     Webhook::start(binary(), &arguments).await

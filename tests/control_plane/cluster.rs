@@ -1,6 +1,5 @@
 //! A control plane with the CRD and the webhook, as after an installation.
 
-use std::ffi::OsString;
 use std::future::Future;
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -58,7 +57,7 @@ impl Cluster {
     /// Adds the webhook to a control plane that has the CRD.
     pub async fn with_webhook(control_plane: ControlPlane) -> Result<Self> {
         let certificates = WebhookCertificates::new(&["modelendpoint-webhook.modelendpoint-webhook.svc"])?;
-        let webhook = Webhook::start(binary(), &serve_arguments(&certificates)).await?;
+        let webhook = Webhook::start(binary(), &certificates.serve_arguments()).await?;
         let port = webhook.address().port();
         control_plane.register_webhooks(deploy_directory(), port, &certificates.ca_bundle()).await?;
         Ok(Cluster { control_plane, webhook, _certificates: certificates })
@@ -108,16 +107,6 @@ pub fn binary() -> &'static Path {
 
 pub fn deploy_directory() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy"))
-}
-
-/// The flags of `serve` that name these certificates.
-pub fn serve_arguments(certificates: &WebhookCertificates) -> Vec<OsString> {
-    vec![
-        "--tls-cert".into(),
-        certificates.certificate().into(),
-        "--tls-key".into(),
-        certificates.key().into(),
-    ]
 }
 
 pub fn endpoint(name: &str, spec: &Value) -> DynamicObject {

@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::cluster::{binary, deploy_directory, endpoint, serve_arguments, test};
+use crate::cluster::{binary, deploy_directory, endpoint, test};
 
 const RESTARTS_OF_EACH: usize = 10;
 const WRITERS: usize = 4;
@@ -36,7 +36,7 @@ fn restarting_every_instance_ten_times_fails_no_write() {
         install_crd(&control_plane.client()).await?;
         let certificates = WebhookCertificates::new(&["modelendpoint-webhook.modelendpoint-webhook.svc"])?;
         let start = async || {
-            let mut arguments = serve_arguments(&certificates);
+            let mut arguments = certificates.serve_arguments();
             arguments.extend(["--drain".into(), DRAIN.into()]);
             Webhook::start(binary(), &arguments).await
         };

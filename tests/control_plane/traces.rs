@@ -7,7 +7,7 @@ use control_plane::{ControlPlane, Webhook, WebhookCertificates, install_crd, mod
 use kube::api::{Api, PostParams};
 use serde_json::json;
 
-use crate::cluster::{binary, deploy_directory, endpoint, serve_arguments, test};
+use crate::cluster::{binary, deploy_directory, endpoint, test};
 use crate::otlp::Receiver;
 
 /// What the API server itself exports goes nowhere; that it traces is what counts.
@@ -33,7 +33,7 @@ fn both_reviews_of_a_write_are_in_the_api_servers_trace() {
         let certificates = WebhookCertificates::new(&["modelendpoint-webhook.modelendpoint-webhook.svc"])?;
         let endpoint_of_receiver = format!("OTEL_EXPORTER_OTLP_ENDPOINT=http://{}", receiver.address);
         let variables = [endpoint_of_receiver.as_str(), "OTEL_BSP_SCHEDULE_DELAY=50"];
-        let webhook = Webhook::start_with(&variables, binary(), &serve_arguments(&certificates)).await?;
+        let webhook = Webhook::start_with(&variables, binary(), &certificates.serve_arguments()).await?;
         control_plane
             .register_webhooks(deploy_directory(), webhook.address().port(), &certificates.ca_bundle())
             .await?;

@@ -29,8 +29,7 @@ async fn a_replica_with_certificates_in_files() -> Result<()> {
     let client = control_plane.client();
     install_crd(&client).await?;
     let certificates = WebhookCertificates::new(&["modelendpoint-webhook.modelendpoint-webhook.svc"])?;
-    let files = ["--tls-cert".into(), certificates.certificate(), "--tls-key".into(), certificates.key()];
-    let replica = Webhook::start(&program()?, &files).await?;
+    let replica = Webhook::start(&program()?, &certificates.serve_arguments()).await?;
     ready(&replica).await?;
     let port = replica.address().port();
     control_plane.register_webhooks(&deploy(), port, &certificates.ca_bundle()).await?;

@@ -31,7 +31,9 @@ pub async fn calls_both_webhooks_through_the_service(cluster: &Cluster) -> Resul
 /// What docs/operations.md promises, and what link/order.txt is for.
 pub async fn takes_little_memory(cluster: &Cluster) -> Result<()> {
     const RESIDENT: &str = "process_resident_memory_bytes ";
-    for metrics in cluster.metrics().await? {
+    let replicas = cluster.metrics().await?;
+    ensure!(replicas.len() == 2, "{} replicas tell their memory", replicas.len());
+    for metrics in replicas {
         let line = metrics.lines().find_map(|line| line.strip_prefix(RESIDENT));
         let bytes: f64 = line.context("no figure of resident memory")?.parse()?;
         let kib = bytes / 1024.0;

@@ -51,13 +51,7 @@ async fn main() -> anyhow::Result<()> {
     let control_plane = ControlPlane::start().await?;
     install_crd(&control_plane.client()).await?;
     let certificates = WebhookCertificates::new(&[webhooks::HOST])?;
-    let flags = [
-        "--tls-cert".into(),
-        certificates.certificate().into_os_string(),
-        "--tls-key".into(),
-        certificates.key().into_os_string(),
-    ];
-    let webhook = Webhook::start(&webhook, &flags).await?;
+    let webhook = Webhook::start(&webhook, &certificates.serve_arguments()).await?;
     let constant = constant_answer::start(&constant, &certificates).await?;
     let serving = Serving {
         webhook: webhook.address().port(),

@@ -1,6 +1,7 @@
 //! From the DNS names of a webhook to the files that it serves with.
 
 use std::{
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
 };
@@ -49,6 +50,12 @@ impl WebhookCertificates {
     #[must_use]
     pub fn key(&self) -> PathBuf {
         self.directory().join("tls.key")
+    }
+
+    /// The flags of `serve` that name these files.
+    #[must_use]
+    pub fn serve_arguments(&self) -> Vec<OsString> {
+        vec!["--tls-cert".into(), self.certificate().into(), "--tls-key".into(), self.key().into()]
     }
 
     /// What goes into `caBundle`, in PEM.

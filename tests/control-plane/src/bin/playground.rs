@@ -28,7 +28,7 @@ async fn main() -> Result<()> {
     let control_plane = ControlPlane::start().await?;
     install_crd(&control_plane.client()).await?;
     let certificates = WebhookCertificates::new(&[DNS_NAME])?;
-    let webhook = start_webhook(&binary, &certificates).await?;
+    let webhook = Webhook::start(&binary, &certificates.serve_arguments()).await?;
     control_plane
         .register_webhooks(
             &Path::new(REPOSITORY).join("deploy"),
@@ -61,12 +61,6 @@ fn build_webhook() -> Result<PathBuf> {
         .filter(|message| message["target"]["name"] == WEBHOOK)
         .find_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
         .context("cargo built no executable")
-}
-
-async fn start_webhook(binary: &Path, certificates: &WebhookCertificates) -> Result<Webhook> {
-    let (certificate, key) = (certificates.certificate(), certificates.key());
-    let arguments = ["--tls-cert".as_ref(), certificate.as_os_str(), "--tls-key".as_ref(), key.as_os_str()];
-    Webhook::start(binary, &arguments).await
 }
 
 async fn create_namespace(control_plane: &ControlPlane) -> Result<()> {
