@@ -92,9 +92,10 @@ fn check_document(lines: &Lines<'_>, document: &Document<'_>, terms: Terms<'_>, 
     for (node, version) in manifests.unknown {
         let mut finding = Finding::new(
             VERSION,
-            Level::Warn,
+            Level::Deny,
             format!("this ModelEndpoint of {} is not checked: only v1alpha1 is known", Quoted(&version)),
         );
+        "write `modelplane.ai/v1alpha1`, or use a newer modelendpoint-webhook".clone_into(&mut finding.instead);
         finding.at = document.node(node).span.clone();
         finding.context = Some(finding.at.clone());
         checked.findings.push(finding);
@@ -112,9 +113,7 @@ fn check_document(lines: &Lines<'_>, document: &Document<'_>, terms: Terms<'_>, 
         }
         let place = Place { lines, source: lines.text(), document, manifest };
         checked.count.endpoints += 1;
-        if !manifest.is_being_deleted(document) {
-            check_endpoint(&place, terms, checked);
-        }
+        check_endpoint(&place, terms, checked);
     }
 }
 

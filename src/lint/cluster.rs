@@ -59,9 +59,6 @@ fn check_object(object: &DynamicObject, terms: Terms<'_>, checked: &mut Checked)
         name: metadata.name.clone().unwrap_or_default(),
     };
     checked.count.endpoints += 1;
-    if metadata.deletion_timestamp.is_some() {
-        return;
-    }
     let field = |key: &str| match object.data.get("spec").and_then(|spec| spec.get(key)) {
         None | Some(Json::Null) => Value::Absent,
         Some(Json::String(text)) => Value::Text(text.as_str()),

@@ -53,7 +53,7 @@ pub const VERSION: &str = "unknown-version";
 pub const OTHERS: [(&str, &str); 3] = [
     (BROKEN, "The manifest is no YAML or JSON, so nothing of it reaches the cluster."),
     (TWICE, "A field of a ModelEndpoint is there twice; which one counts depends on who reads it."),
-    (VERSION, "A ModelEndpoint of a version that is not checked."),
+    (VERSION, "A ModelEndpoint of a version that the webhook does not know, and refuses."),
 ];
 
 impl Level {

@@ -35,9 +35,7 @@ fn fix_once(source: &str, terms: Terms<'_>) -> Option<String> {
         let mut wishes = Vec::new();
         let endpoints = Manifests::of(document).endpoints;
         for manifest in endpoints.iter().filter(|manifest| is_only_theirs(document, **manifest, &endpoints)) {
-            if !manifest.is_being_deleted(document) {
-                wishes.extend(wishes_for(document, *manifest, terms));
-            }
+            wishes.extend(wishes_for(document, *manifest, terms));
         }
         edits.extend(edits_for(source, document, &wishes));
     }

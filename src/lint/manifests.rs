@@ -99,14 +99,6 @@ impl Manifest {
     pub fn metadata<'a>(&self, document: &'a Document<'_>, key: &str) -> Option<&'a str> {
         document.text(document.get(self.object, "metadata")?.value, key)
     }
-
-    /// The webhook lets pass whatever is being deleted.
-    #[must_use]
-    pub fn is_being_deleted(&self, document: &Document<'_>) -> bool {
-        let metadata = document.get(self.object, "metadata");
-        let deletion = metadata.and_then(|metadata| document.get(metadata.value, "deletionTimestamp"));
-        deletion.is_some_and(|entry| document.value(entry.value) != Value::Absent)
-    }
 }
 
 /// The field's key in `spec`.

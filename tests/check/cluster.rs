@@ -22,7 +22,7 @@ fn object(namespace: &str, name: &str, spec: &Value) -> Value {
 }
 
 fn stored() -> Vec<Value> {
-    let mut leaving = object("a", "leaving", &json!({ "url": "ftp://h.example/" }));
+    let mut leaving = object("a", "leaving", &json!({ "url": "ftp://h.example/", "rewritePath": "/" }));
     leaving["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
     vec![
         object("a", "fine", &json!({ "url": "http://h.example/", "rewritePath": "/" })),
@@ -99,11 +99,16 @@ error[url-port]: spec.url has the port 0, which silently becomes the scheme's de
  = note: ModelEndpoint a/refused
  = help: write a port from 1 to 65535, or none
 
+error[url-scheme]: spec.url has the scheme `ftp`, and the gateway would send plaintext to port 80
+ |
+ = note: ModelEndpoint a/leaving
+ = help: write `http://` or `https://`
+
 change[default-rewrite-path]: spec.rewritePath is not written, and is stored as `/`
  |
  = note: ModelEndpoint b/changed
 
-4 ModelEndpoints in the cluster: 1 refused, 0 with warnings, 1 changed when stored; 0 other objects skipped
+4 ModelEndpoints in the cluster: 2 refused, 0 with warnings, 1 changed when stored; 0 other objects skipped
 "
         )
     );
@@ -115,7 +120,7 @@ fn a_namespace_is_the_one_given_or_that_of_the_kubeconfig() {
     let summary = |what: &str| format!("{what} changed when stored; 0 other objects skipped");
     assert_eq!(
         last(&check(&["-n", "a"])),
-        summary("3 ModelEndpoints in the cluster: 1 refused, 0 with warnings, 0")
+        summary("3 ModelEndpoints in the cluster: 2 refused, 0 with warnings, 0")
     );
     assert_eq!(last(&check(&[])), summary("1 ModelEndpoint in the cluster: 0 refused, 0 with warnings, 1"));
 }
@@ -126,7 +131,7 @@ fn programs_get_names_in_the_place_of_lines() {
     assert_eq!((&json["files"], &json["endpoints"]), (&json!(0), &json!(4)));
     assert_eq!(json["findings"][0].get("line"), None);
     assert_eq!(
-        (&json["findings"][2]["namespace"], &json["findings"][2]["name"]),
+        (&json["findings"][3]["namespace"], &json["findings"][3]["name"]),
         (&json!("b"), &json!("changed"))
     );
 }

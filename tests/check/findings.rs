@@ -164,8 +164,9 @@ fn a_name_is_shown_without_what_a_terminal_or_a_ci_system_obeys() {
 }
 
 #[test]
-fn what_is_being_deleted_passes() {
-    let manifest = endpoint("q", &["url: ftp://h/"])
+fn what_is_being_deleted_is_judged_like_anything_else() {
+    let manifest = endpoint("q", &["url: ftp://h.example/", "rewritePath: /"])
         .replace("metadata:\n", "metadata:\n  deletionTimestamp: \"2026-01-01T00:00:00Z\"\n");
-    assert_eq!(findings(&manifest), "");
+    let text = findings(&manifest);
+    assert!(text.contains("error[url-scheme]"), "{text}");
 }

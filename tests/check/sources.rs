@@ -50,7 +50,7 @@ fn lists_and_streams_are_taken_apart_and_other_kinds_counted() {
     let run = Workspace::with(&[]).check_input(&["-"], &stream);
     assert_eq!((run.code, names(&run)), (Some(1), vec!["a", "b"]));
     assert!(
-        run.out.contains("warning[unknown-version]: this ModelEndpoint of `modelplane.ai/v1beta1`"),
+        run.out.contains("error[unknown-version]: this ModelEndpoint of `modelplane.ai/v1beta1`"),
         "{}",
         run.out
     );

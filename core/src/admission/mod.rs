@@ -6,6 +6,7 @@
 pub mod json;
 pub mod mutate;
 pub mod ownership;
+pub mod resource;
 pub mod response;
 pub mod review;
 pub mod uid;
@@ -13,7 +14,8 @@ pub mod validate;
 
 use std::borrow::Cow;
 
-use self::response::{AuditAnnotations, EncodedPatch, Response, Status};
+use self::resource::{ENDPOINT, GROUP, Resource, VERSION};
+use self::response::{AuditAnnotations, EncodedPatch, Response, Status, StatusCause};
 use self::review::{Object, Request, Review};
 use crate::endpoint::Policy;
 use crate::endpoint::quote::Quoted;
@@ -21,10 +23,6 @@ use crate::endpoint::quote::Quoted;
 /// The one version that is spoken.
 pub const API_VERSION: &str = "admission.k8s.io/v1";
 pub const KIND: &str = "AdmissionReview";
-
-/// The API group and the kind of what is judged.
-const GROUP: &str = "modelplane.ai";
-const ENDPOINT: &str = "ModelEndpoint";
 
 /// The two webhooks, by the path that they are called at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,14 +128,11 @@ fn answer_review<'a>(policy: &Policy, hook: Hook, review: &Review<'a>) -> Answer
             ),
         );
     }
-    if request.kind.kind == *"" {
-        return failed(request, "request.kind is missing".to_owned());
-    }
-    if let Some(notice) = foreign(request) {
-        let mut response = Response::allowed(&request.uid);
-        response.warnings.push(notice.clone());
-        let answer = answered(Outcome::Allowed, request, &response);
-        return Answer { notice: Some(notice), ..answer };
+    let resource = Resource::of(&request.kind);
+    match resource {
+        Resource::Unnamed => return failed(request, "request.kind is missing".to_owned()),
+        Resource::Foreign => return foreign(request),
+        Resource::Endpoint | Resource::UnknownVersion => {}
     }
     let object = match (request.operation, &request.object.0) {
         (Operation::Unknown, _) => {
@@ -152,7 +147,13 @@ fn answer_review<'a>(policy: &Policy, hook: Hook, review: &Review<'a>) -> Answer
         }
         (Operation::Create | Operation::Update, Some(object)) => object,
     };
-    if !request.sub_resource.is_empty() || object.is_being_deleted() || is_untouched(request, object) {
+    if !request.sub_resource.is_empty() {
+        return allowed(request);
+    }
+    if resource == Resource::UnknownVersion {
+        return of_unknown_version(request, object);
+    }
+    if is_untouched(request, object) {
         return allowed(request);
     }
     match hook {
@@ -161,18 +162,34 @@ fn answer_review<'a>(policy: &Policy, hook: Hook, review: &Review<'a>) -> Answer
     }
 }
 
-/// Why this request should never have come here, for a kind that is not ours.
-fn foreign(request: &Request<'_>) -> Option<String> {
-    let kind = &request.kind;
-    if kind.group == *GROUP && kind.version == *"v1alpha1" && kind.kind == *ENDPOINT {
-        return None;
-    }
-    Some(format!(
+/// Allows what is not ours: a wrong registration must not stop the cluster.
+fn foreign<'a>(request: &Request<'a>) -> Answer<'a> {
+    let notice = format!(
         "modelendpoint-webhook was asked about {} of {}, which it does not know, and let it pass; correct the rules of \
          its webhook configuration",
-        Quoted(&kind.kind.lossy()),
-        Quoted(&format!("{}/{}", kind.group.lossy(), kind.version.lossy()))
-    ))
+        Quoted(&request.kind.kind.lossy()),
+        Quoted(&request.kind.api_version())
+    );
+    let mut response = Response::allowed(&request.uid);
+    response.warnings.push(notice.clone());
+    Answer { notice: Some(notice), ..answered(Outcome::Allowed, request, &response) }
+}
+
+/// Refuses an endpoint that cannot be judged, as invalid like any other refusal: a failed call would make
+/// Crossplane leave its other objects undone.
+fn of_unknown_version<'a>(request: &Request<'a>, object: &Object<'_>) -> Answer<'a> {
+    let known = format!("{GROUP}/{VERSION}");
+    let message = format!(
+        "{} of {} cannot be judged: this modelendpoint-webhook knows {} of {} only; write that version, upgrade \
+         modelendpoint-webhook, or correct the rules of its webhook configuration",
+        Quoted(&request.kind.kind.lossy()),
+        Quoted(&request.kind.api_version()),
+        Quoted(ENDPOINT),
+        Quoted(&known),
+    );
+    let cause = StatusCause { reason: "FieldValueNotSupported", message: message.clone(), field: "apiVersion" };
+    let response = Response::refused(&request.uid, validate::invalid(request, object, vec![cause]));
+    Answer { notice: Some(message), ..answered(Outcome::Failed, request, &response) }
 }
 
 /// An update that changes neither field: an object stored before a rule was there can still be labelled.

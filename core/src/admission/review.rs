@@ -63,7 +63,6 @@ pub struct Metadata<'a> {
     pub name: Value<Written<'a>>,
     pub generate_name: Value<Written<'a>>,
     pub uid: Value<Written<'a>>,
-    pub deletion_timestamp: Value<Written<'a>>,
     /// Kept as JSON: only a default that may have to follow its url needs it.
     pub managed_fields: Option<Raw<'a>>,
 }
@@ -117,6 +116,14 @@ impl<'a> Read<'a> for GroupVersionKind<'a> {
     }
 }
 
+impl GroupVersionKind<'_> {
+    /// As `apiVersion` has it.
+    #[must_use]
+    pub fn api_version(&self) -> String {
+        format!("{}/{}", self.group.lossy(), self.version.lossy())
+    }
+}
+
 impl<'a> Read<'a> for UserInfo<'a> {
     fn read(&mut self, reader: &mut Reader<'a>) -> Step {
         reader.fields([("username", &mut self.username)])
@@ -160,7 +167,6 @@ impl<'a> Read<'a> for Metadata<'a> {
             ("name", &mut self.name),
             ("generateName", &mut self.generate_name),
             ("uid", &mut self.uid),
-            ("deletionTimestamp", &mut self.deletion_timestamp),
             ("managedFields", &mut self.managed_fields),
         ])
     }
@@ -187,11 +193,6 @@ impl Object<'_> {
     pub fn spec(&self) -> endpoint::Spec<'_> {
         meaning(&self.spec)
     }
-
-    #[must_use]
-    pub fn is_being_deleted(&self) -> bool {
-        self.metadata.0.as_ref().is_some_and(|metadata| metadata.deletion_timestamp != Value::Absent)
-    }
 }
 
 /// What a spec means; one that is no object has no fields.
@@ -204,38 +205,35 @@ fn meaning<'a>(spec: &'a Lenient<Spec<'_>>) -> endpoint::Spec<'a> {
 mod tests {
     use super::*;
 
-    fn object(json: &str) -> (String, Value<String>, Value<String>, bool) {
+    fn object(json: &str) -> (String, Value<String>, Value<String>) {
         let body = format!(r#"{{"request":{{"uid":"u","object":{json}}}}}"#);
         let review = Review::parse(body.as_bytes()).unwrap_or_else(|error| panic!("{json}: {error}"));
         let Some(object) = review.request.object.0 else {
-            return ("none".to_owned(), Value::Absent, Value::Absent, false);
+            return ("none".to_owned(), Value::Absent, Value::Absent);
         };
         let owned = |value: Value<&str>| value.map(str::to_owned);
         let spec = object.spec();
-        ("some".to_owned(), owned(spec.url), owned(spec.rewrite_path), object.is_being_deleted())
+        ("some".to_owned(), owned(spec.url), owned(spec.rewrite_path))
     }
 
     #[test]
     fn an_object_of_any_shape_is_read() {
         use Value::{Absent, NotText, Text};
-        let none = ("none".to_owned(), Absent, Absent, false);
-        let some = |url, path, deleted| ("some".to_owned(), url, path, deleted);
+        let none = ("none".to_owned(), Absent, Absent);
+        let some = |url, path| ("some".to_owned(), url, path);
         for other in ["null", "true", "1", "-1", "1.5", "\"text\"", "[[1],{}]"] {
             assert_eq!(object(other), none, "{other}");
-            assert_eq!(object(&format!(r#"{{"spec":{other}}}"#)), some(Absent, Absent, false), "{other}");
-            assert_eq!(object(&format!(r#"{{"metadata":{other}}}"#)), some(Absent, Absent, false), "{other}");
+            assert_eq!(object(&format!(r#"{{"spec":{other}}}"#)), some(Absent, Absent), "{other}");
+            assert_eq!(object(&format!(r#"{{"metadata":{other}}}"#)), some(Absent, Absent), "{other}");
         }
         for other in ["true", "1", "-1", "1.5", "[[1],{}]", r#"{"a":[]}"#] {
             let json = format!(r#"{{"spec":{{"url":{other},"rewritePath":{other}}}}}"#);
-            assert_eq!(object(&json), some(NotText, NotText, false), "{other}");
+            assert_eq!(object(&json), some(NotText, NotText), "{other}");
         }
         assert_eq!(
-            object(
-                r#"{"metadata":{"deletionTimestamp":"t"},"spec":{"url":"a\u0062","rewritePath":null,"x":{}}}"#
-            ),
-            some(Text("ab".to_owned()), Absent, true)
+            object(r#"{"metadata":{"name":"n"},"spec":{"url":"a\u0062","rewritePath":null,"x":{}}}"#),
+            some(Text("ab".to_owned()), Absent)
         );
-        assert_eq!(object(r#"{"metadata":{"deletionTimestamp":null}}"#), some(Absent, Absent, false));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::json::Written;
 use super::response::{Status, StatusCause, StatusDetails};
 use super::review::{Object, Request};
-use super::{ENDPOINT, GROUP};
+use super::resource::{ENDPOINT, GROUP};
 use crate::endpoint::rules::{self, Severity, Subject, Violation};
 use crate::endpoint::{Policy, Value};
 
@@ -41,15 +41,18 @@ impl Verdict {
 /// with a cause for each violation, and a message that says it all to clients that show only that.
 #[must_use]
 pub fn refusal<'a>(request: &'a Request<'_>, object: &Object<'a>, denials: &[Violation]) -> Status<'a> {
+    let causes = denials.iter().map(|denial| StatusCause {
+        reason: denial.rule.cause,
+        message: text(denial),
+        field: denial.rule.field.path(),
+    });
+    invalid(request, object, causes.collect())
+}
+
+/// An object that is invalid for these causes.
+#[must_use]
+pub fn invalid<'a>(request: &'a Request<'_>, object: &Object<'a>, causes: Vec<StatusCause>) -> Status<'a> {
     let name = name(request, object);
-    let causes: Vec<_> = denials
-        .iter()
-        .map(|denial| StatusCause {
-            reason: denial.rule.cause,
-            message: text(denial),
-            field: denial.rule.field.path(),
-        })
-        .collect();
     let mut message = format!("{ENDPOINT}.{GROUP} \"{name}\" is invalid");
     for (index, cause) in causes.iter().enumerate() {
         let before = if index == 0 { ": " } else { "; " };

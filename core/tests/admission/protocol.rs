@@ -180,13 +180,10 @@ fn the_machinery_is_never_stood_in_the_way_of() {
         change(&mut review["request"]);
         review
     };
-    let passes: [(&str, Change<'_>); 7] = [
+    let passes: [(&str, Change<'_>); 6] = [
         ("DELETE", &|request| request["operation"] = json!("DELETE")),
         ("CONNECT", &|request| request["operation"] = json!("CONNECT")),
         ("status", &|request| request["subResource"] = json!("status")),
-        ("deletionTimestamp", &|request| {
-            request["object"]["metadata"]["deletionTimestamp"] = json!("2026-11-23T00:00:00Z");
-        }),
         ("nothing changed", &|request| request["oldObject"]["spec"] = bad()),
         ("no url", &|request| request["object"]["spec"] = json!({})),
         ("no spec", &|request| request["object"] = json!({})),
@@ -200,6 +197,29 @@ fn the_machinery_is_never_stood_in_the_way_of() {
         let mut review = request(&|request| request["oldObject"]["spec"] = bad());
         review["request"]["oldObject"]["spec"][change] = json!("http://10.0.1.50/");
         assert_eq!(answer(Hook::Validate, &review)["response"]["status"]["code"], 422, "{change}");
+    }
+}
+
+/// It still serves, and a server-side apply could create it with its deletionTimestamp set (Kubernetes up to 1.36).
+#[test]
+fn an_endpoint_that_is_being_deleted_is_judged_like_any_other() {
+    let slash = json!({ "url": "http://10.0.1.50/a/v1", "rewritePath": "/a" });
+    for review in [
+        reviews::create(&bad()),
+        reviews::update(&json!({ "url": "http://10.0.1.50/" }), &bad()),
+        reviews::create(&slash),
+        reviews::update(&json!({ "url": "http://10.0.1.50/" }), &slash),
+        reviews::update(&bad(), &bad()),
+    ] {
+        let mut deleted = review.clone();
+        for object in ["object", "oldObject"] {
+            if review["request"][object].is_object() {
+                deleted["request"][object]["metadata"]["deletionTimestamp"] = json!("2026-11-23T00:00:00Z");
+            }
+        }
+        for hook in HOOKS {
+            assert_eq!(answer(hook, &deleted), answer(hook, &review), "{review}");
+        }
     }
 }
 
@@ -220,7 +240,8 @@ fn what_is_not_ours_passes_with_a_warning() {
     for (group, version, kind) in [
         ("apps", "v1", "Deployment"),
         ("modelplane.ai", "v1alpha1", "ModelService"),
-        ("modelplane.ai", "v2", "ModelEndpoint"),
+        ("modelplane.ai", "v2", "ModelEndpointList"),
+        ("autoscaling", "v1", "Scale"),
         ("example.org", "v1alpha1", "ModelEndpoint"),
     ] {
         let mut review = reviews::create(&bad());
@@ -234,6 +255,73 @@ fn what_is_not_ours_passes_with_a_warning() {
             let body = review.to_string();
             let answer = admission::answer(hook, body.as_bytes()).expect("an answer");
             assert_eq!(answer.notice, Some(warning.clone()), "for the log");
+        }
+    }
+}
+
+#[test]
+fn an_endpoint_of_another_version_is_refused_and_the_message_says_what_to_do() {
+    for (group, version, kind) in [
+        ("modelplane.ai", "v2", "ModelEndpoint"),
+        ("modelplane.ai", "v1beta1", "ModelEndpoint"),
+        ("modelplane.ai", "", "ModelEndpoint"),
+        ("modelplane.ai", "V1alpha1", "ModelEndpoint"),
+        ("modelplane.ai", "v1alpha1", "modelendpoint"),
+        ("Modelplane.AI", "v1alpha1", "ModelEndpoint"),
+    ] {
+        let message = format!(
+            "`{kind}` of `{group}/{version}` cannot be judged: this modelendpoint-webhook knows `ModelEndpoint` of \
+             `modelplane.ai/v1alpha1` only; write that version, upgrade modelendpoint-webhook, or correct the rules of \
+             its webhook configuration"
+        );
+        let refused = answered(json!({
+            "allowed": false,
+            "status": {
+                "status": "Failure",
+                "message": format!("ModelEndpoint.modelplane.ai \"qwen\" is invalid: apiVersion: {message}"),
+                "reason": "Invalid",
+                "code": 422,
+                "details": {
+                    "name": "qwen",
+                    "group": "modelplane.ai",
+                    "kind": "ModelEndpoint",
+                    "causes": [{ "reason": "FieldValueNotSupported", "message": message, "field": "apiVersion" }],
+                },
+            },
+        }));
+        let fine = json!({ "url": "http://10.0.1.50/a/v1", "rewritePath": "/a/" });
+        for mut review in [reviews::create(&fine), reviews::update(&fine, &fine)] {
+            review["request"]["kind"] = json!({ "group": group, "version": version, "kind": kind });
+            for hook in HOOKS {
+                assert_eq!(answer(hook, &review), refused);
+                let body = review.to_string();
+                let answer = admission::answer(hook, body.as_bytes()).expect("an answer");
+                assert_eq!((answer.outcome, answer.rules), (Outcome::Failed, vec![]));
+                assert_eq!(answer.notice.as_deref(), Some(message.as_str()), "for the log");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_stores_no_endpoint_passes_in_any_version() {
+    let changes: [(&str, Change<'_>); 4] = [
+        ("DELETE", &|request| request["operation"] = json!("DELETE")),
+        ("CONNECT", &|request| request["operation"] = json!("CONNECT")),
+        ("status", &|request| request["subResource"] = json!("status")),
+        // the client wrote another version, and the API server converted it
+        ("requestKind", &|request| {
+            request["kind"]["version"] = json!("v1alpha1");
+            request["requestKind"] = json!({ "group": "modelplane.ai", "version": "v2", "kind": "ModelEndpoint" });
+        }),
+    ];
+    let fine = json!({ "url": "http://10.0.1.50/a/v1", "rewritePath": "/a/" });
+    for (case, change) in changes {
+        let mut review = reviews::update(&fine, &fine);
+        review["request"]["kind"]["version"] = json!("v2");
+        change(&mut review["request"]);
+        for hook in HOOKS {
+            assert_eq!(answer(hook, &review), allowed(), "{case}");
         }
     }
 }
