@@ -1,7 +1,10 @@
 //! An IP address flows in; why no endpoint can live there flows out.
 //!
 //! Sources: what EndpointSlice refuses (Kubernetes, `ValidateEndpointIP`), the IANA special-purpose
-//! address registries, and the documentation of the clouds' metadata services.
+//! address registries, and the documentation of the clouds' metadata services. Which IPv6 addresses lead to
+//! IPv4 addresses is [`embedded`]'s subject.
+
+mod embedded;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -17,7 +20,7 @@ pub enum Special {
     Ipv4Mapped,
     /// A cloud's metadata service: it hands out the node's credentials.
     Metadata,
-    /// A NAT64 (RFC 6052, RFC 8215) or 6to4 (RFC 3056) form of a special IPv4 address.
+    /// An IPv6 address that leads to this special IPv4 address.
     Embedded(Ipv4Addr),
 }
 
@@ -92,22 +95,7 @@ fn special_v6(address: Ipv6Addr) -> Option<Special> {
     } else if address.is_multicast() {
         Some(Special::Multicast)
     } else {
-        embedded_v4(address).filter(|inner| special_v4(*inner).is_some()).map(Special::Embedded)
-    }
-}
-
-fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [first, second, third, fourth, fifth, sixth, seventh, eighth] = address.segments();
-    // 64:ff9b::/96, and behind it in the match 64:ff9b:1::/48, whose networks may be of any length to 96
-    let well_known = [third, fourth, fifth, sixth] == [0; 4];
-    let from = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        Some(Ipv4Addr::new(a, b, c, d))
-    };
-    match (first, second) {
-        (0x2002, _) => from(second, third),
-        (0x64, 0xff9b) if well_known || third == 1 => from(seventh, eighth),
-        _ => None,
+        embedded::special(address).map(Special::Embedded)
     }
 }
 
@@ -159,7 +147,6 @@ mod tests {
 
     #[test]
     fn each_special_address_has_its_reason_and_its_neighbours_are_fine() {
-        let embedded = |a, b, c, d| Some(Special::Embedded(Ipv4Addr::new(a, b, c, d)));
         let cases = [
             ("0.0.0.0", Some(Special::Unspecified)),
             ("0.0.0.1", None),
@@ -201,18 +188,7 @@ mod tests {
             ("fec0::1", None),
             ("ff02::1", Some(Special::Multicast)),
             ("ff0e::1", Some(Special::Multicast)),
-            ("64:ff9b::1", None),
-            ("64:ff9b::a9fe:a9fe", embedded(169, 254, 169, 254)),
-            ("64:ff9b:1::7f00:1", embedded(127, 0, 0, 1)),
-            ("64:ff9b:1:0:0:7:7f00:1", embedded(127, 0, 0, 1)),
-            ("64:ff9b:2::7f00:1", None),
-            ("64:ff9b:0:1::7f00:1", None),
-            ("64:ff9b:0:0:1::7f00:1", None),
-            ("64:ff9b::1:7f00:1", None),
-            ("64:ff9c::7f00:1", None),
-            ("2002:a9fe:a9fe::1", embedded(169, 254, 169, 254)),
-            ("2002:6464:64c8::1", embedded(100, 100, 100, 200)),
-            ("2002:a00:5::1", None),
+            ("64:ff9b::a9fe:a9fe", Some(Special::Embedded(Ipv4Addr::new(169, 254, 169, 254)))),
             ("2001:db8::10", None),
         ];
         for (text, reason) in cases {

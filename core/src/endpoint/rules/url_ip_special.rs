@@ -73,7 +73,7 @@ fn check(subject: &Subject<'_>) -> Option<String> {
         Special::Ipv4Mapped => "an IPv4 address in IPv6 form, which EndpointSlice refuses",
         Special::Metadata => "a cloud's metadata service, which hands out the node's credentials",
         Special::Embedded(inner) => {
-            return Some(refusal(&format!("a translated form of the special address {inner}")));
+            return Some(refusal(&format!("an IPv6 form of the special address {inner}")));
         }
     };
     Some(refusal(why))
