@@ -1,10 +1,11 @@
 //! Endpoints that were stored before the webhook was there.
 
 use control_plane::{ControlPlane, install_crd, model_endpoint_resource};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, endpoint, refused, refused_fields, test};
+use crate::cluster::{Cluster, endpoint, refused, refused_fields, shared, spec, test};
 
 #[test]
 fn an_invalid_endpoint_from_before_can_be_worked_with_and_deleted() {
@@ -40,6 +41,60 @@ fn an_invalid_endpoint_from_before_can_be_worked_with_and_deleted() {
         endpoints.patch("old", &patch, &Patch::Merge(none)).await?;
         assert!(endpoints.get_opt("old").await?.is_none());
         drop(cluster);
+        Ok(())
+    });
+}
+
+/// As the endpoint's function composes it.
+fn slice(address_type: &str, address: &str) -> Patch<Value> {
+    Patch::Apply(json!({
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": { "name": "stuck", "labels": { "kubernetes.io/service-name": "stuck" } },
+        "addressType": address_type,
+        "endpoints": [{ "addresses": [address], "conditions": { "ready": true } }],
+        "ports": [{ "name": "http", "port": 80 }],
+    }))
+}
+
+/// The host was changed before the webhook was there. The slice stays as it was, and Crossplane goes on after
+/// the refusal because it is `Invalid`; what it says then is in its conditions.
+#[test]
+fn an_endpoint_whose_slice_is_stuck_can_be_changed_back() {
+    test(async {
+        let cluster = shared().await?;
+        let endpoints = cluster.namespace("stuck").await?;
+        let slices: Api<EndpointSlice> = Api::namespaced(cluster.control_plane.client(), "stuck");
+        let crossplane = PatchParams::apply("apiextensions.crossplane.io/composed/0").force();
+        slices.patch("stuck", &crossplane, &slice("IPv4", "10.0.1.50")).await?;
+        let status = refused(slices.patch("stuck", &crossplane, &slice("FQDN", "llm.example.com")).await)?;
+        assert_eq!((status.code, status.reason.as_deref()), (Some(422), Some("Invalid")));
+
+        let named = json!({ "url": "http://llm.example.com/v1", "rewritePath": "/" });
+        endpoints.create(&PostParams::default(), &endpoint("stuck", &named)).await?;
+        let patch = PatchParams::default();
+        let back = Patch::Merge(json!({ "spec": { "url": "http://10.0.1.50/v1" } }));
+        let status = refused(endpoints.patch("stuck", &patch, &back).await)?;
+        let message = status.message.unwrap_or_default();
+        assert!(message.contains("unless Modelplane composed it"), "{message}");
+
+        let generation = endpoints.get("stuck").await?.metadata.generation;
+        let unsynced = json!({ "status": { "conditions": [{
+            "type": "Synced",
+            "status": "False",
+            "reason": "ReconcileError",
+            "message": "Unsynced resources: endpointslice",
+            "observedGeneration": generation,
+            "lastTransitionTime": "2026-11-26T13:06:17Z",
+        }] } });
+        endpoints.patch_status("stuck", &patch, &Patch::Merge(unsynced)).await?;
+        let healed = endpoints.patch("stuck", &patch, &back).await?;
+        assert_eq!(spec(&healed)["url"], "http://10.0.1.50/v1");
+        slices.patch("stuck", &crossplane, &slice("IPv4", "10.0.1.50")).await?;
+
+        // what was said of the url before is not said of this one
+        let again = Patch::Merge(json!({ "spec": { "url": "http://llm.example.com/v1" } }));
+        assert_eq!(refused_fields(&refused(endpoints.patch("stuck", &patch, &again).await)?), ["spec.url"]);
         Ok(())
     });
 }

@@ -6,6 +6,7 @@
 pub mod json;
 pub mod mutate;
 pub mod ownership;
+pub mod reconciled;
 pub mod resource;
 pub mod response;
 pub mod review;
@@ -187,7 +188,8 @@ fn of_unknown_version<'a>(request: &Request<'a>, object: &Object<'_>) -> Answer<
         Quoted(ENDPOINT),
         Quoted(&known),
     );
-    let cause = StatusCause { reason: "FieldValueNotSupported", message: message.clone(), field: "apiVersion" };
+    let cause =
+        StatusCause { reason: "FieldValueNotSupported", message: message.clone(), field: "apiVersion" };
     let response = Response::refused(&request.uid, validate::invalid(request, object, vec![cause]));
     Answer { notice: Some(message), ..answered(Outcome::Failed, request, &response) }
 }

@@ -52,10 +52,13 @@ pub struct Object<'a> {
     pub spec: Lenient<Spec<'a>>,
 }
 
-/// What an update replaces: nothing but its spec is ever asked for.
+/// What an update replaces.
 #[derive(Debug, Default)]
 pub struct OldObject<'a> {
     pub spec: Lenient<Spec<'a>>,
+    /// Kept as JSON, as is the status: only a url that changes needs them.
+    pub metadata: Option<Raw<'a>>,
+    pub status: Option<Raw<'a>>,
 }
 
 #[derive(Debug, Default)]
@@ -157,7 +160,11 @@ impl<'a> Read<'a> for Object<'a> {
 
 impl<'a> Read<'a> for OldObject<'a> {
     fn read(&mut self, reader: &mut Reader<'a>) -> Step {
-        reader.fields([("spec", &mut self.spec)])
+        reader.fields([
+            ("spec", &mut self.spec),
+            ("metadata", &mut self.metadata),
+            ("status", &mut self.status),
+        ])
     }
 }
 
@@ -178,12 +185,17 @@ impl<'a> Read<'a> for Spec<'a> {
     }
 }
 
-impl Request<'_> {
+impl<'a> Request<'a> {
+    /// What an update replaces.
+    #[must_use]
+    pub fn replaced(&self) -> Option<&OldObject<'a>> {
+        self.old_object.0.as_ref().filter(|_| self.operation == Operation::Update)
+    }
+
     /// The spec that an update replaces.
     #[must_use]
     pub fn replaced_spec(&self) -> Option<endpoint::Spec<'_>> {
-        let old = self.old_object.0.as_ref().filter(|_| self.operation == Operation::Update)?;
-        Some(meaning(&old.spec))
+        self.replaced().map(|old| meaning(&old.spec))
     }
 }
 

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use super::json::Written;
+use super::reconciled;
+use super::resource::{ENDPOINT, GROUP};
 use super::response::{Status, StatusCause, StatusDetails};
 use super::review::{Object, Request};
-use super::resource::{ENDPOINT, GROUP};
 use crate::endpoint::rules::{self, Severity, Subject, Violation};
 use crate::endpoint::{Policy, Value};
 
@@ -19,8 +20,11 @@ pub struct Verdict {
 /// Judges the request's object as it would be stored, under a policy.
 #[must_use]
 pub fn validate(policy: &Policy, request: &Request<'_>, object: &Object<'_>) -> Verdict {
-    let place = (policy, &*request.namespace);
-    let violations = rules::judge(&Subject::of(object.spec(), request.replaced_spec(), place));
+    let (new, old) = (object.spec(), request.replaced_spec());
+    let mut subject = Subject::of(new, old, (policy, &request.namespace));
+    subject.is_slice_stuck = old.is_some_and(|old| old.url != new.url)
+        && request.replaced().is_some_and(|old| reconciled::is_slice_stuck(old.metadata, old.status));
+    let violations = rules::judge(&subject);
     let (denials, warnings) =
         violations.into_iter().partition(|violation| violation.severity == Severity::Deny);
     Verdict { denials, warnings }

@@ -223,6 +223,39 @@ fn an_endpoint_that_is_being_deleted_is_judged_like_any_other() {
     }
 }
 
+/// Its host changed before there was a webhook, its EndpointSlice did not, and Crossplane says so.
+#[test]
+fn an_endpoint_that_is_stuck_can_be_changed_back() {
+    let mut review = reviews::update(
+        &json!({ "url": "http://llm.example.com/v1", "rewritePath": "/" }),
+        &json!({ "url": "http://10.0.1.50/v1", "rewritePath": "/" }),
+    );
+    let message = "changes its host from a DNS name to an IPv4 address, and the EndpointSlice behind it cannot \
+                   follow: traffic would go on to the old host; delete the endpoint, and create it again unless \
+                   Modelplane composed it and does so itself [host-family-change]";
+    let refused = |review: &Value| {
+        let answer = answer(Hook::Validate, review);
+        let causes = answer["response"]["status"]["details"]["causes"].clone();
+        assert_eq!(
+            causes,
+            json!([{ "reason": "FieldValueForbidden", "message": message, "field": "spec.url" }])
+        );
+    };
+    refused(&review);
+    for object in ["object", "oldObject"] {
+        review["request"][object]["metadata"]["generation"] = json!(if object == "object" { 7 } else { 6 });
+        review["request"][object]["status"] = json!({ "conditions": [
+            { "type": "Synced", "status": "False", "reason": "ReconcileError", "observedGeneration": 6,
+              "message": "Unsynced resources: endpointslice" },
+            { "type": "Ready", "status": "True", "reason": "Available", "observedGeneration": 6 },
+        ] });
+    }
+    assert_eq!(answer(Hook::Validate, &review), allowed());
+    // said of an older url: the slice may follow by now
+    review["request"]["oldObject"]["metadata"]["generation"] = json!(7);
+    refused(&review);
+}
+
 #[test]
 fn an_old_object_counts_for_an_update_only() {
     let mut review = reviews::update(&bad(), &bad());
@@ -312,7 +345,8 @@ fn what_stores_no_endpoint_passes_in_any_version() {
         // the client wrote another version, and the API server converted it
         ("requestKind", &|request| {
             request["kind"]["version"] = json!("v1alpha1");
-            request["requestKind"] = json!({ "group": "modelplane.ai", "version": "v2", "kind": "ModelEndpoint" });
+            request["requestKind"] =
+                json!({ "group": "modelplane.ai", "version": "v2", "kind": "ModelEndpoint" });
         }),
     ];
     let fine = json!({ "url": "http://10.0.1.50/a/v1", "rewritePath": "/a/" });

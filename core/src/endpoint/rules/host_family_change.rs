@@ -14,7 +14,11 @@ pub(super) static RULE: Rule = Rule {
     reason: "A server moved from 10.0.1.50 to llm.example.com, and the endpoint's url with it. The EndpointSlice \
              that Modelplane composes can't change its address type, so the gateway went on sending to the old \
              address, for ever, while the url said otherwise.",
-    instead: "Delete the endpoint and create it again with the new url, or create a second one under another name.",
+    instead: "Delete the endpoint and create it again with the new url, or create a second one under another name. \
+              Deleting is enough where Modelplane composed the endpoint: it comes back within seconds, with the new \
+              url. An endpoint whose host changed before the webhook was there is stuck with its old EndpointSlice: \
+              delete it as well, or change the host back, which is admitted while its condition `Synced` is `False` \
+              with the message `Unsynced resources: endpointslice`.",
     good: &[
         Example::update("http://10.0.1.50/v1", "http://10.0.1.51/v1"),
         Example::update("http://a.example.com/v1", "https://b.example.com/v1"),
@@ -31,12 +35,13 @@ pub(super) static RULE: Rule = Rule {
 fn check(subject: &Subject<'_>) -> Option<String> {
     let before = stored_family(subject.previous_url?)?;
     let after = subject.url.text()?.host?.family()?;
-    if before == after {
+    // Where the slice is of another family already, no change of the url makes it worse, and one back heals it.
+    if before == after || subject.is_slice_stuck {
         return None;
     }
     Some(format!(
         "changes its host from {before} to {after}, and the EndpointSlice behind it cannot follow: traffic would go on \
-         to the old host; delete the endpoint and create it again"
+         to the old host; delete the endpoint, and create it again unless Modelplane composed it and does so itself"
     ))
 }
 
@@ -102,6 +107,15 @@ mod tests {
         }
         assert!(is_refused("http://1.2.3/", "http://10.0.1.50/"));
         assert!(is_refused("http://h.42/", "http://10.0.1.50/"));
+    }
+
+    #[test]
+    fn a_slice_that_is_stuck_holds_nothing_back() {
+        let (before, after) = ("http://llm.example.com/", "http://10.0.1.50/");
+        let mut subject = Subject::new(Value::Text(after), Value::Absent, Some(before));
+        assert!(check(&subject).is_some());
+        subject.is_slice_stuck = true;
+        assert_eq!(check(&subject), None);
     }
 
     #[test]

@@ -97,6 +97,8 @@ pub struct Subject<'a> {
     pub rewrite_path: Value<WrittenPath<'a>>,
     /// The url that an update replaces.
     pub previous_url: Option<&'a str>,
+    /// Whether it is known that the EndpointSlice does not follow that url anyway.
+    pub is_slice_stuck: bool,
     pub policy: &'a Policy,
     pub namespace: &'a str,
 }
@@ -151,6 +153,7 @@ impl<'a> Subject<'a> {
             url: url.map(EndpointUrl::read),
             rewrite_path: rewrite_path.map(WrittenPath::read),
             previous_url,
+            is_slice_stuck: false,
             policy: &policy::NONE,
             namespace: "",
         }

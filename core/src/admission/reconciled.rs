@@ -1,0 +1,146 @@
+//! What Crossplane says of a stored endpoint flows in; whether its EndpointSlice follows it flows out.
+
+use super::json::{self, Raw, Read, Reader, Step, Written};
+
+/// Whether Crossplane could not apply the EndpointSlice of the endpoint as it is stored: its condition `Synced`
+/// is false for this generation, and names the slice as Modelplane's composition does.
+///
+/// An API server that takes a host in a new slice refuses it in an existing one for one reason:
+/// `addressType` is immutable. What can't be read counts as no.
+#[must_use]
+pub fn is_slice_stuck(metadata: Option<Raw<'_>>, status: Option<Raw<'_>>) -> bool {
+    let (Some(Raw(metadata)), Some(Raw(status))) = (metadata, status) else { return false };
+    let Ok(Some(status)) = json::from_slice::<Option<Status<'_>>>(status) else { return false };
+    let Some(observed) = status.conditions.unwrap_or_default().stuck_at else { return false };
+    // the whole metadata, managedFields included, is read only once the condition says so
+    let metadata = json::from_slice::<Option<Metadata<'_>>>(metadata).ok().flatten();
+    metadata.and_then(|metadata| metadata.generation) == Some(observed)
+}
+
+/// How Crossplane begins to name what it could not apply (`internal/controller/apiextensions/composite`).
+const UNSYNCED: &str = "Unsynced resources: ";
+/// What Modelplane's function calls the slice.
+const SLICE: &str = "endpointslice";
+
+#[derive(Default)]
+struct Metadata<'a> {
+    generation: Option<Raw<'a>>,
+}
+
+#[derive(Default)]
+struct Status<'a> {
+    conditions: Option<Conditions<'a>>,
+}
+
+#[derive(Default)]
+struct Conditions<'a> {
+    /// The generation for which the slice could not be applied.
+    stuck_at: Option<Raw<'a>>,
+}
+
+/// `Condition`, as Crossplane writes it.
+#[derive(Default)]
+struct Condition<'a> {
+    kind: Written<'a>,
+    status: Written<'a>,
+    message: Written<'a>,
+    observed_generation: Option<Raw<'a>>,
+}
+
+impl<'a> Read<'a> for Metadata<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+        reader.fields([("generation", &mut self.generation)])
+    }
+}
+
+impl<'a> Read<'a> for Status<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+        reader.fields([("conditions", &mut self.conditions)])
+    }
+}
+
+impl<'a> Read<'a> for Conditions<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+        reader.items(|reader| {
+            let mut condition = Condition::default();
+            condition.read(reader)?;
+            if condition.says_that_the_slice_is_stuck() {
+                self.stuck_at = condition.observed_generation;
+            }
+            Ok(())
+        })
+    }
+}
+
+impl<'a> Read<'a> for Condition<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+        reader.fields([
+            ("type", &mut self.kind),
+            ("status", &mut self.status),
+            ("message", &mut self.message),
+            ("observedGeneration", &mut self.observed_generation),
+        ])
+    }
+}
+
+impl Condition<'_> {
+    fn says_that_the_slice_is_stuck(&self) -> bool {
+        self.kind == *"Synced"
+            && self.status == *"False"
+            && self.message.lossy().strip_prefix(UNSYNCED).is_some_and(|names| names.contains(SLICE))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STUCK: &str = r#"{"lastTransitionTime":"2026-11-26T13:06:17Z","message":"Unsynced resources: endpointslice","observedGeneration":6,"reason":"ReconcileError","status":"False","type":"Synced"}"#;
+
+    fn is_stuck(metadata: &str, status: &str) -> bool {
+        is_slice_stuck(Some(Raw(metadata.as_bytes())), Some(Raw(status.as_bytes())))
+    }
+
+    fn conditions(conditions: &str) -> String {
+        format!(r#"{{"conditions":[{conditions}],"routing":{{"backendName":"b"}}}}"#)
+    }
+
+    #[test]
+    fn a_slice_is_stuck_while_crossplane_says_so_of_this_generation() {
+        let metadata = r#"{"generation":6,"managedFields":[{}],"name":"e"}"#;
+        let ready = r#"{"observedGeneration":6,"reason":"Available","status":"True","type":"Ready"}"#;
+        let both = STUCK.replace("endpointslice", "endpointslice, service");
+        for status in [STUCK.to_owned(), format!("{STUCK},{ready}"), format!("{ready},{STUCK}"), both] {
+            assert!(is_stuck(metadata, &conditions(&status)), "{status}");
+        }
+        for (this, that) in [
+            ("6,\"reason", "5,\"reason"),
+            ("\"observedGeneration\":6,", ""),
+            ("\"False\"", "\"True\""),
+            ("\"Synced\"", "\"Ready\""),
+            ("Unsynced resources: endpointslice", "Unsynced resources: service"),
+            ("Unsynced resources: endpointslice", "cannot compose resources: endpointslice"),
+            ("\"Unsynced resources: endpointslice\"", "null"),
+        ] {
+            let status = STUCK.replacen(this, that, 1);
+            assert_ne!(status, STUCK);
+            assert!(!is_stuck(metadata, &conditions(&status)), "{status}");
+        }
+        assert!(!is_stuck(r#"{"generation":7}"#, &conditions(STUCK)));
+    }
+
+    #[test]
+    fn what_cannot_be_read_counts_as_no() {
+        let metadata = r#"{"generation":6}"#;
+        for status in
+            ["null", "5", "{}", r#"{"conditions":null}"#, r#"{"conditions":{}}"#, r#"{"conditions":[5]}"#]
+        {
+            assert!(!is_stuck(metadata, status), "{status}");
+        }
+        for metadata in ["null", "[]", "{}", r#"{"generation":null}"#] {
+            assert!(!is_stuck(metadata, &conditions(STUCK)), "{metadata}");
+        }
+        assert!(!is_slice_stuck(None, Some(Raw(conditions(STUCK).as_bytes()))));
+        assert!(!is_slice_stuck(Some(Raw(metadata.as_bytes())), None));
+    }
+}
