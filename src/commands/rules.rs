@@ -71,8 +71,8 @@ rules:
   url-http-on-443: deny
 ```
 
-An update is judged only if it changes `spec.url` or `spec.rewritePath`, and never while the object is being
-deleted.
+An update is judged only if it changes `spec.url` or `spec.rewritePath`. Labels, finalizers and status can be changed
+whatever the two fields hold.
 ";
 
 const MARKDOWN_MUTATIONS: &str = "

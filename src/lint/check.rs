@@ -95,7 +95,8 @@ fn check_document(lines: &Lines<'_>, document: &Document<'_>, terms: Terms<'_>, 
             Level::Deny,
             format!("this ModelEndpoint of {} is not checked: only v1alpha1 is known", Quoted(&version)),
         );
-        "write `modelplane.ai/v1alpha1`, or use a newer modelendpoint-webhook".clone_into(&mut finding.instead);
+        "write `modelplane.ai/v1alpha1`, or use a newer modelendpoint-webhook"
+            .clone_into(&mut finding.instead);
         finding.at = document.node(node).span.clone();
         finding.context = Some(finding.at.clone());
         checked.findings.push(finding);

@@ -20,4 +20,7 @@ mod legacy;
 mod outage;
 mod restarts;
 mod terminal;
+mod terminating;
 mod traces;
+mod versions;
+mod ways_around;

@@ -25,6 +25,11 @@ pub fn model_endpoint_resource() -> ApiResource {
     ApiResource::from_gvk(&GroupVersionKind::gvk("modelplane.ai", "v1alpha1", "ModelEndpoint"))
 }
 
+/// The definition of `ModelEndpoint`, to be installed with changes.
+pub fn model_endpoint_definition() -> Result<CustomResourceDefinition> {
+    serde_saphyr::from_str(FIXTURE).context("the definition of ModelEndpoint doesn't parse")
+}
+
 /// Applies the definition of `ModelEndpoint` and waits until it is served.
 pub async fn install_crd(client: &Client) -> Result<()> {
     install_definition(client, FIXTURE).await

@@ -36,7 +36,7 @@ mod webhook_certificates;
 mod webhook_registration;
 
 pub use control_plane::{ControlPlane, ControlPlaneBuilder};
-pub use crd::{install_crd, install_definition, model_endpoint_resource};
+pub use crd::{install_crd, install_definition, model_endpoint_definition, model_endpoint_resource};
 pub use eventually::{Seen, eventually};
 pub use manifests::{api, apply};
 pub use service_account::ServiceAccountFiles;
