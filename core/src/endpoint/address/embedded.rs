@@ -21,7 +21,7 @@ fn only_reading(address: Ipv6Addr) -> Option<Ipv4Addr> {
     match address.segments() {
         // NAT64's well-known prefix 64:ff9b::/96 (RFC 6052), IPv4-translated ::ffff:0:0:0/96 (RFC 2765),
         // IPv4-compatible ::/96 (RFC 4291, section 2.5.5.1)
-        [0x64, 0xff9b, 0, 0, 0, 0, ..] | [0, 0, 0, 0, 0xffff, 0, ..] | [0, 0, 0, 0, 0, 0, ..] => {
+        [0x64, 0xff9b, 0, 0, 0, 0, ..] | [0, 0, 0, 0, 0 | 0xffff, 0, ..] => {
             Some(read(octets, [12, 13, 14, 15]))
         }
         // 6to4: 2002::/16 (RFC 3056)
@@ -38,7 +38,7 @@ struct Layout {
     zeros: &'static [usize],
 }
 
-/// The layouts of the networks that fit into 64:ff9b:1::/48 (RFC 8215), shortest prefix first: /48, /56, /64
+/// The layouts of the networks that fit into `64:ff9b:1::/48` (RFC 8215), shortest prefix first: /48, /56, /64
 /// and /96.
 const LAYOUTS: [Layout; 4] = [
     Layout { v4: [6, 7, 9, 10], zeros: &[8, 11, 12, 13, 14, 15] },
@@ -187,7 +187,7 @@ mod tests {
         }
     }
 
-    /// 64:ff9b:1::/48, and anything behind it.
+    /// `64:ff9b:1::/48`, and anything behind it.
     fn local_prefix() -> impl Strategy<Value = u128> {
         any::<u128>().prop_map(|below| (0x0064_ff9b_0001 << 80) | (below >> 48))
     }
