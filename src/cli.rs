@@ -35,20 +35,16 @@ pub enum Command {
 /// Serve the mutating and the validating webhook over HTTPS.
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// Where to serve HTTPS: POST /mutate and POST /validate. Port 0 picks a free one.
-    #[arg(
-        long,
-        value_name = "IP:PORT",
-        default_value = "0.0.0.0:8443",
-        env = "MODELENDPOINT_WEBHOOK_LISTEN"
-    )]
+    /// Where to serve HTTPS: POST /mutate and POST /validate. `[::]` is every address, of IPv6 and IPv4. Port 0
+    /// picks a free one.
+    #[arg(long, value_name = "IP:PORT", default_value = "[::]:8443", env = "MODELENDPOINT_WEBHOOK_LISTEN")]
     pub listen: SocketAddr,
 
-    /// Where to serve plain HTTP: GET /livez, /readyz and /metrics. Port 0 picks a free one.
+    /// Where to serve plain HTTP: GET /livez, /readyz and /metrics. `[::]` and port 0 as for --listen.
     #[arg(
         long,
         value_name = "IP:PORT",
-        default_value = "0.0.0.0:8080",
+        default_value = "[::]:8080",
         env = "MODELENDPOINT_WEBHOOK_OPS_LISTEN"
     )]
     pub ops_listen: SocketAddr,

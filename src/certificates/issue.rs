@@ -2,6 +2,8 @@
 //!
 //! The CA's key is dropped as soon as the leaf is signed.
 
+use std::fmt;
+
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose,
@@ -9,11 +11,18 @@ use rcgen::{
 use time::{Duration, OffsetDateTime};
 
 /// What was issued, in PEM.
-#[derive(Debug)]
 pub struct Issued {
     pub ca: String,
     pub leaf: String,
     pub leaf_key: String,
+}
+
+/// Without the key.
+impl fmt::Debug for Issued {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { ca, leaf, .. } = self;
+        to.debug_struct("Issued").field("ca", ca).field("leaf", leaf).finish_non_exhaustive()
+    }
 }
 
 /// Issues a leaf for these DNS names and IP addresses. ECDSA P-256 throughout.

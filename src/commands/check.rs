@@ -12,7 +12,7 @@ use crate::lint::check::Terms;
 use crate::lint::cluster::{self, Scope};
 use crate::lint::diff;
 use crate::lint::format::text::Style;
-use crate::lint::format::{github, json, sarif, text};
+use crate::lint::format::{github, json, sarif, seen, text};
 use crate::lint::run::{Fix, Outcome, Report, run as check_all};
 use crate::lint::sources::{Source, Unreadable, find};
 use crate::policy::file::load;
@@ -45,7 +45,7 @@ pub fn run(args: &cli::Check) -> anyhow::Result<ExitCode> {
     report.unreadable.splice(0..0, unreadable);
     show(&report, args, fix).context("cannot write to standard output")?;
     for Unreadable(why) in &report.unreadable {
-        eprintln!("error: {why}");
+        eprintln!("error: {}", seen(why, &['\n']));
     }
     Ok(exit_code(&report, args.warnings_as_errors))
 }

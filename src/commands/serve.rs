@@ -1,6 +1,9 @@
 //! `serve`: arguments in, a server that runs until it is told to stop.
 
+mod signals;
+
 use std::fs;
+use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -9,7 +12,6 @@ use std::sync::Arc;
 use std::thread;
 
 use anyhow::{Context, bail};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 use tracing::info;
 
@@ -32,25 +34,32 @@ use crate::server::drain::Drain;
 use crate::server::limits::Limits;
 use crate::server::metrics::Metrics;
 use crate::server::{Parts, Server, descriptors};
-use crate::telemetry;
+use crate::telemetry::{self, quota};
 use crate::traces::Traces;
+use signals::Signals;
 
 /// # Errors
 /// What to change, when the server can't start.
 pub fn run(args: &cli::Serve) -> anyhow::Result<ExitCode> {
     let source = Source::of(args)?;
-    let (_log, dropped) = telemetry::start(args.log_format, args.log_level);
+    let (log, dropped) = telemetry::start(args.log_format, args.log_level);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(worker_threads())
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
+    // Before all else: the first process of a container is deaf to signals that it does not ask for.
+    let signals = Signals::heed(runtime.handle(), log.clone())?;
+    runtime.spawn(quota::keep_telling());
     let traces = Traces::from_environment(runtime.handle().clone())?;
     let metrics = Arc::new(Metrics::new(dropped));
-    let served = runtime.block_on(serve(args, source, metrics, traces.clone()));
+    let served = runtime.block_on(serve(args, source, metrics, traces.clone(), &signals));
     if let Some(traces) = traces {
         traces.shut_down();
     }
+    // What still runs on it has nobody left to wait for it: a lookup of a name may take minutes.
+    runtime.shutdown_background();
+    log.finish();
     served.map(|()| ExitCode::SUCCESS)
 }
 
@@ -66,6 +75,7 @@ async fn serve(
     source: Source,
     metrics: Arc<Metrics>,
     traces: Option<Traces>,
+    signals: &Signals,
 ) -> anyhow::Result<()> {
     let active = follow_policy(args.policy.as_deref(), &metrics)?;
     let (certificate, origin) = source.load(args.listen.ip())?;
@@ -102,7 +112,9 @@ async fn serve(
                 fs::write(file, &issued.ca)
                     .with_context(|| format!("cannot write --write-ca {}", file.display()))?;
             }
-            print!("{}", how_to_call(server.https_address()?, args.write_ca.as_deref()));
+            let how_to_call = how_to_call(server.https_address()?, args.write_ca.as_deref());
+            // Whoever closed stdout does not want to read it.
+            let _ = io::stdout().write_all(how_to_call.as_bytes());
         }
         Origin::Managed(client, settings) => {
             let current = Arc::clone(&certificate);
@@ -115,24 +127,22 @@ async fn serve(
             tokio::spawn(keep_managing(client, settings, certificate, tell));
         }
     }
-    let mut stop = Signals::listen()?;
-    tokio::select! {
-        // On a worker: here, on the main thread, every connection would cost two more switches of threads.
-        result = tokio::spawn(server.run()) => result.context("the server panicked")??,
-        () = async {
-            stop.next().await;
-            info!("leaving: serving for another {:?} while traffic moves away", args.drain);
-            drain.leave();
-            tokio::select! {
-                () = sleep(args.drain) => {}
-                () = stop.next() => return,
-            }
-            info!("closing");
-            drain.close();
-            stop.next().await;
-        } => info!("stopped at once, as told by a second signal"),
-    }
-    Ok(())
+    let leaving = async {
+        signals.first().await;
+        drain.leave();
+        info!("leaving: serving for another {:?} while traffic moves away", args.drain);
+        sleep(args.drain).await;
+        info!("closing");
+        drain.close();
+    };
+    // On a worker: here, on the main thread, every connection would cost two more switches of threads.
+    let mut serving = tokio::spawn(server.run());
+    signals.serving();
+    let result = tokio::select! {
+        result = &mut serving => result,
+        () = leaving => serving.await,
+    };
+    Ok(result.context("the server panicked")??)
 }
 
 /// The policy of the file, followed from now on; without a file, the rules as they are.
@@ -288,24 +298,4 @@ fn how_to_call(https: SocketAddr, ca: Option<&Path>) -> String {
 fn quoted(text: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "/._-".contains(character);
     if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
-/// SIGTERM, as kubelet sends it, and SIGINT, as Ctrl-C does.
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn listen() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }

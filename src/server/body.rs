@@ -1,25 +1,139 @@
-//! A request's body in, its bytes out: never more than the limit, and never more at a time over all
-//! requests than there is room for.
+//! A request's body in, its bytes out: never more than the limit, never slower than the least rate, and
+//! never more at a time over all requests than there is room for.
 
+use std::future::poll_fn;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::{Bytes, HttpBody};
+use futures_util::future::poll_immediate;
 use http_body_util::BodyExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::buffers::{Buffer, Buffers};
 use super::limits::Limits;
 use super::metrics::Shed;
 use super::refusal::Refusal;
+use super::room::{Room, Share};
+
+/// What it takes to read the body of one request.
+#[derive(Debug)]
+pub struct Reading<'a> {
+    pub limits: &'a Limits,
+    pub room: &'a Room,
+    pub buffers: &'a Buffers,
+    /// When the head had come.
+    pub received: Instant,
+    /// When the answer has to be on its way.
+    pub deadline: Instant,
+}
+
+impl<'a> Reading<'a> {
+    /// Reads to the end.
+    ///
+    /// # Errors
+    /// Why there is none: [`Refusal::TooLarge`] before anything is read, if the client says so.
+    pub async fn read<Body>(&self, body: &mut Body) -> Result<Whole<'a>, Refusal>
+    where
+        Body: HttpBody<Data = Bytes> + Unpin,
+    {
+        let expected = length(body, self.limits)?;
+        let Some(first) = self.next(body, None, 0).await? else {
+            return Ok(Whole::OnePiece(Bytes::new()));
+        };
+        let Some(second) = self.next(body, None, first.len()).await? else {
+            return Ok(Whole::OnePiece(first));
+        };
+        let mut pieces = Pieces { bytes: self.buffers.take(expected), share: None };
+        self.add(&mut pieces, &first, expected).await?;
+        self.add(&mut pieces, &second, expected).await?;
+        while let Some(data) = self.next(body, pieces.share.as_ref(), pieces.bytes.len()).await? {
+            self.add(&mut pieces, &data, expected).await?;
+        }
+        Ok(Whole::Pieces(pieces))
+    }
+
+    /// The next bytes after those that `arrived`.
+    async fn next<Body>(
+        &self,
+        body: &mut Body,
+        share: Option<&Share<'_>>,
+        arrived: usize,
+    ) -> Result<Option<Bytes>, Refusal>
+    where
+        Body: HttpBody<Data = Bytes> + Unpin,
+    {
+        let until = || self.until(arrived, share.map_or(Duration::ZERO, Share::waited));
+        loop {
+            let frame = poll_fn(|context| {
+                if let Some(share) = share
+                    && let Poll::Ready(refusal) = share.poll_cut(context)
+                {
+                    return Poll::Ready(Err(refusal));
+                }
+                Pin::new(&mut *body).poll_frame(context).map(Ok)
+            });
+            let frame = within(until, frame).await.unwrap_or_else(|| Err(self.too_late()))?;
+            let Some(frame) = frame else { return Ok(None) };
+            // What is no data is trailers, which mean nothing here.
+            let Ok(data) = frame.map_err(|_| Refusal::Cut)?.into_data() else { continue };
+            if arrived + data.len() > self.limits.body_bytes {
+                return Err(Refusal::TooLarge(self.limits.body_bytes));
+            }
+            return Ok(Some(data));
+        }
+    }
+
+    /// Puts the bytes behind those that there are, when there is room for them.
+    async fn add(&self, pieces: &mut Pieces<'a>, data: &[u8], expected: usize) -> Result<(), Refusal> {
+        let Pieces { bytes, share } = pieces;
+        let needed = bytes.len() + data.len();
+        if needed > bytes.capacity() {
+            let capacity = self.next_capacity(bytes, needed, expected);
+            let taken = capacity.saturating_sub(self.limits.small_body_bytes);
+            if taken > 0 && !bytes.is_kept_with(capacity) {
+                let share = share.get_or_insert_with(|| self.room.enter(self.received, needed));
+                let patience = || self.deadline.min(self.received + self.limits.body);
+                let no_room = || Err(Refusal::Shed(Shed::Memory));
+                within(patience, share.grow(taken)).await.unwrap_or_else(no_room)?;
+            }
+            let more = capacity - bytes.len();
+            bytes.reserve_exact(more);
+        }
+        bytes.extend_from_slice(data);
+        if let Some(share) = share {
+            share.arrived(data.len());
+        }
+        Ok(())
+    }
+
+    /// In steps that grow fourfold, since a length that is only declared must not take memory, and smaller steps
+    /// leave more of it behind in the allocator.
+    fn next_capacity(&self, bytes: &Buffer<'_>, needed: usize, expected: usize) -> usize {
+        let most = expected.max(needed);
+        if most <= self.limits.small_body_bytes || bytes.is_kept_with(most) {
+            return most;
+        }
+        needed.max(bytes.capacity() * 4).max(self.limits.small_body_bytes).min(most)
+    }
+
+    /// Until when more has to come.
+    fn until(&self, arrived: usize, waited: Duration) -> Instant {
+        let Limits { body, body_start, body_rate, .. } = *self.limits;
+        let milliseconds = arrived.saturating_mul(1000) / body_rate.max(1);
+        let at_the_least_rate = Duration::from_millis(u64::try_from(milliseconds).unwrap_or(u64::MAX));
+        self.deadline.min(self.received + body.min(body_start + at_the_least_rate + waited))
+    }
+
+    fn too_late(&self) -> Refusal {
+        if self.deadline <= Instant::now() { Refusal::Shed(Shed::Deadline) } else { Refusal::Slow }
+    }
+}
 
 /// How long the body is, as the client says, or may be.
-///
-/// # Errors
-/// [`Refusal::TooLarge`], before anything is read.
-pub fn length(body: &impl HttpBody, limits: &Limits) -> Result<usize, Refusal> {
+fn length(body: &impl HttpBody, limits: &Limits) -> Result<usize, Refusal> {
     let size = body.size_hint();
     let declared = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
     if declared(size.lower()) > limits.body_bytes {
@@ -28,39 +142,13 @@ pub fn length(body: &impl HttpBody, limits: &Limits) -> Result<usize, Refusal> {
     Ok(size.exact().map_or(limits.body_bytes, declared))
 }
 
-/// Reads to the end, or to the limit, what is `expected` to have so many bytes.
-///
-/// # Errors
-/// [`Refusal::TooLarge`] or [`Refusal::Cut`].
-pub async fn read<'a>(
-    body: &mut (impl HttpBody<Data = Bytes> + Unpin),
-    expected: usize,
-    limits: &Limits,
-    buffers: &'a Buffers,
-) -> Result<Whole<'a>, Refusal> {
-    let mut whole = Whole::OnePiece(Bytes::new());
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Refusal::Cut)?.into_data() else {
-            continue;
-        };
-        if whole.len() + data.len() > limits.body_bytes {
-            return Err(Refusal::TooLarge(limits.body_bytes));
-        }
-        whole = match whole {
-            Whole::OnePiece(first) if first.is_empty() => Whole::OnePiece(data),
-            Whole::OnePiece(first) => {
-                let mut pieces = buffers.take(expected.max(first.len() + data.len()));
-                pieces.extend_from_slice(&first);
-                pieces.extend_from_slice(&data);
-                Whole::Pieces(pieces)
-            }
-            Whole::Pieces(mut pieces) => {
-                pieces.extend_from_slice(&data);
-                Whole::Pieces(pieces)
-            }
-        };
+/// What `work` comes to, if it does by then. There is a timer only if there is something to wait for.
+async fn within<T>(until: impl FnOnce() -> Instant, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    match poll_immediate(work.as_mut()).await {
+        Some(done) => Some(done),
+        None => timeout_at(until(), work).await.ok(),
     }
-    Ok(whole)
 }
 
 /// Reads on for a while and throws it away: a client that is still sending when the connection
@@ -83,7 +171,14 @@ pub async fn discard(mut body: impl HttpBody<Data = Bytes> + Unpin, limits: Limi
 #[derive(Debug)]
 pub enum Whole<'a> {
     OnePiece(Bytes),
-    Pieces(Buffer<'a>),
+    Pieces(Pieces<'a>),
+}
+
+/// The bytes are freed before their room is.
+#[derive(Debug)]
+pub struct Pieces<'a> {
+    bytes: Buffer<'a>,
+    share: Option<Share<'a>>,
 }
 
 impl Deref for Whole<'_> {
@@ -92,100 +187,79 @@ impl Deref for Whole<'_> {
     fn deref(&self) -> &[u8] {
         match self {
             Self::OnePiece(bytes) => bytes,
-            Self::Pieces(bytes) => bytes,
+            Self::Pieces(pieces) => &pieces.bytes,
         }
-    }
-}
-
-/// Room for what bodies take beyond what every request may have anyway. Small requests, which is
-/// nearly all of them, never depend on it.
-#[derive(Debug)]
-pub struct Room {
-    free: Arc<Semaphore>,
-    all: usize,
-}
-
-/// A body's share of the room, until it is dropped.
-#[derive(Debug)]
-pub struct Share(#[expect(dead_code, reason = "held")] Option<OwnedSemaphorePermit>);
-
-impl Room {
-    const UNIT: usize = 1024;
-
-    #[must_use]
-    pub fn of(bytes: usize) -> Self {
-        let all = bytes / Self::UNIT;
-        Self { free: Arc::new(Semaphore::new(all)), all }
-    }
-
-    /// Waits until there is room for a body of `length` bytes. It is taken as a whole before anything is
-    /// read, so that no two bodies wait for what the other one holds.
-    ///
-    /// # Errors
-    /// [`Shed::Memory`] for what can never have room.
-    pub async fn share(&self, length: usize, limits: &Limits) -> Result<Share, Refusal> {
-        let units = length.saturating_sub(limits.small_body_bytes).div_ceil(Self::UNIT);
-        if units == 0 {
-            return Ok(Share(None));
-        }
-        let no_room = || Refusal::Shed(Shed::Memory);
-        let units =
-            u32::try_from(units).ok().filter(|units| *units as usize <= self.all).ok_or_else(no_room)?;
-        let permit = Arc::clone(&self.free).acquire_many_owned(units).await;
-        permit.map(|permit| Share(Some(permit))).map_err(|_| no_room())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use axum::body::Body;
-    use futures_util::FutureExt;
+    use futures_util::stream;
 
     use super::*;
 
+    const KIB: usize = 1024;
+
     fn limits() -> Limits {
-        Limits { body_bytes: 8 * 1024, small_body_bytes: 1024, ..Limits::new(1) }
+        Limits { body_bytes: 8 * KIB, small_body_bytes: KIB, ..Limits::new(1) }
     }
 
-    #[tokio::test]
-    async fn a_large_body_waits_until_another_is_gone_and_a_small_one_does_not() {
-        let room = Room::of(4 * 1024);
-        let large = room.share(4 * 1024, &limits()).await.expect("there is room");
+    /// Without a declared length.
+    fn pieces(number: usize) -> Body {
+        Body::from_stream(stream::iter((0..number).map(|_| Ok::<_, std::io::Error>(vec![b'x'; KIB]))))
+    }
+
+    async fn read(mut body: Body) -> Result<Vec<u8>, Refusal> {
         let limits = limits();
-        let mut second = std::pin::pin!(room.share(4 * 1024, &limits));
-        assert!(second.as_mut().now_or_never().is_none());
-        assert!(room.share(1024, &limits).now_or_never().is_some_and(|share| share.is_ok()));
-        drop(large);
-        assert!(second.await.is_ok());
-    }
-
-    #[tokio::test]
-    async fn what_can_never_have_room_is_shed_at_once() {
-        let share = Room::of(4 * 1024).share(5 * 1024 + 1, &limits()).await;
-        assert_eq!(share.err(), Some(Refusal::Shed(Shed::Memory)));
-    }
-
-    #[tokio::test]
-    async fn a_body_is_as_long_as_the_client_says_or_as_long_as_it_may_be() {
-        assert_eq!(length(&Body::from(vec![b'x'; 100]), &limits()), Ok(100));
-        let pieces = futures_util::stream::iter([Ok::<_, std::io::Error>("x")]);
-        assert_eq!(length(&Body::from_stream(pieces), &limits()), Ok(8 * 1024));
-        assert_eq!(
-            length(&Body::from(vec![b'x'; 8 * 1024 + 1]), &limits()),
-            Err(Refusal::TooLarge(8 * 1024))
-        );
+        let (room, buffers) = (Room::new(&limits), Buffers::default());
+        let received = Instant::now();
+        let deadline = received + Duration::from_secs(5);
+        let reading = Reading { limits: &limits, room: &room, buffers: &buffers, received, deadline };
+        let whole = reading.read(&mut body).await;
+        whole.map(|whole| whole.to_vec())
     }
 
     #[tokio::test]
     async fn a_body_is_read_to_its_end_or_to_the_limit() {
-        let pieces = |number: usize| {
-            let piece = |_| Ok::<_, std::io::Error>(vec![b'x'; 1024]);
-            Body::from_stream(futures_util::stream::iter((0..number).map(piece)))
-        };
-        let buffers = Buffers::default();
-        let whole = read(&mut pieces(8), 0, &limits(), &buffers).await;
-        assert_eq!(whole.as_deref(), Ok(vec![b'x'; 8 * 1024].as_slice()));
-        let whole = read(&mut pieces(9), 0, &limits(), &buffers).await;
-        assert_eq!(whole.err(), Some(Refusal::TooLarge(8 * 1024)));
+        for number in [0, 1, 2, 8] {
+            assert_eq!(read(pieces(number)).await, Ok(vec![b'x'; number * KIB]));
+        }
+        assert_eq!(read(pieces(9)).await, Err(Refusal::TooLarge(8 * KIB)));
+        assert_eq!(read(Body::from(vec![b'x'; 8 * KIB + 1])).await, Err(Refusal::TooLarge(8 * KIB)));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_comes_too_slowly_is_given_up_and_so_is_one_that_comes_too_late() {
+        let (soon, later) = (Duration::from_millis(50), Duration::from_mins(1));
+        for (start, deadline, refusal) in
+            [(soon, later, Refusal::Slow), (later, soon, Refusal::Shed(Shed::Deadline))]
+        {
+            let limits = Limits { body_start: start, body: later, ..limits() };
+            let (room, buffers) = (Room::new(&limits), Buffers::default());
+            let received = Instant::now();
+            let deadline = received + deadline;
+            let reading = Reading { limits: &limits, room: &room, buffers: &buffers, received, deadline };
+            let mut stalled = Body::from_stream(stream::pending::<Result<Vec<u8>, std::io::Error>>());
+            assert_eq!(reading.read(&mut stalled).await.err(), Some(refusal));
+            assert!(received.elapsed() >= soon);
+        }
+    }
+
+    #[test]
+    fn a_buffer_grows_in_steps_unless_memory_for_all_of_it_is_set_aside() {
+        let limits = Limits::new(1);
+        let (room, buffers) = (Room::new(&limits), Buffers::default());
+        let received = Instant::now();
+        let reading =
+            Reading { limits: &limits, room: &room, buffers: &buffers, received, deadline: received };
+        let kept = buffers.take(1_000 * KIB);
+        let none_left = buffers.take(1_000 * KIB);
+        let of_its_own = buffers.take(1_000 * KIB);
+        assert_eq!(reading.next_capacity(&kept, 16 * KIB, 1_000 * KIB), 1_000 * KIB);
+        assert_eq!(reading.next_capacity(&none_left, 16 * KIB, 3_000 * KIB), 32 * KIB);
+        assert_eq!(reading.next_capacity(&of_its_own, 16 * KIB, 1_000 * KIB), 32 * KIB);
+        assert_eq!(reading.next_capacity(&of_its_own, 33 * KIB, 1_000 * KIB), 33 * KIB);
+        assert_eq!(reading.next_capacity(&of_its_own, 20 * KIB, 20 * KIB), 20 * KIB);
     }
 }

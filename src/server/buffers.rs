@@ -5,36 +5,41 @@ use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// How many are kept: few read at the same time.
+/// How many there are, whether somebody reads into them or not: few bodies are read at the same time.
 const KEPT: usize = 2;
 /// Smaller ones come cheap from the allocator.
 const SMALLEST_KEPT: usize = 32 * 1024;
 /// A review of the largest object that etcd takes by default, 1.5 MiB, fits.
 const LARGEST_KEPT: usize = 2 * 1024 * 1024;
 
-/// Bytes that stay with the process though nobody reads into them, at most.
+/// Bytes of all that are kept, at most.
 pub const MOST_KEPT: usize = KEPT * LARGEST_KEPT;
 
-#[derive(Debug, Default)]
+/// The kept ones that nobody reads into. They begin empty.
+#[derive(Debug)]
 pub struct Buffers(Mutex<Vec<Vec<u8>>>);
 
+impl Default for Buffers {
+    fn default() -> Self {
+        Self(Mutex::new(vec![Vec::new(); KEPT]))
+    }
+}
+
 impl Buffers {
-    /// An empty buffer with room for so many bytes. They are reserved, not touched: those of a new one cost
-    /// memory only once they have come.
+    /// An empty buffer for a body that may have so many bytes: a kept one, if it is worth it and one is
+    /// left.
     pub fn take(&self, bytes: usize) -> Buffer<'_> {
         let kept = if bytes < SMALLEST_KEPT { None } else { self.kept().pop() };
-        let roomy = kept.filter(|kept| kept.capacity() >= bytes);
-        Buffer { bytes: roomy.unwrap_or_else(|| Vec::with_capacity(bytes)), home: self }
+        match kept {
+            Some(bytes) => Buffer { bytes, home: Some(self) },
+            None => Buffer { bytes: Vec::new(), home: None },
+        }
     }
 
     fn give_back(&self, mut bytes: Vec<u8>) {
-        if (SMALLEST_KEPT..=LARGEST_KEPT).contains(&bytes.capacity()) {
-            bytes.clear();
-            let mut kept = self.kept();
-            if kept.len() < KEPT {
-                kept.push(bytes);
-            }
-        }
+        bytes.clear();
+        let worth_keeping = (SMALLEST_KEPT..=LARGEST_KEPT).contains(&bytes.capacity());
+        self.kept().push(if worth_keeping { bytes } else { Vec::new() });
     }
 
     fn kept(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
@@ -42,11 +47,19 @@ impl Buffers {
     }
 }
 
-/// Goes back when it is dropped.
+/// Goes back when it is dropped, if it is a kept one.
 #[derive(Debug)]
 pub struct Buffer<'a> {
     bytes: Vec<u8>,
-    home: &'a Buffers,
+    home: Option<&'a Buffers>,
+}
+
+impl Buffer<'_> {
+    /// Whether memory for so many bytes is set aside for this buffer in [`MOST_KEPT`].
+    #[must_use]
+    pub fn is_kept_with(&self, capacity: usize) -> bool {
+        self.home.is_some() && capacity <= LARGEST_KEPT
+    }
 }
 
 impl Deref for Buffer<'_> {
@@ -65,7 +78,9 @@ impl DerefMut for Buffer<'_> {
 
 impl Drop for Buffer<'_> {
     fn drop(&mut self) {
-        self.home.give_back(mem::take(&mut self.bytes));
+        if let Some(home) = self.home {
+            home.give_back(mem::take(&mut self.bytes));
+        }
     }
 }
 
@@ -75,6 +90,12 @@ mod tests {
 
     const LARGE: usize = 64 * 1024;
 
+    fn filled(buffers: &Buffers, bytes: usize) -> Buffer<'_> {
+        let mut buffer = buffers.take(bytes);
+        buffer.reserve_exact(bytes);
+        buffer
+    }
+
     fn kept(buffers: &Buffers) -> Vec<usize> {
         buffers.kept().iter().map(Vec::capacity).collect()
     }
@@ -82,7 +103,7 @@ mod tests {
     #[test]
     fn what_a_large_body_was_read_into_is_there_for_the_next_and_empty() {
         let buffers = Buffers::default();
-        let mut first = buffers.take(LARGE);
+        let mut first = filled(&buffers, LARGE);
         first.extend_from_slice(b"secret");
         let place = first.as_ptr();
         drop(first);
@@ -91,25 +112,23 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_too_small_makes_way_for_what_is_needed() {
+    fn no_more_are_kept_than_is_said_whoever_holds_on_to_one() {
         let buffers = Buffers::default();
-        drop(buffers.take(LARGE));
-        drop(buffers.take(2 * LARGE));
-        assert_eq!(kept(&buffers), [2 * LARGE]);
+        let held = filled(&buffers, LARGE);
+        drop([LARGE, LARGE, LARGE].map(|bytes| filled(&buffers, bytes)));
+        assert_eq!(kept(&buffers), [LARGE]);
+        drop(held);
+        assert_eq!(kept(&buffers), [LARGE, LARGE]);
     }
 
     #[test]
-    fn no_more_are_kept_than_is_said_and_none_that_is_small_or_huge() {
-        let buffers = Buffers::default();
-        drop([LARGE, LARGE, LARGE].map(|bytes| buffers.take(bytes)));
-        assert_eq!(kept(&buffers), [LARGE, LARGE]);
-
+    fn none_is_kept_that_is_small_or_huge() {
         let buffers = Buffers::default();
         for bytes in [0, SMALLEST_KEPT - 1, LARGEST_KEPT + 1] {
-            drop(buffers.take(bytes));
+            drop(filled(&buffers, bytes));
         }
-        assert_eq!(kept(&buffers), Vec::<usize>::new());
-        drop(buffers.take(LARGEST_KEPT));
-        assert_eq!(kept(&buffers), [LARGEST_KEPT]);
+        assert_eq!(kept(&buffers), [0, 0]);
+        drop(filled(&buffers, LARGEST_KEPT));
+        assert_eq!(kept(&buffers), [0, LARGEST_KEPT]);
     }
 }

@@ -15,6 +15,12 @@ pub struct Limits {
     pub head: Duration,
     /// From the end of the head to the end of the body.
     pub body: Duration,
+    /// For the first bytes of a body; what comes later has to come at `body_rate`.
+    pub body_start: Duration,
+    /// Bytes of a body each second, at least.
+    pub body_rate: usize,
+    /// A large body that gets nothing new for this long makes way when others wait for room.
+    pub stall: Duration,
     /// Between requests. Longer than the 90 s after which a Go client closes an idle connection: a
     /// server that closes first now and then cuts a request that is just under way.
     pub idle: Duration,
@@ -28,7 +34,7 @@ pub struct Limits {
     pub head_bytes: usize,
     /// Bytes of a body. An object may be 3 MiB, and an UPDATE carries two.
     pub body_bytes: usize,
-    /// Bytes of a body that need no share of `large_bodies_bytes`.
+    /// Bytes of a body that need no room in `large_bodies_bytes`.
     pub small_body_bytes: usize,
     /// Bytes that all bodies together may take beyond `small_body_bytes` each.
     pub large_bodies_bytes: usize,
@@ -42,6 +48,9 @@ impl Limits {
             handshake: Duration::from_secs(5),
             head: Duration::from_secs(5),
             body: Duration::from_secs(10),
+            body_start: Duration::from_secs(5),
+            body_rate: 128 * 1024,
+            stall: Duration::from_millis(500),
             idle: Duration::from_mins(2),
             patience: Duration::from_secs(1),
             request: Duration::from_secs(45),

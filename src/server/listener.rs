@@ -19,11 +19,13 @@ use tracing::{debug, error, warn};
 use super::connection::{self, Handler, Shared};
 use super::drain::Drain;
 use super::limits::Limits;
+use super::listen::canonical;
 use super::log;
 use super::metrics::{Counted, Metrics, Rejection, Shed};
 use super::pace::Pace;
 use super::patrol::{Patrol, ROUND};
 use crate::certificates::clients::{Clients, Stranger};
+use crate::telemetry::quota::Kind;
 
 /// How long to leave the listener alone when it can't accept.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -64,7 +66,8 @@ impl<H: Handler> Listener<H> {
             }
             tokio::select! {
                 accepted = socket.accept(), if patrol.len() < max => match accepted {
-                    Ok(client) => {
+                    Ok((stream, address)) => {
+                        let client = (stream, canonical(address));
                         let counted = Counted::in_gauge(open.clone());
                         let pace = Pace::new();
                         let (tls, handler, shared) = (tls.clone(), handler.clone(), Arc::clone(&shared));
@@ -72,7 +75,7 @@ impl<H: Handler> Listener<H> {
                     }
                     Err(error) if concerns_one_connection(&error) => {}
                     Err(error) => {
-                        warn!(%error, "cannot accept connections");
+                        Kind::Accept.line(|| warn!(%error, "cannot accept connections"));
                         out_of_descriptors = true;
                         sleep(PAUSE).await;
                     }
@@ -128,7 +131,7 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 fn note_panic(ended: Result<(), JoinError>, metrics: &Metrics) {
     if ended.is_err_and(|error| error.is_panic()) {
         metrics.panics.inc();
-        error!("a connection was cut since serving it panicked");
+        Kind::Panic.line(|| error!("a connection was cut since serving it panicked"));
     }
 }
 
@@ -186,11 +189,13 @@ fn log_failed_handshake(client: SocketAddr, error: &io::Error, metrics: &Metrics
             | AlertDescription::BadCertificate
             | AlertDescription::CertificateExpired
             | AlertDescription::CertificateUnknown),
-        )) => warn!(
-            ?alert,
-            "a client refused the certificate: does the caBundle of the webhook configuration \
-             match it?"
-        ),
+        )) => Kind::Handshake.line(|| {
+            warn!(
+                ?alert,
+                "a client refused the certificate: does the caBundle of the webhook configuration \
+                 match it?"
+            );
+        }),
         Some(rustls::Error::NoCertificatesPresented) => {
             metrics.rejected(Rejection::NoCertificate);
             log::rejected(client, "it presented no certificate");

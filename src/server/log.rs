@@ -1,9 +1,9 @@
 //! One structured line for each denial and each failure.
 //!
-//! What a client wrote only ever appears as the value of a field, where both formats escape control
-//! characters, so nobody can forge a line. Whole objects and urls never appear at all.
+//! What a client wrote only ever appears as the value of a field, where control and invisible characters
+//! are escaped ([`crate::telemetry`]), so nobody can forge a line. Whole objects and urls never appear at
+//! all. How many lines of a kind there can be has a bound ([`Kind`]).
 
-use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use tracing::{debug, info};
 use super::metrics::{operation, path};
 use super::refusal::Refusal;
 use crate::admission::{Answer, Hook, Outcome};
+use crate::telemetry::quota::Kind;
 
 /// Most characters of a value that a client wrote.
 const LONGEST_VALUE: usize = 256;
@@ -24,25 +25,25 @@ pub fn answered(hook: Hook, answer: &Answer<'_>, latency: Duration) {
     macro_rules! line {
         ($level:ident, $what:literal) => {
             $level!(
-                uid = &*short(&answer.request.uid),
-                user = &*short(&answer.request.user),
-                namespace = &*short(&answer.request.namespace),
-                name = &*short(&answer.request.name),
+                uid = short(&answer.request.uid),
+                user = short(&answer.request.user),
+                namespace = short(&answer.request.namespace),
+                name = short(&answer.request.name),
                 operation = operation(answer.operation),
                 hook = path(hook),
                 rules = answer.rules.join(","),
                 mutation = answer.mutation,
                 dryRun = answer.request.dry_run,
                 latency_seconds = latency.as_secs_f64(),
-                notice = notice.as_deref(),
+                notice,
                 $what
             )
         };
     }
     match answer.outcome {
-        Outcome::Denied => line!(info, "denied"),
-        Outcome::Failed => line!(info, "failed"),
-        Outcome::Allowed if answer.notice.is_some() => line!(info, "allowed"),
+        Outcome::Denied => Kind::Denial.line(|| line!(info, "denied")),
+        Outcome::Failed => Kind::Failure.line(|| line!(info, "failed")),
+        Outcome::Allowed if answer.notice.is_some() => Kind::Notice.line(|| line!(info, "allowed")),
         Outcome::Allowed => line!(debug, "allowed"),
         Outcome::Patched => line!(debug, "patched"),
     }
@@ -50,29 +51,29 @@ pub fn answered(hook: Hook, answer: &Answer<'_>, latency: Duration) {
 
 /// One line for each call that no `AdmissionReview` answered.
 pub fn refused(hook: Hook, refusal: &Refusal, status: StatusCode, latency: Duration) {
-    info!(
-        hook = path(hook),
-        status = status.as_u16(),
-        reason = &*short(&refusal.sentence()),
-        latency_seconds = latency.as_secs_f64(),
-        "refused"
-    );
+    Kind::Refusal.line(|| {
+        info!(
+            hook = path(hook),
+            status = status.as_u16(),
+            reason = short(&refusal.sentence()),
+            latency_seconds = latency.as_secs_f64(),
+            "refused"
+        );
+    });
 }
 
 /// One line for each client that was refused at the handshake for its certificate.
 pub fn rejected(client: SocketAddr, why: &str) {
-    info!(
-        client = client.to_string(),
-        reason = &*short(why),
-        "rejected at the handshake: no certificate that --client-ca vouches for"
-    );
+    Kind::Rejection.line(|| {
+        info!(
+            client = client.to_string(),
+            reason = short(why),
+            "rejected at the handshake: no certificate that --client-ca vouches for"
+        );
+    });
 }
 
-/// At most so much of a value, and none of the characters that end a line or steer a terminal though
-/// JSON lets them through; both formats escape the others.
-fn short(value: &str) -> Cow<'_, str> {
-    let end = value.char_indices().nth(LONGEST_VALUE).map_or(value.len(), |(end, _)| end);
-    let value = &value[..end];
-    let steers = |character| matches!(character, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}');
-    if value.contains(steers) { value.replace(steers, "\u{fffd}").into() } else { value.into() }
+/// At most so much of a value.
+fn short(value: &str) -> &str {
+    value.char_indices().nth(LONGEST_VALUE).map_or(value, |(end, _)| &value[..end])
 }

@@ -24,6 +24,7 @@ use crate::certificates::reload::Reload;
 use crate::endpoint::{mutation, rules};
 use crate::policy::reload as policy;
 use crate::telemetry::Dropped;
+use crate::telemetry::quota::LeftOut;
 
 type Labels<const N: usize> = [(&'static str, &'static str); N];
 
@@ -56,6 +57,8 @@ pub enum Shed {
     Deadline,
     /// No room for another large body.
     Memory,
+    /// A large body that came slowly made way for another.
+    SlowBody,
     /// All connections were taken, and this client kept the server waiting.
     SlowClient,
 }
@@ -95,8 +98,12 @@ const HTTP_ERRORS: [(StatusCode, &str); 9] = [
     (StatusCode::INTERNAL_SERVER_ERROR, "500"),
     (StatusCode::SERVICE_UNAVAILABLE, "503"),
 ];
-const SHED: [(Shed, &str); 3] =
-    [(Shed::Deadline, "deadline"), (Shed::Memory, "memory"), (Shed::SlowClient, "slow_client")];
+const SHED: [(Shed, &str); 4] = [
+    (Shed::Deadline, "deadline"),
+    (Shed::Memory, "memory"),
+    (Shed::SlowBody, "slow_body"),
+    (Shed::SlowClient, "slow_client"),
+];
 const REJECTIONS: [(Rejection, &str); 3] = [
     (Rejection::NoCertificate, "no_certificate"),
     (Rejection::BadCertificate, "bad_certificate"),
@@ -186,8 +193,9 @@ impl Metrics {
         let in_flight = Gauge::default();
         ours.register("requests_in_flight", "Reviews being read or answered", in_flight.clone());
         ours.register_collector(Box::new(dropped));
+        ours.register_collector(Box::new(LeftOut));
         let panics = Counter::default();
-        ours.register("panics", "Panics that were answered as a failure", panics.clone());
+        ours.register("panics", "Panics; each one was answered", panics.clone());
         let certificate_expiration = Gauge::default();
         ours.register_with_unit(
             "certificate_expiration_timestamp",

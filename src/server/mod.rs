@@ -13,6 +13,7 @@ pub mod drain;
 pub mod exposition;
 pub mod latency;
 pub mod limits;
+pub mod listen;
 pub mod listener;
 pub mod log;
 pub mod metrics;
@@ -23,14 +24,14 @@ pub mod process;
 pub mod readiness;
 pub mod refusal;
 pub mod reviews;
+pub mod room;
 pub mod self_dial;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::anyhow;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tracing::info;
 
@@ -82,8 +83,8 @@ impl Server {
     /// # Errors
     /// When one can't be opened, for the person who started it.
     pub fn bind(parts: Parts) -> anyhow::Result<Self> {
-        let https = open("--listen", parts.listen)?;
-        let ops = open("--ops-listen", parts.ops_listen)?;
+        let https = listen::open("--listen", parts.listen)?;
+        let ops = listen::open("--ops-listen", parts.ops_listen)?;
         Ok(Self { https, ops, parts })
     }
 
@@ -143,31 +144,4 @@ impl Server {
         }
         Ok(())
     }
-}
-
-/// Connections that may wait to be accepted; the kernel may allow fewer (`net.core.somaxconn`).
-const BACKLOG: u32 = 4096;
-
-fn open(flag: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let opened = || {
-        let socket = match address {
-            SocketAddr::V4(_) => TcpSocket::new_v4(),
-            SocketAddr::V6(_) => TcpSocket::new_v6(),
-        }?;
-        // A server that was restarted takes its port back at once.
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(BACKLOG)
-    };
-    opened().map_err(|error| {
-        let advice = match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                "another process has this port: stop it, or give another port (0 picks a free one)"
-            }
-            io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege: give a higher one",
-            io::ErrorKind::AddrNotAvailable => "this machine does not have that address",
-            _ => return anyhow!("cannot listen on {flag} {address}: {error}"),
-        };
-        anyhow!("cannot listen on {flag} {address}: {advice}")
-    })
 }

@@ -66,6 +66,9 @@ impl Refusal {
             Self::Shed(Shed::Memory) => {
                 "Too many large requests are under way: try again in a second.".to_owned()
             }
+            Self::Shed(Shed::SlowBody) => "The body arrived too slowly while others waited for its room in \
+                                           memory: try again in a second."
+                .to_owned(),
             Self::Shed(_) => "There was not enough time left to answer: try again in a second.".to_owned(),
             Self::Broken => "The webhook failed by a defect of its own.".to_owned(),
         }

@@ -2,25 +2,25 @@
 //! refusal where there can be none.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::Arc;
 
 use axum::body::{Bytes, HttpBody};
 use axum::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response};
-use futures_util::future::poll_immediate;
+use futures_util::FutureExt;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::Judge;
-use super::body::{self, Room};
+use super::body;
 use super::buffers::Buffers;
 use super::connection::Handler;
 use super::limits::Limits;
 use super::metrics::{self, Counted, Metrics, Rejection, Shed, path};
 use super::refusal::Refusal;
+use super::room::Room;
 use super::{deadline, log};
 use crate::admission::{self, Answer, Hook, NoUid};
 use crate::certificates::clients::Stranger;
@@ -58,7 +58,7 @@ impl Reviews {
             judge,
             policy,
             limits: limits.clone(),
-            room: Room::of(limits.large_bodies_bytes),
+            room: Room::new(limits),
             buffers: Buffers::default(),
             metrics: Arc::clone(metrics),
             traces,
@@ -69,42 +69,61 @@ impl Reviews {
 impl Handler for Reviews {
     type Body = Full<Bytes>;
 
+    /// A panic, wherever it is, ends this request only, and even this one is answered.
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let hook = match request.uri().path() {
-            "/mutate" => Hook::Mutate,
-            "/validate" => Hook::Validate,
-            _ => return self.0.refuse(&Refusal::NoSuchPath, request.into_body()),
-        };
-        if request.method() != Method::POST {
-            return self.0.refuse(&Refusal::NotThisMethod("POST"), request.into_body());
-        }
-        self.0.serve(hook, request).await
+        let answering = AssertUnwindSafe(self.0.answer(request)).catch_unwind();
+        answering.await.unwrap_or_else(|_| {
+            self.0.metrics.panics.inc();
+            self.0.metrics.http_error(Refusal::Broken.status());
+            Refusal::Broken.response()
+        })
     }
 }
 
 impl Shared {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let hook = match request.uri().path() {
+            "/mutate" => Hook::Mutate,
+            "/validate" => Hook::Validate,
+            _ => return self.refuse(&Refusal::NoSuchPath, request.into_body()),
+        };
+        if request.method() != Method::POST {
+            return self.refuse(&Refusal::NotThisMethod("POST"), request.into_body());
+        }
+        self.serve(hook, request).await
+    }
+
     async fn serve(&self, hook: Hook, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let received = Instant::now();
         let _in_flight = Counted::in_gauge(&self.metrics.in_flight);
         let (head, mut body) = request.into_parts();
-        let mut span = self.traces.as_ref().map(|traces| traces.begin(path(hook), &head.headers));
-        match self.answer(hook, &head, &mut body, received, span.as_mut()).await {
+        let mut span = self.traces.as_ref().and_then(|traces| {
+            // Without its span, a review is as good as with it.
+            self.unless_it_panics(|| traces.begin(path(hook), &head.headers))
+        });
+        let answered = self.review(hook, &head, &mut body, received, span.as_mut()).await;
+        if let Err(refusal) = &answered {
+            self.unless_it_panics(|| {
+                if let Some(span) = &mut span {
+                    span.refused(refusal.status());
+                }
+                log::refused(hook, refusal, refusal.status(), received.elapsed());
+            });
+        }
+        if span.is_some() {
+            self.unless_it_panics(|| drop(span));
+        }
+        match answered {
             Ok(review) => {
                 let mut response = Response::new(Full::from(review));
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
                 response
             }
-            Err(refusal) => {
-                if let Some(span) = &mut span {
-                    span.refused(refusal.status());
-                }
-                log::refused(hook, &refusal, refusal.status(), received.elapsed());
-                self.refuse(&refusal, body)
-            }
+            Err(refusal) => self.refuse(&refusal, body),
         }
     }
 
-    async fn answer(
+    async fn review(
         &self,
         hook: Hook,
         head: &Parts,
@@ -120,38 +139,41 @@ impl Shared {
         if deadline <= received {
             return Err(Refusal::Shed(Shed::Deadline));
         }
-        let length = body::length(body, &self.limits)?;
-        let patience = received + self.limits.body;
-        let until = deadline.min(patience);
-        let _share = within(until, self.room.share(length, &self.limits))
-            .await
-            .unwrap_or(Err(Refusal::Shed(Shed::Memory)))?;
-        let body =
-            within(until, body::read(body, length, &self.limits, &self.buffers)).await.unwrap_or_else(
-                || Err(if deadline <= patience { Refusal::Shed(Shed::Deadline) } else { Refusal::Slow }),
-            )?;
+        let Self { limits, room, buffers, .. } = self;
+        let body = body::Reading { limits, room, buffers, received, deadline }.read(body).await?;
         if deadline <= Instant::now() {
             return Err(Refusal::Shed(Shed::Deadline));
         }
         let answer = self.judge(hook, &body)?;
         let latency = received.elapsed();
-        self.metrics.answered(hook, &answer, latency);
-        log::answered(hook, &answer, latency);
-        if let Some(span) = span {
-            span.answered(metrics::operation(answer.operation), metrics::outcome(answer.outcome), &answer);
-        }
+        // What is only told of an answer can't take it back.
+        self.unless_it_panics(|| {
+            self.metrics.answered(hook, &answer, latency);
+            log::answered(hook, &answer, latency);
+            if let Some(span) = span {
+                let (operation, outcome) =
+                    (metrics::operation(answer.operation), metrics::outcome(answer.outcome));
+                span.answered(operation, outcome, &answer);
+            }
+        });
         Ok(answer.review)
     }
 
-    /// A panic ends this request only, and even this one is answered.
     fn judge<'a>(&self, hook: Hook, body: &'a [u8]) -> Result<Answer<'a>, Refusal> {
         let policy = self.policy.current();
-        let no_uid = |NoUid(sentence)| Refusal::NoUid(sentence);
-        if let Ok(answer) = catch_unwind(AssertUnwindSafe(|| (self.judge)(&policy, hook, body))) {
-            return answer.map_err(no_uid);
+        let judged = self
+            .unless_it_panics(|| (self.judge)(&policy, hook, body))
+            .or_else(|| self.unless_it_panics(|| admission::failure(body, PANICKED)));
+        judged.ok_or(Refusal::Broken)?.map_err(|NoUid(sentence)| Refusal::NoUid(sentence))
+    }
+
+    /// A panic is counted here, and logged by the hook of [`crate::telemetry`].
+    fn unless_it_panics<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+        let worked = catch_unwind(AssertUnwindSafe(work)).ok();
+        if worked.is_none() {
+            self.metrics.panics.inc();
         }
-        self.metrics.panics.inc();
-        catch_unwind(|| admission::failure(body, PANICKED)).map_err(|_| Refusal::Broken)?.map_err(no_uid)
+        worked
     }
 
     fn refuse(&self, refusal: &Refusal, unread: Incoming) -> Response<Full<Bytes>> {
@@ -169,15 +191,6 @@ impl Shared {
             tokio::spawn(body::discard(unread, self.limits.clone()));
         }
         response
-    }
-}
-
-/// What `work` comes to, if it does by then. There is a timer only if there is something to wait for.
-async fn within<T>(until: Instant, work: impl Future<Output = T>) -> Option<T> {
-    let mut work = pin!(work);
-    match poll_immediate(work.as_mut()).await {
-        Some(done) => Some(done),
-        None => timeout_at(until, work).await.ok(),
     }
 }
 

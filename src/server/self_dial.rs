@@ -2,7 +2,7 @@
 //! it does, and holds its key.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -12,30 +12,20 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, Signa
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use super::listen::reachable;
 use crate::certificates::clients::Clients;
 use crate::certificates::served::Served;
 
 /// # Errors
 /// Why there was no handshake, or not with the certificate that is served now.
 pub async fn dial(https: SocketAddr, served: &Arc<Served>, clients: Option<&Clients>) -> Result<(), String> {
-    let address = reachable(https);
     let dialled = async {
-        let stream = TcpStream::connect(address).await?;
-        let name = ServerName::IpAddress(address.ip().into());
+        let stream = TcpStream::connect(&*reachable(https)).await?;
+        let name = ServerName::IpAddress(stream.peer_addr()?.ip().into());
         let config = client(served, clients).map_err(io::Error::other)?;
         TlsConnector::from(Arc::new(config)).connect(name, stream).await
     };
     dialled.await.map(drop).map_err(|error| error.to_string())
-}
-
-/// A listener on all addresses is reached on loopback.
-fn reachable(https: SocketAddr) -> SocketAddr {
-    let ip = match https.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, https.port())
 }
 
 fn client(served: &Arc<Served>, clients: Option<&Clients>) -> Result<ClientConfig, Error> {

@@ -9,15 +9,16 @@ pub mod export;
 use std::env;
 
 use anyhow::Context as _;
+use aws_lc_rs::rand;
 use axum::http::{HeaderMap, StatusCode};
 use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::trace::{Span as _, SpanKind, Status, Tracer, TracerProvider};
+use opentelemetry::trace::{Span as _, SpanId, SpanKind, Status, TraceId, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_http::HeaderExtractor;
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+use opentelemetry_sdk::trace::{IdGenerator, SdkTracer, SdkTracerProvider};
 use tokio::runtime::Handle;
 use tracing::{info, warn};
 
@@ -57,11 +58,20 @@ impl Traces {
             .with_http_client(client)
             .build()
             .context("the OTEL_EXPORTER_OTLP_* variables can't be used")?;
-        let provider =
-            SdkTracerProvider::builder().with_resource(resource()).with_batch_exporter(exporter).build();
-        let tracer = provider.tracer(NAME);
+        let provider = SdkTracerProvider::builder()
+            .with_resource(resource())
+            .with_id_generator(Ids)
+            .with_batch_exporter(exporter)
+            .build();
         info!("traces are exported over OTLP");
-        Ok(Some(Self { provider, tracer, propagator: TraceContextPropagator::new() }))
+        Ok(Some(Self::of(provider)))
+    }
+
+    /// Makes spans by this provider.
+    #[must_use]
+    pub fn of(provider: SdkTracerProvider) -> Self {
+        let tracer = provider.tracer(NAME);
+        Self { provider, tracer, propagator: TraceContextPropagator::new() }
     }
 
     /// Begins the span of a review, as a part of the caller's trace if it sent one.
@@ -82,12 +92,34 @@ impl Traces {
         Span(span)
     }
 
-    /// Sends what waits. Blocks, and needs the runtime to go on meanwhile.
+    /// Sends what waits, for 5 s at most. Blocks, and needs the runtime to go on meanwhile.
     pub fn shut_down(&self) {
         if let Err(error) = self.provider.shutdown() {
             warn!(%error, "the last traces were not exported");
         }
     }
+}
+
+/// Ids from the generator that TLS has anyway. The SDK's own one, in a static program, is seeded from
+/// `/dev/urandom` and panics where there is no such file.
+#[derive(Debug)]
+struct Ids;
+
+impl IdGenerator for Ids {
+    fn new_trace_id(&self) -> TraceId {
+        TraceId::from_bytes(random())
+    }
+
+    fn new_span_id(&self) -> SpanId {
+        SpanId::from_bytes(random())
+    }
+}
+
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    // Should it fail, the id is an invalid one of zeros, and the span is not exported.
+    let _ = rand::fill(&mut bytes);
+    bytes
 }
 
 /// One review. It ends when this is dropped.

@@ -160,7 +160,20 @@ fn the_last_one_counts_as_for_kubectl() {
 fn a_name_is_shown_without_what_a_terminal_or_a_ci_system_obeys() {
     let manifest = endpoint("\"q\\n::add-mask::x\\e[31m\"", &["url: ftp://h.example/", "rewritePath: /"]);
     let text = findings(&manifest);
-    assert!(text.contains("= note: ModelEndpoint ml-team/q\u{fffd}::add-mask::x\u{fffd}[31m\n"), "{text}");
+    let note = "= note: ModelEndpoint ml-team/q<U+000A>::add-mask::x<U+001B>[31m\n";
+    assert!(text.contains(note), "{text}");
+}
+
+#[test]
+fn nothing_hides_in_what_is_shown_or_turns_it_around() {
+    let manifest = endpoint(
+        "\"q\u{202e}\\u200b\"",
+        &["url: ftp://h.example/ # \u{202e}\u{200b}\u{e0041}\u{1b}[2K", "rewritePath: /"],
+    );
+    let text = findings(&manifest);
+    assert!(text.contains("= note: ModelEndpoint ml-team/q<U+202E><U+200B>\n"), "{text}");
+    let hidden = |c: char| c != '\n' && (c.is_control() || "\u{202e}\u{200b}\u{e0041}".contains(c));
+    assert_eq!(text.chars().find(|c| hidden(*c)), None, "{text:?}");
 }
 
 #[test]

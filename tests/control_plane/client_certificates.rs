@@ -16,9 +16,18 @@ const SERVICE: &str = "modelendpoint-webhook.modelendpoint-webhook.svc";
 
 #[test]
 fn the_api_server_presents_the_certificate_that_the_webhook_asks_for() {
-    test(async {
+    calls_with(|certificates| certificates.add_client("kube-apiserver"));
+}
+
+#[test]
+fn it_presents_one_without_an_extended_key_usage_too_and_may_call() {
+    calls_with(|certificates| certificates.add_client_of_any_use("kube-apiserver"));
+}
+
+fn calls_with(add_client: fn(&WebhookCertificates) -> Result<()>) {
+    test(async move {
         let certificates = WebhookCertificates::new(&[SERVICE])?;
-        certificates.add_client("kube-apiserver")?;
+        add_client(&certificates)?;
         let webhook = guarded(&certificates, "kube-apiserver").await?;
         let control_plane = presenting(&certificates, &webhook).await?;
         control_plane

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rcgen::ExtendedKeyUsagePurpose;
 use rustls::version::{TLS12, TLS13};
 use tempfile::TempDir;
 use time::Duration;
@@ -83,6 +84,36 @@ async fn others_are_rejected_at_the_handshake_with_the_reason_in_the_log() {
     let expired = bare.clone().presenting(&ca.client_valid(NAME, &[], Duration::days(-1)));
     is_rejected(&expired, "CertificateExpired").await;
     guarded.webhook.logged("certificate expired").await;
+    assert_eq!(guarded.rejections("bad_certificate").await, 2);
+}
+
+#[tokio::test]
+async fn a_certificate_without_an_extended_key_usage_is_for_clients_too_and_one_for_servers_is_not() {
+    let ca = Authority::new();
+    let guarded = guarded(&ca, &["--client-name", NAME]).await;
+    let presenting =
+        |uses: &[ExtendedKeyUsagePurpose]| guarded.webhook.client().presenting(&ca.client_for(NAME, uses));
+    let (client, server, any) = (
+        ExtendedKeyUsagePurpose::ClientAuth,
+        ExtendedKeyUsagePurpose::ServerAuth,
+        ExtendedKeyUsagePurpose::Any,
+    );
+    may_call(&presenting(&[])).await;
+    may_call(&presenting(&[server.clone(), client])).await;
+    // webpki does not take anyExtendedKeyUsage for every use, where Go does.
+    for uses in [[server], [any]] {
+        let refusal = presenting(&uses).stream().await;
+        let refused = match refusal {
+            Err(_) => true,
+            Ok(mut stream) => stream.read_u8().await.is_err(),
+        };
+        assert!(refused, "{uses:?}");
+    }
+    let line = guarded.webhook.logged("rejected at the handshake").await;
+    assert!(
+        line.contains("certificate does not allow extended key usage for client authentication"),
+        "{line}"
+    );
     assert_eq!(guarded.rejections("bad_certificate").await, 2);
 }
 

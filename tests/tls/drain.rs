@@ -1,18 +1,22 @@
 //! How the server leaves: nobody who is still being sent to it notices.
 
-use std::time::Duration;
+use std::fs::OpenOptions;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use modelendpoint_webhook::admission::answer_under;
 use modelendpoint_webhook::server::limits::Limits;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::Command;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 use crate::client::{Client, FINE, PATIENCE, Reply, allowed, create};
 use crate::in_process::serve;
-use crate::webhook::{Webhook, eventually};
+use crate::webhook::{Webhook, binary, eventually};
 
 const IN_FLIGHT: &str = "modelendpoint_webhook_requests_in_flight";
 const CLOSING: [(&str, &str); 2] = [("connection", "close"), ("content-type", "application/json")];
@@ -101,6 +105,54 @@ async fn a_second_signal_does_not_await_what_runs_either() {
     webhook.signal(Signal::TERM);
     webhook.logged("stopped at once, as told by a second signal").await;
     assert_eq!(webhook.exit().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_whatever_the_collector_of_traces_does() {
+    for (first, second) in [(Signal::TERM, Signal::TERM), (Signal::INT, Signal::TERM)] {
+        let collector = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let endpoint = format!("http://{}", collector.local_addr().expect("an address"));
+        let variables =
+            [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "3600000")];
+        let mut webhook = Webhook::self_signed_with(&["--drain", "0s"], &variables).await;
+        assert_eq!(webhook.client().post("/validate", &create("u-7", FINE)).await.review(), allowed("u-7"));
+        webhook.signal(first);
+        // It sends the last spans, and gets no answer.
+        let (_silent, _) = collector.accept().await.expect("a batch of spans");
+        let began = Instant::now();
+        webhook.signal(second);
+        assert_eq!(webhook.exit().await.code(), Some(0));
+        assert!(began.elapsed() < Duration::from_secs(3), "after {:?}", began.elapsed());
+        webhook.logged("stopped at once, as told by a second signal").await;
+    }
+}
+
+#[tokio::test]
+async fn a_signal_while_it_starts_ends_it_at_once() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let pipe = directory.path().join("tls.crt");
+    let made = Command::new("mkfifo").arg(&pipe).status().await.expect("mkfifo is there");
+    assert!(made.success());
+    let starting = Command::new(binary())
+        .args(["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"])
+        .arg("--tls-cert")
+        .arg(&pipe)
+        .arg("--tls-key")
+        .arg(&pipe)
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the binary starts");
+    // It is opened as soon as the server reads it, which then waits for bytes that never come.
+    let opening = spawn_blocking(move || OpenOptions::new().write(true).open(pipe));
+    let _open = opening.await.expect("no panic").expect("a pipe");
+    let pid = starting.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)).expect("a process");
+    kill_process(pid, Signal::TERM).expect("the process runs");
+    let output = timeout(PATIENCE, starting.wait_with_output()).await;
+    let output = output.expect("the process ends").expect("the process was started");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(stderr.contains("stopped before it served, as told by a signal"), "{stderr}");
 }
 
 /// The first half of a review is sent; the other one is for later.

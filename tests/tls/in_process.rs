@@ -14,6 +14,7 @@ use modelendpoint_webhook::server::limits::Limits;
 use modelendpoint_webhook::server::metrics::Metrics;
 use modelendpoint_webhook::server::{Judge, Parts, Server};
 use modelendpoint_webhook::telemetry::Dropped;
+use modelendpoint_webhook::traces::Traces;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::task::JoinHandle;
@@ -32,6 +33,10 @@ pub struct InProcess {
 
 /// Serves until it is told to leave, or the test's runtime ends.
 pub fn serve(judge: Judge, limits: Limits) -> InProcess {
+    serve_traced(judge, limits, None)
+}
+
+pub fn serve_traced(judge: Judge, limits: Limits, traces: Option<Traces>) -> InProcess {
     let issued = issue(vec!["localhost".to_owned()], 1).expect("a certificate");
     let pair = Pair::from_pem(issued.leaf.as_bytes(), issued.leaf_key.as_bytes()).expect("a pair");
     let certificate = Served::new(pair);
@@ -46,7 +51,7 @@ pub fn serve(judge: Judge, limits: Limits) -> InProcess {
         judge,
         policy: Active::new(Policy::NONE),
         metrics: Arc::new(Metrics::new(Dropped::default())),
-        traces: None,
+        traces,
         drain: Arc::clone(&drain),
     })
     .expect("free ports");

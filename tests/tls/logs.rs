@@ -10,13 +10,17 @@ use crate::webhook::{Webhook, eventually};
 /// A review whose every name tries to end the line and to begin another.
 fn forging(uid: &str) -> Value {
     let mut review = create(uid, MALFORMED);
-    let forged = "x\r\n2026-11-23T00:00:00Z  INFO forged\u{1b}[2K\u{85}\u{2028}";
+    let forged = format!("x\r\n2026-11-23T00:00:00Z  INFO forged\u{1b}[2K\u{85}\u{2028}{HIDDEN}");
     for field in ["name", "namespace"] {
         review["request"][field] = json!(forged);
     }
     review["request"]["userInfo"]["username"] = json!(forged);
     review
 }
+
+/// Characters that turn text around, or that nobody sees.
+const HIDDEN: &str = "\u{ad}\u{61c}\u{200b}\u{200d}\u{200f}\u{202e}\u{2060}\u{2066}\u{3164}\u{e000}\u{fe0f}\u{feff}\
+                      \u{fff9}\u{e0041}\u{e0100}";
 
 #[tokio::test]
 async fn a_denial_is_one_line_of_json_with_all_that_matters() {
@@ -111,8 +115,13 @@ async fn nobody_can_forge_a_line() {
         let forged: Vec<_> = log.iter().filter(|line| line.contains("forged")).collect();
         assert_eq!(forged.len(), 1, "{format}: {log:#?}");
         assert!(forged[0].contains("u-forged"), "{format}: {log:#?}");
-        let raw = |line: &&String| line.chars().any(char::is_control);
+        let raw = |line: &&String| line.chars().any(|c| c.is_control() || HIDDEN.contains(c));
         assert_eq!(log.iter().find(raw), None, "{format}");
+        for field in ["user", "namespace", "name"] {
+            let of_field = forged[0].split(field).nth(1).unwrap_or_default();
+            let code_point = if format == "json" { "<U+202E>" } else { "\\u{202e}" };
+            assert!(of_field.contains(code_point), "{format} {field}: {}", forged[0]);
+        }
     }
 }
 
@@ -163,7 +172,8 @@ async fn a_client_that_does_not_trust_the_certificate_is_a_hint_about_the_ca_bun
 async fn a_log_that_nobody_reads_holds_up_no_answer_and_what_it_lacks_is_counted() {
     const CLIENTS: usize = 8;
     const EACH: usize = 1_200;
-    let webhook = Webhook::self_signed(&[]).await;
+    // Lines that are for debug are as many as there are.
+    let webhook = Webhook::self_signed(&["--log-level", "debug"]).await;
     webhook.log_is_read(false);
     let mut clients = JoinSet::new();
     for _ in 0..CLIENTS {
@@ -171,7 +181,7 @@ async fn a_log_that_nobody_reads_holds_up_no_answer_and_what_it_lacks_is_counted
         clients.spawn(async move {
             let mut connection = client.connect().await;
             for _ in 0..EACH {
-                assert_eq!(connection.post("/validate", &create("u", MALFORMED)).await.status, 200);
+                assert_eq!(connection.post("/validate", &create("u", FINE)).await.status, 200);
             }
         });
     }
@@ -180,6 +190,6 @@ async fn a_log_that_nobody_reads_holds_up_no_answer_and_what_it_lacks_is_counted
     let dropped = webhook.metric("modelendpoint_webhook_log_lines_dropped_total").await;
     assert!(dropped > 0, "more lines were waiting than have room");
     webhook.log_is_read(true);
-    let logged = async || webhook.log().iter().filter(|line| line.contains("denied")).count() as u64;
+    let logged = async || webhook.log().iter().filter(|line| line.contains("DEBUG allowed")).count() as u64;
     eventually((CLIENTS * EACH) as u64 - dropped, logged).await;
 }

@@ -10,11 +10,14 @@ mod otlp;
 mod pairs;
 mod webhook;
 
+mod addresses;
+mod bodies;
 mod certificate_files;
 mod certs_command;
 mod client_certificates;
 mod descriptors;
 mod drain;
+mod log_floods;
 mod logs;
 mod memory;
 mod metrics;

@@ -70,6 +70,14 @@ impl Authority {
         self.sign(&leaf)
     }
 
+    /// For these uses; for none in particular, if there are none.
+    pub fn client_for(&self, common_name: &str, uses: &[ExtendedKeyUsagePurpose]) -> Pair {
+        let mut leaf = CertificateParams::new(Vec::new()).expect("no names");
+        leaf.distinguished_name.push(DnType::CommonName, common_name);
+        leaf.extended_key_usages = uses.to_vec();
+        self.sign(&leaf)
+    }
+
     fn sign(&self, leaf: &CertificateParams) -> Pair {
         let key = KeyPair::generate().expect("a key");
         let leaf = leaf.signed_by(&key, &self.0).expect("a leaf");

@@ -31,7 +31,7 @@ async fn without_room_for_a_large_body_it_is_shed_and_small_ones_are_not() {
     let limits = Limits { large_bodies_bytes: 100_000, ..Limits::new(10) };
     let server = serve(admission::answer_under, limits);
     let mut large = create("u-1", FINE);
-    large["request"]["object"]["metadata"]["annotations"] = json!({ "filler": "x".repeat(200_000) });
+    large["request"]["object"]["metadata"]["annotations"] = json!({ "filler": "x".repeat(3_000_000) });
     let headers = [("content-type", "text/plain; charset=utf-8"), ("retry-after", "1")];
     let reply = server.client.post("/validate", &large).await;
     let without_close: Vec<_> =

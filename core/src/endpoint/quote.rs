@@ -12,6 +12,9 @@ pub struct Quoted<'a>(pub &'a str);
 /// A value in backticks as [`Quoted`], but where it is long, its head is cut off and its end remains.
 pub struct QuotedEnd<'a>(pub &'a str);
 
+/// Text as it is, but for control and invisible characters, which are named by their code point.
+pub struct Seen<'a>(pub &'a str);
+
 /// A character by its name: `a space (U+0020)`, `U+200B`, `` `\` ``.
 pub struct Named(pub char);
 
@@ -22,7 +25,7 @@ impl Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = self.0.ceil_char_boundary(LONGEST);
         f.write_char('`')?;
-        write_seen(&self.0[..end], f)?;
+        Seen(&self.0[..end]).fmt(f)?;
         f.write_str(if end == self.0.len() { "`" } else { "…`" })
     }
 }
@@ -31,20 +34,22 @@ impl Display for QuotedEnd<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let from = self.0.ceil_char_boundary(self.0.len().saturating_sub(LONGEST));
         f.write_str(if from == 0 { "`" } else { "`…" })?;
-        write_seen(&self.0[from..], f)?;
+        Seen(&self.0[from..]).fmt(f)?;
         f.write_char('`')
     }
 }
 
-fn write_seen(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    for character in text.chars() {
-        if is_invisible(character) {
-            write!(f, "<U+{:04X}>", u32::from(character))?;
-        } else {
-            f.write_char(character)?;
+impl Display for Seen<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            if is_invisible(character) {
+                write!(f, "<U+{:04X}>", u32::from(character))?;
+            } else {
+                f.write_char(character)?;
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 impl Display for Named {
@@ -94,19 +99,27 @@ fn is_noncharacter(character: char) -> bool {
     matches!(character, '\u{fdd0}'..='\u{fdef}') || u32::from(character) & 0xfffe == 0xfffe
 }
 
-/// Control characters, noncharacters, white space other than the space, and what leaves nothing to see: the
-/// format characters (Unicode `Default_Ignorable_Code_Point` and the bidirectional controls).
+/// What has no shape of its own, or changes how the text around it is shown: every character of Unicode's
+/// categories for controls, formats, separators but the space, private use and the unassigned, and those
+/// letters and marks that leave nothing to see (`Default_Ignorable_Code_Point`).
 #[must_use]
 pub fn is_invisible(character: char) -> bool {
-    character.is_control()
-        || is_noncharacter(character)
-        || (character.is_whitespace() && character != ' ')
+    is_unprintable(character)
         || matches!(character,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
-            | '\u{e0000}'..='\u{e0fff}')
+            '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0100}'..='\u{e01ef}')
+}
+
+/// The categories Cc, Cf, Cn, Co, Cs, Zl, Zp and Zs but the space, which the standard library has a table
+/// of: it writes them by their code point when it quotes a string. Marks are written so only where a string
+/// begins with one.
+fn is_unprintable(character: char) -> bool {
+    if character.is_ascii() {
+        return character.is_ascii_control();
+    }
+    let mut bytes = [b'x'; 5];
+    let length = 1 + character.encode_utf8(&mut bytes[1..]).len();
+    str::from_utf8(&bytes[..length]).is_ok_and(|text| text.escape_debug().nth(1) == Some('\\'))
 }
 
 #[cfg(test)]
@@ -119,6 +132,17 @@ mod tests {
         assert_eq!(Quoted(&"é".repeat(31)).to_string(), format!("`{}…`", "é".repeat(30)));
         assert_eq!(Quoted(&"é".repeat(30)).to_string(), format!("`{}`", "é".repeat(30)));
         assert_eq!(Quoted("a b").to_string(), "`a b`");
+    }
+
+    #[test]
+    fn what_hides_or_turns_text_around_is_invisible_and_what_people_write_is_not() {
+        let hidden = "\0\u{7}\u{1b}\u{7f}\u{85}\u{a0}\u{ad}\u{34f}\u{600}\u{61c}\u{70f}\u{115f}\u{1680}\u{17b4}\
+                      \u{180e}\u{200b}\u{200d}\u{200e}\u{2028}\u{2029}\u{202e}\u{2060}\u{2066}\u{2069}\u{206a}\
+                      \u{3000}\u{3164}\u{d7ff}\u{e000}\u{fdd0}\u{fe0f}\u{feff}\u{ffa0}\u{fff9}\u{ffff}\u{110bd}\
+                      \u{13430}\u{1bca0}\u{1d173}\u{e0001}\u{e0041}\u{e01ef}\u{f0000}\u{10ffff}";
+        assert_eq!(hidden.chars().find(|character| !is_invisible(*character)), None);
+        let seen = " azAZ09~`'\"\\äßéñ e\u{301} Ω Ж א ب ण ก 東 京 한 ± € 😀 \u{fffd}";
+        assert_eq!(seen.chars().find(|character| is_invisible(*character)), None);
     }
 
     #[test]

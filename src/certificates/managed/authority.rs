@@ -1,6 +1,7 @@
 //! Certificates made here: a CA, and leaves that it signs. ECDSA P-256 throughout; a serial number is
 //! 20 bytes of the hash of a key that is never used twice.
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
@@ -38,10 +39,17 @@ pub struct Signer {
 }
 
 /// A leaf and its key, in PEM.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Leaf {
     pub certificate: String,
     pub key: String,
+}
+
+/// Without the key.
+impl fmt::Debug for Leaf {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_struct("Leaf").field("certificate", &self.certificate).finish_non_exhaustive()
+    }
 }
 
 impl Authority {

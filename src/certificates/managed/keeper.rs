@@ -33,7 +33,7 @@ const BREATHE: Duration = Duration::from_millis(50);
 /// of it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-#[derive(Debug)]
+/// No `Debug`: what the Secret said holds keys.
 pub struct Keeper {
     secret: ManagedSecret,
     mutating: Managed<MutatingWebhookConfiguration>,

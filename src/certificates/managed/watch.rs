@@ -1,6 +1,6 @@
 //! One object of the API server, followed by a watch and never by polling.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,12 +47,23 @@ impl Watched for ValidatingWebhookConfiguration {
 }
 
 /// An object as it was last seen.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Seen<K> {
     /// The API server has not told yet.
     Unknown,
     Absent,
     Present(Arc<K>),
+}
+
+/// Without the object: a Secret holds keys.
+impl<K> fmt::Debug for Seen<K> {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str(match self {
+            Self::Unknown => "Unknown",
+            Self::Absent => "Absent",
+            Self::Present(_) => "Present(_)",
+        })
+    }
 }
 
 /// Keeps `seen` at what the API server has, and tells of each failure. Without the API server, what

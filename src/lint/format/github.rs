@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{At, Placed, placed};
+use super::{At, Placed, placed, seen};
 use crate::lint::finding::Level;
 use crate::lint::run::Report;
 
@@ -23,7 +23,7 @@ pub fn render(report: &Report) -> String {
                 let _ = write!(text, ",col={},endColumn={}", start.column, end.column);
             }
         }
-        let _ = writeln!(text, "::{}", data(&finding.sentence()));
+        let _ = writeln!(text, "::{}", data(&seen(&finding.sentence(), &['\n'])));
     }
     text
 }

@@ -5,9 +5,12 @@ pub mod json;
 pub mod sarif;
 pub mod text;
 
+use std::fmt::Write;
+
 use super::finding::Finding;
 use super::run::{Outcome, Report};
 use super::sources::Source;
+use crate::endpoint::quote::Seen;
 use crate::yaml::source::{Lines, Place};
 
 /// A finding with its file and its place in it.
@@ -26,6 +29,18 @@ pub struct At {
     pub end: Place,
     /// The line that what is shown around it begins in.
     pub shown_from: usize,
+}
+
+/// Text in which nothing hides from the reader or steers a terminal: control and invisible characters by
+/// their code point, but for those that the format itself needs.
+#[must_use]
+pub fn seen(text: &str, needed: &[char]) -> String {
+    text.split_inclusive(needed).fold(String::with_capacity(text.len()), |mut seen, piece| {
+        let end = piece.char_indices().next_back().filter(|(_, last)| needed.contains(last));
+        let (piece, last) = piece.split_at(end.map_or(piece.len(), |(end, _)| end));
+        let _ = write!(seen, "{}{last}", Seen(piece));
+        seen
+    })
 }
 
 /// Every finding, file by file, from top to bottom.

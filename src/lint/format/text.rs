@@ -5,7 +5,8 @@ use std::fmt::Write;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level as Title, Origin, Renderer, Snippet};
 
-use super::{At, Placed, placed};
+use super::{At, Placed, placed, seen};
+use crate::endpoint::quote::Seen;
 use crate::lint::check::Count;
 use crate::lint::finding::Level;
 use crate::lint::run::Report;
@@ -48,38 +49,35 @@ fn render_one(renderer: &Renderer, placed: &Placed<'_>) -> String {
     match (at, context) {
         (None, _) => {}
         (Some(At { file, start, shown_from, .. }), Some(context)) => {
+            let file = Seen(file).to_string();
             let (shown, at) = outcome.checked.mask.show(&outcome.text, context, &finding.at);
             let place = Lines::of(&shown).place(at.start);
             shown_place = Some((
                 format!("{file}:{}:{}", place.line + shown_from - 1, place.column),
                 format!("{file}:{}:{}", start.line, start.column),
             ));
-            let snippet = Snippet::source(shown).path(file.clone()).line_start(*shown_from).fold(false);
+            let snippet = Snippet::source(shown).path(file).line_start(*shown_from).fold(false);
             group = group.element(snippet.annotation(AnnotationKind::Primary.span(at)));
         }
         (Some(At { file, start, .. }), None) => {
-            let origin = Origin::path(file.clone()).line(start.line).char_column(start.column);
+            let origin = Origin::path(Seen(file).to_string()).line(start.line).char_column(start.column);
             group = group.element(origin);
         }
     }
     if let Some(name) = &finding.endpoint {
-        let name = on_one_line(&format!("ModelEndpoint {}/{}", name.namespace, name.name));
-        group = group.element(Title::NOTE.message(name));
+        let name = format!("ModelEndpoint {}/{}", name.namespace, name.name);
+        group = group.element(Title::NOTE.message(Seen(&name).to_string()));
     }
     let advice = finding.advice();
     if !advice.is_empty() {
         group = group.element(Title::HELP.message(advice));
     }
-    let text = renderer.render(&[group]);
+    // It colours by escape sequences of its own, and shows none that it was given.
+    let text = seen(&renderer.render(&[group]), &['\n', '\u{1b}']);
     match shown_place {
         Some((shown, real)) => text.replacen(&shown, &real, 1),
         None => text,
     }
-}
-
-/// What a name that is none may hold: nothing that a terminal or a CI system would obey.
-fn on_one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// How many there are of what, on one line.

@@ -35,7 +35,7 @@ impl Authority {
     /// For a server that is reached under these DNS names and IP addresses.
     pub(crate) fn server<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<Leaf> {
         let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
-        self.issue(CertificateParams::new(names)?, ExtendedKeyUsagePurpose::ServerAuth)
+        self.issue(CertificateParams::new(names)?, &[ExtendedKeyUsagePurpose::ServerAuth])
     }
 
     /// For a client that Kubernetes takes for this user, in this group.
@@ -43,12 +43,19 @@ impl Authority {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, user);
         params.distinguished_name.push(DnType::OrganizationName, group);
-        self.issue(params, ExtendedKeyUsagePurpose::ClientAuth)
+        self.issue(params, &[ExtendedKeyUsagePurpose::ClientAuth])
     }
 
-    fn issue(&self, mut params: CertificateParams, usage: ExtendedKeyUsagePurpose) -> Result<Leaf> {
+    /// With this common name, and without a word on what it is for.
+    pub(crate) fn of_any_use(&self, common_name: &str) -> Result<Leaf> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, common_name);
+        self.issue(params, &[])
+    }
+
+    fn issue(&self, mut params: CertificateParams, uses: &[ExtendedKeyUsagePurpose]) -> Result<Leaf> {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![usage];
+        params.extended_key_usages = uses.to_vec();
         params.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?;

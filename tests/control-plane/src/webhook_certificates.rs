@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{certificates::Authority, own_directory::OwnDirectory};
+use crate::{
+    certificates::{Authority, Leaf},
+    own_directory::OwnDirectory,
+};
 use anyhow::Result;
 
 /// `tls.crt`, `tls.key` and `ca.crt`, as in the Secret of a cluster, in a
@@ -31,7 +34,15 @@ impl WebhookCertificates {
 
     /// Adds `client.crt` and `client.key`, of the same authority, for a client of this name.
     pub fn add_client(&self, name: &str) -> Result<()> {
-        let leaf = self.authority.client(name, "")?;
+        self.write_client(self.authority.client(name, "")?)
+    }
+
+    /// The same, without an extended key usage.
+    pub fn add_client_of_any_use(&self, name: &str) -> Result<()> {
+        self.write_client(self.authority.of_any_use(name)?)
+    }
+
+    fn write_client(&self, leaf: Leaf) -> Result<()> {
         fs::write(self.directory().join("client.crt"), leaf.certificate)?;
         fs::write(self.directory().join("client.key"), leaf.key)?;
         Ok(())

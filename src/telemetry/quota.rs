@@ -1,0 +1,167 @@
+//! How many lines of each kind the log takes. Clients cause most lines, and could fill a disk with them.
+//!
+//! A kind has a burst and a rate; what goes beyond is left out and counted, and every few seconds one
+//! line says how many. No lock, and one atomic exchange for a line that is written.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use tokio::time::{Instant, sleep};
+use tracing::level_filters::LevelFilter;
+use tracing::{Level, warn};
+
+/// How often it is told what was left out.
+const TELL_EVERY: Duration = Duration::from_secs(5);
+
+/// Lines that clients can cause, as many as they like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A review that was denied.
+    Denial,
+    /// A review that could not be judged.
+    Failure,
+    /// A review that was allowed, though something seems wrong with the registration.
+    Notice,
+    /// A call that no review answered.
+    Refusal,
+    /// A client without a certificate that it needs.
+    Rejection,
+    /// A client that refuses the server's certificate.
+    Handshake,
+    /// A connection that could not be accepted.
+    Accept,
+    Panic,
+}
+
+struct Quota {
+    kind: Kind,
+    /// In the metric and in the line that says how many were left out.
+    name: &'static str,
+    level: Level,
+    /// Lines at once, after a while without any.
+    burst: u32,
+    per_second: u32,
+    /// Nanoseconds since the start, at which all that was written would be paid for at the rate.
+    paid_at: AtomicU64,
+    left_out: AtomicU64,
+    /// How many of those the log has told of.
+    told: AtomicU64,
+}
+
+/// A denial is a line that somebody looks for, so there is much room for them. Of the others the first
+/// ones say it all.
+static QUOTAS: [Quota; 8] = [
+    Quota::new(Kind::Denial, "denial", Level::INFO, 2_000, 100),
+    Quota::new(Kind::Failure, "failure", Level::INFO, 2_000, 100),
+    Quota::new(Kind::Notice, "notice", Level::INFO, 50, 1),
+    Quota::new(Kind::Refusal, "refusal", Level::INFO, 100, 10),
+    Quota::new(Kind::Rejection, "rejection", Level::INFO, 50, 1),
+    Quota::new(Kind::Handshake, "handshake", Level::WARN, 50, 1),
+    Quota::new(Kind::Accept, "accept", Level::WARN, 50, 1),
+    Quota::new(Kind::Panic, "panic", Level::ERROR, 50, 1),
+];
+
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+impl Kind {
+    /// Writes a line, unless there were too many of the kind.
+    pub fn line(self, write: impl FnOnce()) {
+        let quota = QUOTAS.iter().find(|quota| quota.kind == self);
+        if quota.is_none_or(|quota| quota.level > LevelFilter::current() || !quota.has_room(START.elapsed()))
+        {
+            return;
+        }
+        write();
+    }
+}
+
+/// Tells of what was left out, for as long as it is polled.
+pub async fn keep_telling() {
+    loop {
+        sleep(TELL_EVERY).await;
+        tell();
+    }
+}
+
+/// Tells of what was left out and not yet told of.
+pub fn tell() {
+    for quota in &QUOTAS {
+        let lines = quota.untold();
+        if lines > 0 {
+            warn!(kind = quota.name, lines, "log lines were left out: there were too many of this kind");
+        }
+    }
+}
+
+impl Quota {
+    const fn new(kind: Kind, name: &'static str, level: Level, burst: u32, per_second: u32) -> Self {
+        let [paid_at, left_out, told] = [AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0)];
+        Self { kind, name, level, burst, per_second, paid_at, left_out, told }
+    }
+
+    /// The generic cell rate algorithm: a token bucket whose state is one point in time.
+    fn has_room(&self, now: Duration) -> bool {
+        let now = nanoseconds(now);
+        let each = 1_000_000_000 / u64::from(self.per_second);
+        let latest = now + each * u64::from(self.burst);
+        let pay = |paid_at: u64| Some(paid_at.max(now) + each).filter(|paid_at| *paid_at <= latest);
+        let has_room = self.paid_at.fetch_update(Relaxed, Relaxed, pay).is_ok();
+        if !has_room {
+            self.left_out.fetch_add(1, Relaxed);
+        }
+        has_room
+    }
+
+    fn untold(&self) -> u64 {
+        let left_out = self.left_out.load(Relaxed);
+        // Two may ask at the same time, when the process ends: each line is told of once.
+        left_out.saturating_sub(self.told.fetch_max(left_out, Relaxed))
+    }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX / 2)
+}
+
+/// The lines that were left out, for `/metrics`.
+#[derive(Debug)]
+pub struct LeftOut;
+
+impl Collector for LeftOut {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
+        let help = "Log lines that were left out, since there were too many of their kind";
+        let mut lines = encoder.encode_descriptor("log_lines_suppressed", help, None, MetricType::Counter)?;
+        for quota in &QUOTAS {
+            let left_out = ConstCounter::new(quota.left_out.load(Relaxed));
+            left_out.encode(lines.encode_family(&[("kind", quota.name)])?)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn written(quota: &Quota, now: Duration, lines: u32) -> usize {
+        (0..lines).filter(|_| quota.has_room(now)).count()
+    }
+
+    #[test]
+    fn after_a_burst_lines_come_at_the_rate_and_the_rest_is_counted() {
+        let quota = Quota::new(Kind::Denial, "denial", Level::INFO, 20, 5);
+        assert_eq!(written(&quota, SECOND, 300), 20);
+        assert_eq!((quota.untold(), quota.untold()), (280, 0));
+        assert_eq!(written(&quota, 2 * SECOND, 300), 5);
+        assert_eq!(quota.untold(), 295);
+        assert_eq!(written(&quota, 1_000 * SECOND, 300), 20);
+        assert_eq!(quota.left_out.load(Relaxed), 855);
+    }
+}
