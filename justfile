@@ -38,6 +38,10 @@ bench-api-server *arguments:
 link-order:
     link/order
 
+# The tests with a real API server on every supported minor version of Kubernetes, or on those named
+test-minors *minors:
+    tests/control-plane/kubernetes/each {{ minors }}
+
 # Minutes of good, bad, huge and slow requests while certificates rotate and instances are replaced.
 soak minutes="5":
     cargo test --test soak -- {{minutes}}

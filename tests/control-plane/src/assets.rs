@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
-use crate::versions::{GO_MOD, kubernetes_version};
+use crate::release::Release;
 
 /// The programs of a control plane, and the packages that they are built from.
 const PROGRAMS: [(&str, &str); 3] = [
@@ -33,7 +33,7 @@ impl Assets {
     pub(crate) fn obtain() -> Result<Self> {
         match env::var_os("KUBEBUILDER_ASSETS").filter(|value| !value.is_empty()) {
             Some(directory) => Self::given(PathBuf::from(directory)),
-            None => Self::cached_or_built(&cache()?),
+            None => Self::cached_or_built(&cache()?, Release::selected()?),
         }
     }
 
@@ -62,16 +62,17 @@ impl Assets {
         Ok(Self { directory })
     }
 
-    fn cached_or_built(cache: &Path) -> Result<Self> {
-        let directory = cache.join(key());
+    fn cached_or_built(cache: &Path, release: &Release) -> Result<Self> {
+        let key = key(release);
+        let directory = cache.join(&key);
         if !directory.exists() {
             fs::create_dir_all(cache)
                 .with_context(|| format!("could not create the cache {}", cache.display()))?;
-            let _lock = lock(&cache.join(format!("{}.lock", key())))?;
+            let _lock = lock(&cache.join(format!("{key}.lock")))?;
             // Another process may have built it while we waited for the lock.
             if !directory.exists() {
-                let unfinished = cache.join(format!("{}.unfinished", key()));
-                build::build_into(&directory, &unfinished)?;
+                let unfinished = cache.join(format!("{key}.unfinished"));
+                build::build_into(release, &directory, &unfinished)?;
             }
         }
         Ok(Self { directory })
@@ -94,14 +95,14 @@ fn cache() -> Result<PathBuf> {
 }
 
 /// Changes with everything that decides what the programs are.
-fn key() -> String {
-    let digest = Sha256::digest(GO_MOD);
+fn key(release: &Release) -> String {
+    let digest = Sha256::digest(release.go_mod);
     let digest = digest[..6].iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex
     });
     let (os, arch) = (env::consts::OS, env::consts::ARCH);
-    format!("{}-{os}-{arch}-{digest}", kubernetes_version())
+    format!("{}-{os}-{arch}-{digest}", release.version())
 }
 
 /// Held until it is dropped, or the process ends.
@@ -143,8 +144,9 @@ mod tests {
     #[test]
     fn what_is_cached_is_taken_as_it_is() {
         let cache = tempfile::TempDir::new().unwrap();
-        fs::create_dir(cache.path().join(key())).unwrap();
-        let assets = Assets::cached_or_built(cache.path()).unwrap();
-        assert_eq!(assets.etcd(), cache.path().join(key()).join("etcd"));
+        let directory = cache.path().join(key(Release::newest()));
+        fs::create_dir(&directory).unwrap();
+        let assets = Assets::cached_or_built(cache.path(), Release::newest()).unwrap();
+        assert_eq!(assets.etcd(), directory.join("etcd"));
     }
 }

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use kube::Client;
 use tokio::{process::Command, task::spawn_blocking};
 
-use crate::assets::Assets;
+use crate::{assets::Assets, release};
 use api_server::ApiServer;
 use etcd::Etcd;
 
@@ -22,6 +22,7 @@ use etcd::Etcd;
 pub struct ControlPlane {
     assets: Assets,
     client: Client,
+    version: String,
     // In the order in which they are to end.
     api_server: ApiServer,
     _etcd: Etcd,
@@ -44,6 +45,12 @@ impl ControlPlane {
     #[must_use]
     pub fn builder() -> ControlPlaneBuilder {
         ControlPlaneBuilder::default()
+    }
+
+    /// The version of Kubernetes, such as `v1.37.2`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
     }
 
     /// A client in the group `system:masters`.
@@ -104,6 +111,8 @@ impl ControlPlaneBuilder {
         let api_server = ApiServer::start(&assets, &etcd, &self.api_server_flags)?;
         let client = kubeconfig::client(api_server.kubeconfig()).await?;
         api_server.ready(&client, &etcd).await?;
-        Ok(ControlPlane { assets, client, api_server, _etcd: etcd })
+        let version = client.apiserver_version().await?.git_version;
+        release::ensure_selected(&version)?;
+        Ok(ControlPlane { assets, client, version, api_server, _etcd: etcd })
     }
 }

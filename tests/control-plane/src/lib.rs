@@ -1,6 +1,6 @@
 //! A real kube-apiserver and etcd, for tests and for `cargo playground`.
 //!
-//! In goes nothing but this directory's `go.mod`; out comes a running API
+//! In goes nothing but a module of `kubernetes/`; out comes a running API
 //! server with a [`kube::Client`] and a kubeconfig for it, and on it what the
 //! webhook's tests stand on:
 //!
@@ -28,9 +28,9 @@ mod crd;
 mod eventually;
 mod manifests;
 mod own_directory;
+mod release;
 mod service_account;
 mod supervised;
-mod versions;
 mod webhook;
 mod webhook_certificates;
 mod webhook_registration;
@@ -40,7 +40,6 @@ pub use crd::{install_crd, install_definition, model_endpoint_definition, model_
 pub use eventually::{Seen, eventually};
 pub use manifests::{api, apply};
 pub use service_account::ServiceAccountFiles;
-pub use versions::kubernetes_version;
 pub use webhook::Webhook;
 pub use webhook_certificates::WebhookCertificates;
 pub use webhook_registration::WebhookRegistration;

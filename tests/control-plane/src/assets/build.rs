@@ -1,4 +1,4 @@
-//! From `go.mod` to a directory of programs, with `go build`.
+//! From a module in `kubernetes/` to a directory of programs, with `go build`.
 
 use std::{
     fs::{self, File},
@@ -12,19 +12,19 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use super::PROGRAMS;
-use crate::versions::{go_version, kubernetes_version, major_and_minor};
+use crate::release::{Release, major_and_minor};
 
 const BETWEEN_SIGNS_OF_LIFE: Duration = Duration::from_secs(15);
 
-/// Builds everything in `unfinished`, then makes that `directory` in one step:
+/// Builds a release in `unfinished`, then makes that `directory` in one step:
 /// a directory of that name is complete, whoever looks and whenever.
 ///
 /// Only one process at a time may do this.
-pub(super) fn build_into(directory: &Path, unfinished: &Path) -> Result<()> {
+pub(super) fn build_into(release: &Release, directory: &Path, unfinished: &Path) -> Result<()> {
     say(&format!(
         "building the control plane of Kubernetes {} into {}. \
          This happens once and takes about 5 minutes on 2 cores",
-        kubernetes_version(),
+        release.version(),
         directory.display()
     ));
     if unfinished.exists() {
@@ -33,7 +33,7 @@ pub(super) fn build_into(directory: &Path, unfinished: &Path) -> Result<()> {
     fs::create_dir(unfinished)?;
     let started = Instant::now();
     for (program, package) in PROGRAMS {
-        build(program, package, unfinished, started)?;
+        build(release, program, package, unfinished, started)?;
     }
     fs::remove_file(unfinished.join(GO_OUTPUT))?;
     fs::rename(unfinished, directory)
@@ -50,14 +50,14 @@ pub(super) fn say(message: &str) {
 
 const GO_OUTPUT: &str = "go.output";
 
-fn build(program: &str, package: &str, into: &Path, started: Instant) -> Result<()> {
+fn build(release: &Release, program: &str, package: &str, into: &Path, started: Instant) -> Result<()> {
     let output = into.join(GO_OUTPUT);
     let mut go = Command::new("go")
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(release.directory())
         // Without -trimpath: Go's cache then serves every other build of the same Kubernetes, and the other
         // way round.
         .args(["build", "-mod=readonly", "-ldflags"])
-        .arg(linker_flags()?)
+        .arg(linker_flags(release.version())?)
         .arg("-o")
         .arg(into.join(program))
         .arg(package)
@@ -72,7 +72,7 @@ fn build(program: &str, package: &str, into: &Path, started: Instant) -> Result<
                 "there is no `go` to build kube-apiserver and etcd with: install Go {} or later \
                  (https://go.dev/doc/install), or set KUBEBUILDER_ASSETS to a directory that has \
                  kube-apiserver, etcd and kubectl",
-                go_version()
+                release.go_version()
             ),
             _ => anyhow::Error::new(error).context("could not run `go`"),
         })?;
@@ -94,8 +94,7 @@ fn build(program: &str, package: &str, into: &Path, started: Instant) -> Result<
 }
 
 /// Without these the programs call themselves v0.0.0-master.
-fn linker_flags() -> Result<String> {
-    let version = kubernetes_version();
+fn linker_flags(version: &str) -> Result<String> {
     let (major, minor) = major_and_minor(version)
         .with_context(|| format!("go.mod requires Kubernetes {version}, which is no release"))?;
     let variables =

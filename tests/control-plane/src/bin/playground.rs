@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use control_plane::{ControlPlane, Webhook, WebhookCertificates, install_crd, kubernetes_version};
+use control_plane::{ControlPlane, Webhook, WebhookCertificates, install_crd};
 use serde_json::Value;
 use tokio::{signal, time::sleep};
 
@@ -24,7 +24,7 @@ const NAMESPACE: &str = "ml-team";
 #[tokio::main]
 async fn main() -> Result<()> {
     let binary = build_webhook()?;
-    eprintln!("Starting Kubernetes {} …", kubernetes_version());
+    eprintln!("Starting a control plane …");
     let control_plane = ControlPlane::start().await?;
     install_crd(&control_plane.client()).await?;
     let certificates = WebhookCertificates::new(&[DNS_NAME])?;
@@ -103,7 +103,7 @@ kubectl get modelendpoints --namespace {NAMESPACE} --output yaml
 
 Ctrl-C ends everything and leaves nothing. Until then, the webhook's log:
 ",
-        version = kubernetes_version(),
+        version = control_plane.version(),
     )
 }
 

@@ -8,6 +8,9 @@ use crate::{
     supervised::{Supervised, command},
 };
 
+/// What etcd tells others to reach it by, and nobody does. Before 3.7 it takes no Unix socket here.
+const ADVERTISED: &str = "http://127.0.0.1:1";
+
 pub(super) struct Etcd {
     process: Supervised,
     url: String,
@@ -19,17 +22,16 @@ impl Etcd {
         let directory = tempfile::Builder::new().prefix("etcd-").tempdir()?;
         let at = |name: &str| directory.path().join(name).display().to_string();
         let url = format!("unix://{}", at("client.sock"));
-        let peer_url = format!("unix://{}", at("peer.sock"));
         let command = command(
             &assets.etcd(),
             [
                 "--name=test".to_owned(),
                 format!("--data-dir={}", at("data")),
                 format!("--listen-client-urls={url}"),
-                format!("--advertise-client-urls={url}"),
-                format!("--listen-peer-urls={peer_url}"),
-                format!("--initial-advertise-peer-urls={peer_url}"),
-                format!("--initial-cluster=test={peer_url}"),
+                format!("--advertise-client-urls={ADVERTISED}"),
+                format!("--listen-peer-urls=unix://{}", at("peer.sock")),
+                format!("--initial-advertise-peer-urls={ADVERTISED}"),
+                format!("--initial-cluster=test={ADVERTISED}"),
                 // The data need not survive anything.
                 "--unsafe-no-fsync".to_owned(),
                 "--log-level=warn".to_owned(),
