@@ -165,7 +165,8 @@ fn what_modelplane_composes_is_stored_byte_for_byte() {
         let manifest = format!(
             r#"{{"apiVersion":"modelplane.ai/v1alpha1","kind":"ModelEndpoint","metadata":{{"name":"qwen-us-east-0","namespace":"ml-team"}},{sent}}}"#
         );
-        let apply = ["apply", "--server-side", "--force-conflicts", "--field-manager=crossplane", "-f", "-"];
+        let manager = format!("--field-manager=apiextensions.crossplane.io/composed/{}", "41c0".repeat(16));
+        let apply = ["apply", "--server-side", "--force-conflicts", &manager, "-f", "-"];
         let printed = cluster.kubectl(&apply, &manifest).await?;
         assert_eq!(
             (printed.stdout.as_str(), printed.stderr.as_str()),

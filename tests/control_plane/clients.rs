@@ -1,4 +1,5 @@
-//! What the machinery writes: status, labels and finalizers, by ways that the webhook must not stand in.
+//! What people and tools write without changing where an endpoint leads: labels, finalizers, status. What
+//! Crossplane writes is in `crossplane.rs`.
 
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::json;

@@ -27,7 +27,7 @@ fn an_invalid_endpoint_from_before_can_be_worked_with_and_deleted() {
         let status = json!({ "status": { "routing": { "backendName": "b" } } });
         endpoints.patch_status("old", &patch, &Patch::Merge(status)).await?;
         let applied = endpoint("old", &json!({ "crossplane": { "compositionUpdatePolicy": "Manual" } }));
-        endpoints.patch("old", &PatchParams::apply("crossplane"), &Patch::Apply(applied)).await?;
+        endpoints.patch("old", &PatchParams::apply("ada"), &Patch::Apply(applied)).await?;
 
         // a change of where it leads is judged, all of it
         let url = json!({ "spec": { "url": "http://[::2" } });

@@ -1,0 +1,181 @@
+//! Writes that were recorded from Crossplane, made again on the API server of a test. In goes a life of
+//! `tests/crossplane/writes.jsonl`; out comes a line for each write: who made it, how it was answered,
+//! and how often the webhook was asked.
+
+use std::fmt::Write as _;
+
+use anyhow::{Context, Result};
+use control_plane::{ControlPlane, model_endpoint_resource};
+use hyper::header::CONTENT_TYPE;
+use hyper::{Method, Request, StatusCode};
+use kube::api::{Api, DynamicObject};
+use kube::client::{Body, Client};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::cluster::Cluster;
+
+/// Where all of it was recorded.
+pub const NAMESPACE: &str = "ml-team";
+/// Fields of the metadata that are null in the recording.
+const FROM_THE_SERVER: [&str; 5] =
+    ["uid", "resourceVersion", "managedFields", "deletionTimestamp", "deletionGracePeriodSeconds"];
+const RECORDING: &str = include_str!("../crossplane/writes.jsonl");
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recorded {
+    life: String,
+    by: Writer,
+    verb: Verb,
+    subresource: Option<String>,
+    manager: Option<String>,
+    name: String,
+    body: Value,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum Writer {
+    Person,
+    Crossplane,
+    KubeControllerManager,
+}
+
+#[derive(Deserialize, Clone, Copy, Debug)]
+#[serde(rename_all = "UPPERCASE")]
+enum Verb {
+    Post,
+    Put,
+    /// A merge patch.
+    Patch,
+    /// Server-side apply, forced.
+    Apply,
+    Delete,
+}
+
+/// The writes of an endpoint, in their order.
+pub fn life(name: &str) -> Result<Vec<Recorded>> {
+    let writes = RECORDING.lines().map(serde_json::from_str::<Recorded>);
+    let writes: Vec<_> = writes.collect::<Result<_, _>>()?;
+    Ok(writes.into_iter().filter(|write| write.life == name).collect())
+}
+
+/// Makes these writes, and tells of each who made it, its status, and how many reviews the webhook answered.
+pub async fn replay(cluster: &Cluster, writes: &[Recorded]) -> Result<String> {
+    let mut told = String::new();
+    for write in writes {
+        let before = reviews(cluster).await?;
+        let status = write.send(&cluster.control_plane).await?;
+        let after = reviews(cluster).await?;
+        writeln!(told, "{} {}{}", write.title(), status.as_u16(), calls(before, after))?;
+    }
+    Ok(told)
+}
+
+/// The same with the webhook down, which nobody can ask for its numbers.
+pub async fn replay_in_outage(cluster: &Cluster, writes: &[Recorded]) -> Result<String> {
+    let mut told = String::new();
+    for write in writes {
+        writeln!(told, "{} {}", write.title(), write.send(&cluster.control_plane).await?.as_u16())?;
+    }
+    Ok(told)
+}
+
+async fn reviews(cluster: &Cluster) -> Result<[u64; 2]> {
+    Ok([cluster.reviews_answered("/mutate").await?, cluster.reviews_answered("/validate").await?])
+}
+
+/// ` mutate validate`, if each was asked once; nothing, if nobody was.
+fn calls(before: [u64; 2], after: [u64; 2]) -> String {
+    let hooks = ["mutate", "validate"].into_iter().zip(before.into_iter().zip(after));
+    hooks.flat_map(|(hook, (before, after))| vec![format!(" {hook}"); (after - before) as usize]).collect()
+}
+
+impl Recorded {
+    /// Such as `crossplane APPLY composite status`.
+    fn title(&self) -> String {
+        let by = match self.by {
+            Writer::Person => "person",
+            Writer::Crossplane => "crossplane",
+            Writer::KubeControllerManager => "kube-controller-manager",
+        };
+        let verb = format!("{:?}", self.verb).to_uppercase();
+        // `apiextensions.crossplane.io/composed/<64 hex>`
+        let manager = self.manager.as_deref().and_then(|manager| manager.split('/').nth(1));
+        [Some(by), Some(&verb), manager, self.subresource.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    /// How the API server answers it.
+    pub async fn send(&self, control_plane: &ControlPlane) -> Result<StatusCode> {
+        let mut body = self.body.clone();
+        let endpoints: Api<DynamicObject> =
+            Api::namespaced_with(control_plane.client(), NAMESPACE, &model_endpoint_resource());
+        if let Some(stored) = endpoints.get_opt(&self.name).await? {
+            self.fill_in(&mut body, &serde_json::to_value(&stored)?);
+        }
+        let (method, content_type) = match self.verb {
+            Verb::Post => (Method::POST, "application/json"),
+            Verb::Put => (Method::PUT, "application/json"),
+            Verb::Patch => (Method::PATCH, "application/merge-patch+json"),
+            Verb::Apply => (Method::PATCH, "application/apply-patch+yaml"),
+            Verb::Delete => (Method::DELETE, "application/json"),
+        };
+        let request = Request::builder()
+            .method(method)
+            .uri(self.path())
+            .header(CONTENT_TYPE, content_type)
+            .body(Body::from(serde_json::to_vec(&body)?))?;
+        let client = self.by.client(control_plane).await?;
+        Ok(client.send(request).await.context("no answer of the API server")?.status())
+    }
+
+    /// Puts in what belongs to the stored object, and not to the one that was recorded.
+    fn fill_in(&self, body: &mut Value, stored: &Value) {
+        let metadata = body.get_mut("metadata").and_then(Value::as_object_mut);
+        for (field, value) in metadata.into_iter().flatten() {
+            if FROM_THE_SERVER.contains(&field.as_str()) {
+                *value = stored["metadata"][field].clone();
+            }
+        }
+        // a `PUT` is of the object as it was read before, which leads where it led then
+        if let (Verb::Put, Some(spec)) = (self.verb, body["spec"].as_object_mut()) {
+            for field in ["url", "rewritePath"] {
+                match &stored["spec"][field] {
+                    Value::Null => spec.remove(field),
+                    value => spec.insert(field.to_owned(), value.clone()),
+                };
+            }
+        }
+    }
+
+    fn path(&self) -> String {
+        let mut path = format!("/apis/modelplane.ai/v1alpha1/namespaces/{NAMESPACE}/modelendpoints");
+        if !matches!(self.verb, Verb::Post) {
+            path = format!("{path}/{}", self.name);
+        }
+        if let Some(subresource) = &self.subresource {
+            path = format!("{path}/{subresource}");
+        }
+        if let Some(manager) = &self.manager {
+            path = format!("{path}?fieldManager={}&force=true", manager.replace('/', "%2F"));
+        }
+        path
+    }
+}
+
+impl Writer {
+    /// With the name of the one who wrote, and every right.
+    async fn client(self, control_plane: &ControlPlane) -> Result<Client> {
+        let user = match self {
+            Self::Person => return Ok(control_plane.client()),
+            Self::Crossplane => "system:serviceaccount:crossplane-system:crossplane",
+            Self::KubeControllerManager => "system:kube-controller-manager",
+        };
+        control_plane.client_as(user, &["system:masters"]).await
+    }
+}
