@@ -11,6 +11,7 @@ mod clock;
 mod function_order;
 mod manifests;
 mod names;
+mod network_policy;
 mod repairs;
 mod replicas;
 mod rights;

@@ -18,6 +18,9 @@ const FROM_ELSEWHERE: [&str; 4] = [
     include_str!("crds/servicemonitors.json"),
 ];
 
+/// Who may call, of a cluster that is made up.
+const CONTROL_PLANE: &str = "examples/network-policy/control-plane.yaml";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_overlay_with_every_component_is_accepted_as_it_is() -> Result<()> {
     let control_plane = ControlPlane::start().await?;
@@ -69,10 +72,12 @@ fn with_components(overlay: &Path) -> Result<TempDir> {
     let kustomization = json!({
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
-        "resources": [relative(overlay)],
+        "resources": [relative(overlay), "control-plane.yaml"],
         "components": components,
     });
     fs::write(directory.path().join("kustomization.yaml"), kustomization.to_string())?;
+    // what the component for the NetworkPolicy asks for
+    fs::copy(deploy().join(CONTROL_PLANE), directory.path().join("control-plane.yaml"))?;
     Ok(directory)
 }
 
