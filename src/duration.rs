@@ -64,15 +64,16 @@ fn leading_unit(text: &str) -> Option<(u64, &str)> {
     UNITS.iter().find_map(|(name, nanoseconds)| Some((*nanoseconds, text.strip_prefix(name)?)))
 }
 
-/// `0.<digits>` of a unit, cut to whole nanoseconds.
+/// `0.<digits>` of a unit, cut to whole nanoseconds. What comes behind 20 digits is far less than a nanosecond
+/// of any unit, and more digits would overflow.
 fn fraction_of(unit: u64, digits: &str) -> u64 {
-    let mut share = unit;
-    let mut sum = 0;
-    for digit in digits.bytes() {
-        share /= 10;
-        sum += u64::from(digit - b'0') * share;
+    const DIGITS: usize = 20;
+    let (mut numerator, mut denominator) = (0_u128, 1_u128);
+    for digit in digits.bytes().take(DIGITS) {
+        numerator = numerator * 10 + u128::from(digit - b'0');
+        denominator *= 10;
     }
-    sum
+    u64::try_from(u128::from(unit) * numerator / denominator).unwrap_or(unit)
 }
 
 #[cfg(test)]
@@ -93,6 +94,8 @@ mod tests {
             ("5\u{b5}s", Duration::from_micros(5)),
             ("7ns", Duration::from_nanos(7)),
             ("1h2m3.004s", Duration::from_millis(3_723_004)),
+            ("0.9999999999999h", Duration::from_nanos(3_599_999_999_999)),
+            ("1.999999999999999999999h", Duration::from_nanos(7_199_999_999_999)),
         ];
         for (text, duration) in read {
             assert_eq!(parse(text), Ok(duration), "{text}");
