@@ -3,6 +3,9 @@
 use std::path::Path;
 
 use modelendpoint_core::admission::{self, Hook, NoUid, Operation, Outcome};
+use modelendpoint_core::endpoint::Policy;
+use modelendpoint_core::endpoint::policy::{AllowList, NamespacePattern};
+use modelendpoint_core::endpoint::url::Scheme;
 use serde_json::{Value, json};
 
 use crate::reviews;
@@ -62,6 +65,23 @@ fn what_is_fine_is_allowed_in_as_few_words_as_there_are() {
             ("ada", "ml-team", "qwen", false)
         );
     }
+}
+
+#[test]
+fn an_allow_list_is_for_the_namespace_that_the_endpoint_is_in() {
+    let review =
+        reviews::create(&json!({ "url": "http://10.0.1.50/a/v1", "rewritePath": "/a/" })).to_string();
+    let refused_by = |namespace: &str| {
+        let mut policy = Policy::NONE;
+        policy.allow.extend([AllowList {
+            namespaces: vec![NamespacePattern::parse(namespace).expect("a pattern")],
+            schemes: vec![Scheme::Https],
+            ..AllowList::default()
+        }]);
+        admission::answer_under(&policy, Hook::Validate, review.as_bytes()).expect("an answer").rules
+    };
+    assert_eq!(refused_by("ml-team"), ["url-not-allowed"]);
+    assert_eq!(refused_by("another-team"), Vec::<&str>::new());
 }
 
 #[test]

@@ -97,3 +97,16 @@ fn ones_between(mut bits: u64) -> u64 {
     }
     bits
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brackets_are_counted_whatever_stands_between_them() {
+        for json in [r#"[{"a":1}{"b":[2]}]"#, "[{}{}[]{}]", "{]", "[[]}"] {
+            assert_eq!(length(json.as_bytes()), Some(json.len()), "{json}");
+            assert_eq!(length(&json.as_bytes()[..json.len() - 1]), None, "{json}");
+        }
+    }
+}
