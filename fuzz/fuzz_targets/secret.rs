@@ -35,7 +35,9 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(again.write(), written);
 
     let now = SystemTime::UNIX_EPOCH + Duration::from_hours(500_000);
-    assert!(!stored.is_valid(now) || stored.leaf.as_ref().is_some_and(|leaf| leaf.pair.validity.at(now).is_ok()));
+    assert!(
+        !stored.is_valid(now) || stored.leaf.as_ref().is_some_and(|leaf| leaf.pair.validity.at(now).is_ok())
+    );
     if let Some(leaf) = &stored.leaf {
         let _ = leaf.is_for(NAME);
     }

@@ -7,7 +7,9 @@ use modelendpoint_core::endpoint::rules::{Severity, Subject, judge};
 use modelendpoint_core::endpoint::{EndpointUrl, Value};
 
 fn is_admitted(url: &str) -> bool {
-    judge(&Subject::new(Value::Text(url), Value::Absent, None)).iter().all(|v| v.rule.severity == Severity::Warn)
+    judge(&Subject::new(Value::Text(url), Value::Absent, None))
+        .iter()
+        .all(|v| v.rule.severity == Severity::Warn)
 }
 
 fuzz_target!(|url: &str| {

@@ -99,22 +99,25 @@ async fn policies(control_plane: &ControlPlane, directory: &Path) -> Result<Vec<
     Ok(specs)
 }
 
-/// Policies add up, and so do their rules. A rule without `from` admits everybody, and a rule without `ports`
-/// opens every port.
+/// Policies add up, and so do their rules.
 fn admits(policies: &[NetworkPolicySpec], source: End, port: &str) -> bool {
-    policies.iter().filter_map(|policy| policy.ingress.as_ref()).flatten().any(|rule| {
-        is_open(rule.ports.as_ref(), &IntOrString::String(port.to_owned()))
-            && rule.from.as_ref().is_none_or(|peers| peers.is_empty() || peers.iter().any(|peer| is(peer, source)))
-    })
+    let port = IntOrString::String(port.to_owned());
+    let mut rules = policies.iter().filter_map(|policy| policy.ingress.as_ref()).flatten();
+    rules.any(|rule| is_open(rule.ports.as_ref(), &port) && is_named(rule.from.as_ref(), source))
 }
 
 fn reaches(policies: &[NetworkPolicySpec], destination: End, port: i32) -> bool {
-    policies.iter().filter_map(|policy| policy.egress.as_ref()).flatten().any(|rule| {
-        is_open(rule.ports.as_ref(), &IntOrString::Int(port))
-            && rule.to.as_ref().is_none_or(|peers| peers.is_empty() || peers.iter().any(|peer| is(peer, destination)))
-    })
+    let port = IntOrString::Int(port);
+    let mut rules = policies.iter().filter_map(|policy| policy.egress.as_ref()).flatten();
+    rules.any(|rule| is_open(rule.ports.as_ref(), &port) && is_named(rule.to.as_ref(), destination))
 }
 
+/// A rule that names nobody is for everybody.
+fn is_named(peers: Option<&Vec<NetworkPolicyPeer>>, end: End) -> bool {
+    peers.is_none_or(|peers| peers.is_empty() || peers.iter().any(|peer| is(peer, end)))
+}
+
+/// A rule without ports is for all of them.
 fn is_open(ports: Option<&Vec<NetworkPolicyPort>>, port: &IntOrString) -> bool {
     ports.is_none_or(|ports| {
         ports.is_empty() || ports.iter().any(|open| open.port.as_ref().is_none_or(|open| open == port))
