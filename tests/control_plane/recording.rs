@@ -89,7 +89,7 @@ async fn reviews(cluster: &Cluster) -> Result<[u64; 2]> {
 /// ` mutate validate`, if each was asked once; nothing, if nobody was.
 fn calls(before: [u64; 2], after: [u64; 2]) -> String {
     let hooks = ["mutate", "validate"].into_iter().zip(before.into_iter().zip(after));
-    hooks.flat_map(|(hook, (before, after))| vec![format!(" {hook}"); (after - before) as usize]).collect()
+    hooks.flat_map(|(hook, (before, after))| (before..after).map(move |_| format!(" {hook}"))).collect()
 }
 
 impl Recorded {
@@ -143,7 +143,7 @@ impl Recorded {
             }
         }
         // a `PUT` is of the object as it was read before, which leads where it led then
-        if let (Verb::Put, Some(spec)) = (self.verb, body["spec"].as_object_mut()) {
+        if let (Verb::Put, Some(spec)) = (self.verb, body.get_mut("spec").and_then(Value::as_object_mut)) {
             for field in ["url", "rewritePath"] {
                 match &stored["spec"][field] {
                     Value::Null => spec.remove(field),
