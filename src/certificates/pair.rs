@@ -18,7 +18,7 @@ pub struct Pair {
 }
 
 /// When a leaf is valid, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Validity {
     pub from: SystemTime,
     pub until: SystemTime,

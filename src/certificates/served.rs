@@ -1,6 +1,7 @@
 //! The pair that every handshake gets, behind one pointer: swapping it touches no connection.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arc_swap::ArcSwapOption;
 use rustls::ServerConfig;
@@ -10,29 +11,37 @@ use rustls::sign::CertifiedKey;
 use tokio::sync::watch;
 
 use super::clients::Clients;
+use super::clock::Clock;
 use super::pair::Pair;
 
 #[derive(Debug)]
 pub struct Served {
     current: ArcSwapOption<Pair>,
+    clock: Arc<Clock>,
     swaps: watch::Sender<()>,
 }
 
 impl Served {
     #[must_use]
     pub fn new(pair: Pair) -> Arc<Self> {
-        Self::starting_with(Some(pair))
+        Self::starting_with(Some(pair), Arc::default())
     }
 
-    /// Nothing yet: handshakes fail until the first swap.
+    /// Nothing yet: handshakes fail until the first swap. What is served will be checked by this clock.
     #[must_use]
-    pub fn empty() -> Arc<Self> {
-        Self::starting_with(None)
+    pub fn empty(clock: Arc<Clock>) -> Arc<Self> {
+        Self::starting_with(None, clock)
     }
 
-    fn starting_with(pair: Option<Pair>) -> Arc<Self> {
+    fn starting_with(pair: Option<Pair>, clock: Arc<Clock>) -> Arc<Self> {
         let (swaps, _) = watch::channel(());
-        Arc::new(Self { current: ArcSwapOption::from_pointee(pair), swaps })
+        Arc::new(Self { current: ArcSwapOption::from_pointee(pair), clock, swaps })
+    }
+
+    /// The time by which clients judge what is served.
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
+        self.clock.now()
     }
 
     #[must_use]

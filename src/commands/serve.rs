@@ -17,6 +17,7 @@ use tracing::info;
 
 use crate::admission;
 use crate::certificates::clients::{ClientCa, Clients, ReloadedClients};
+use crate::certificates::clock::Clock;
 use crate::certificates::files::{self, Content, Files};
 use crate::certificates::issue::{Issued, issue};
 use crate::certificates::managed::api_server;
@@ -116,7 +117,7 @@ async fn serve(
             // Whoever closed stdout does not want to read it.
             let _ = io::stdout().write_all(how_to_call.as_bytes());
         }
-        Origin::Managed(client, settings) => {
+        Origin::Managed(client, clock, settings) => {
             let current = Arc::clone(&certificate);
             let tell = move |event| {
                 metrics.managed(event);
@@ -124,7 +125,7 @@ async fn serve(
                     metrics.serves(&pair);
                 }
             };
-            tokio::spawn(keep_managing(client, settings, certificate, tell));
+            tokio::spawn(keep_managing(client, settings, certificate, clock, tell));
         }
     }
     let leaving = async {
@@ -182,7 +183,7 @@ enum Source {
 enum Origin {
     Files(Files, Content),
     Issued(Issued),
-    Managed(kube::Client, managed::Settings),
+    Managed(kube::Client, Arc<Clock>, managed::Settings),
 }
 
 impl Source {
@@ -234,7 +235,9 @@ impl Source {
                 Ok((Served::new(pair), Origin::Issued(issued)))
             }
             Self::Managed(settings, service_account) => {
-                Ok((Served::empty(), Origin::Managed(api_server::client(&service_account)?, settings)))
+                let clock = Arc::<Clock>::default();
+                let client = api_server::client(&service_account, &clock)?;
+                Ok((Served::empty(Arc::clone(&clock)), Origin::Managed(client, clock, settings)))
             }
         }
     }

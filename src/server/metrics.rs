@@ -19,6 +19,7 @@ use super::latency::Latency;
 use super::process::Process;
 use crate::admission::{Answer, Hook, Operation, Outcome};
 use crate::certificates::managed;
+use crate::certificates::managed::registration::Field;
 use crate::certificates::pair::Pair;
 use crate::certificates::reload::Reload;
 use crate::endpoint::{mutation, rules};
@@ -41,6 +42,8 @@ pub struct Metrics {
     policy_reloads: [Counter; 2],
     policy_hash: Gauge,
     managed: [Counter; MANAGED.len()],
+    clock_skew: Gauge,
+    registration_differs: [[Gauge; Field::ALL.len()]; CONFIGURATIONS.len()],
     client_ca_reloads: [Counter; RELOADS.len()],
     rejections: [Counter; REJECTIONS.len()],
     certificate_expiration: Gauge,
@@ -111,6 +114,8 @@ const REJECTIONS: [(Rejection, &str); 3] = [
 ];
 const RELOADS: [(Reload, &str); 2] = [(Reload::Swapped, "success"), (Reload::Refused, "failure")];
 
+const CONFIGURATIONS: [(managed::Kind, &str); 2] =
+    [(managed::Kind::Mutating, "mutating"), (managed::Kind::Validating, "validating")];
 const MANAGED: [(managed::Event, &str); 2] =
     [(managed::Event::Served, "served"), (managed::Event::Failed, "failure")];
 
@@ -167,6 +172,25 @@ impl Metrics {
         let managed = Family::<Labels<1>, Counter>::default();
         ours.register("managed_certificates", "New certificates served, and failures", managed.clone());
         let managed = MANAGED.map(|(_, event)| managed.get_or_create_owned(&[("event", event)]));
+        let clock_skew = Gauge::default();
+        ours.register_with_unit(
+            "clock_skew",
+            "How far the clock of this node is ahead of the API server's, with managed certificates",
+            Unit::Seconds,
+            clock_skew.clone(),
+        );
+        let registration_differs = Family::<Labels<2>, Gauge>::default();
+        ours.register(
+            "registration_differs",
+            "1 for each field of the webhook configurations that is not what this version is installed with",
+            registration_differs.clone(),
+        );
+        let registration_differs = CONFIGURATIONS.map(|(_, configuration)| {
+            Field::ALL.map(|field| {
+                let labels = [("configuration", configuration), ("field", field.name())];
+                registration_differs.get_or_create_owned(&labels)
+            })
+        });
         let client_ca_reloads = Family::<Labels<1>, Counter>::default();
         ours.register("client_ca_reloads", "Changed client CA files", client_ca_reloads.clone());
         let client_ca_reloads =
@@ -218,6 +242,8 @@ impl Metrics {
             policy_reloads,
             policy_hash,
             managed,
+            clock_skew,
+            registration_differs,
             client_ca_reloads,
             rejections,
             certificate_expiration,
@@ -277,7 +303,18 @@ impl Metrics {
     }
 
     pub fn managed(&self, event: managed::Event) {
-        self.managed[place(&MANAGED, event)].inc();
+        match event {
+            managed::Event::Served | managed::Event::Failed => {
+                self.managed[place(&MANAGED, event)].inc();
+            }
+            managed::Event::Skew(seconds) => {
+                self.clock_skew.set(seconds);
+            }
+            managed::Event::Differs(kind, field, differs) => {
+                let field = Field::ALL.iter().position(|one| *one == field).unwrap_or_default();
+                self.registration_differs[place(&CONFIGURATIONS, kind)][field].set(i64::from(differs));
+            }
+        }
     }
 
     pub fn client_ca_reloaded(&self, reload: Reload) {

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::time::{sleep, timeout};
@@ -63,7 +63,7 @@ impl Readiness {
             return Err(Unready::Leaving);
         }
         let current = self.certificate.current().ok_or(Unready::NoCertificate)?;
-        current.validity.at(SystemTime::now()).map_err(Unready::Certificate)?;
+        current.validity.at(self.certificate.now()).map_err(Unready::Certificate)?;
         match &**self.proof.load() {
             Proof::Given => Ok(()),
             Proof::Awaited => Err(Unready::NotProved),

@@ -1,11 +1,15 @@
 //! What someone breaks, by accident or by a tool that knows better, is whole again soon, and the
 //! webhook goes on serving meanwhile.
 
+use std::time::{Duration, SystemTime};
+
 use anyhow::{Context, Result};
 use control_plane::{Seen, Webhook, apply, eventually};
 use k8s_openapi::ByteString;
 use kube::ResourceExt;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use modelendpoint_webhook::certificates::managed::authority::Signer;
+use modelendpoint_webhook::certificates::managed::lifetimes::Lifetimes;
 use rustls::pki_types::CertificateDer;
 use serde_json::json;
 
@@ -139,6 +143,25 @@ async fn a_ca_bundle_that_is_wiped_is_written_again() -> Result<()> {
         installed.trusts(&authorities).await?;
         installed.refuses_bad_endpoints().await?;
     }
+    Ok(())
+}
+
+/// A CA that has the name of ours, and lasts for a hundred years.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_planted_ca_with_our_name_leaves_and_ours_stay() -> Result<()> {
+    let (installed, _replicas) = start().await?;
+    let authorities = installed.authorities().await?;
+    let writer = Writer::start(installed.endpoints(), "e");
+    let for_ever = Lifetimes::new(Duration::from_hours(876_000), Duration::from_hours(720))?;
+    let planted = Signer::new(SystemTime::now(), for_ever)?.authority.pem();
+    let ours = installed.secrets().get(SECRET).await?.data.context("data")?["ca.crt"].clone();
+    for bundle in [planted.clone().into_bytes(), [planted.as_bytes(), &ours.0].concat()] {
+        let added = [&ours.0, &bundle[..]].concat();
+        installed.set_ca_bundles(Some(ByteString(added))).await?;
+        installed.trusts(&authorities).await?;
+    }
+    let written = writer.finish().await?;
+    assert_eq!(written.failures, [""; 0], "of {} writes", written.writes);
     Ok(())
 }
 

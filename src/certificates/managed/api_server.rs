@@ -8,7 +8,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, io};
 
 use anyhow::{Context, anyhow};
@@ -26,6 +26,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tower::service_fn;
 
+use crate::certificates::clock::Clock;
+
 /// For a connection, and for anything that was sent to be acknowledged.
 const SILENCE: Duration = Duration::from_secs(10);
 
@@ -39,11 +41,12 @@ struct ApiServer {
     connections: Mutex<Option<(Vec<u8>, Connections)>>,
 }
 
-/// A client with the token and the CA in a directory, as kubelet mounts them.
+/// A client with the token and the CA in a directory, as kubelet mounts them, and with the time of the API
+/// server by `clock`.
 ///
 /// # Errors
 /// When this runs in no cluster, for the person who started it.
-pub fn client(service_account: &Path) -> anyhow::Result<Client> {
+pub fn client(service_account: &Path, clock: &Arc<Clock>) -> anyhow::Result<Client> {
     let api_server = Arc::new(ApiServer {
         url: url()?,
         service_account: service_account.to_owned(),
@@ -55,11 +58,19 @@ pub fn client(service_account: &Path) -> anyhow::Result<Client> {
             service_account.display()
         )
     })?;
+    let clock = Arc::clone(clock);
     let call = move |request| {
         let prepared = api_server.prepare(request);
+        let clock = Arc::clone(&clock);
         async move {
             let (connections, request) = prepared?;
-            connections.request(request).await.map_err(io::Error::other)
+            let sent = Instant::now();
+            let response = connections.request(request).await.map_err(io::Error::other)?;
+            // A server error may come from something in between.
+            if !response.status().is_server_error() {
+                clock.hear(response.headers(), sent, Instant::now());
+            }
+            Ok::<_, io::Error>(response)
         }
     };
     Ok(Client::new(service_fn(call), "default"))

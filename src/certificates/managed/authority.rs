@@ -19,9 +19,10 @@ use x509_cert::der::asn1::{PrintableStringRef, Utf8StringRef};
 use x509_cert::der::{Decode, Encode};
 
 use super::lifetimes::Lifetimes;
+use super::outline::Ca;
 use crate::certificates::pair::{Defect, Validity};
 
-/// The subject of every CA made here, by which it is known in a `caBundle`.
+/// The subject of every CA made here.
 pub const NAME: &str = "modelendpoint-webhook managed CA";
 
 /// The certificate of a CA.
@@ -71,17 +72,6 @@ impl Authority {
             .collect()
     }
 
-    /// Whether a process like this one made it.
-    #[must_use]
-    pub fn is_ours(&self) -> bool {
-        let Ok(certificate) = x509_cert::Certificate::from_der(&self.der) else { return false };
-        certificate.tbs_certificate().subject().iter().any(|attribute| {
-            let value = &attribute.value;
-            value.decode_as::<Utf8StringRef<'_>>().is_ok_and(|name| name.as_str() == NAME)
-                || value.decode_as::<PrintableStringRef<'_>>().is_ok_and(|name| name.as_str() == NAME)
-        })
-    }
-
     /// Whether it signed this leaf of a server, whenever both are valid.
     #[must_use]
     pub fn signed(&self, leaf: &CertificateDer<'_>) -> bool {
@@ -106,6 +96,22 @@ impl Authority {
     #[must_use]
     pub fn pem(&self) -> String {
         ::pem::encode(&::pem::Pem::new("CERTIFICATE", self.der.as_ref()))
+    }
+}
+
+impl Ca for Authority {
+    fn validity(&self) -> Validity {
+        self.validity
+    }
+
+    fn looks_like_ours(&self, lifetimes: Lifetimes) -> bool {
+        let Ok(certificate) = x509_cert::Certificate::from_der(&self.der) else { return false };
+        let is_named_so = certificate.tbs_certificate().subject().iter().any(|attribute| {
+            let value = &attribute.value;
+            value.decode_as::<Utf8StringRef<'_>>().is_ok_and(|name| name.as_str() == NAME)
+                || value.decode_as::<PrintableStringRef<'_>>().is_ok_and(|name| name.as_str() == NAME)
+        });
+        is_named_so && lifetimes.allow(self.validity)
     }
 }
 
@@ -203,7 +209,18 @@ mod tests {
         let pair = Pair::from_pem(leaf.certificate.as_bytes(), leaf.key.as_bytes())?;
         assert!(one.authority.signed(pair.leaf()));
         assert!(!other.authority.signed(pair.leaf()));
-        assert!(one.authority.is_ours());
+        Ok(())
+    }
+
+    #[test]
+    fn a_ca_looks_like_ours_by_its_name_and_by_how_long_it_lasts() -> anyhow::Result<()> {
+        let now = SystemTime::now();
+        let ours = Signer::new(now, LIFETIMES)?.authority;
+        assert!(ours.looks_like_ours(LIFETIMES));
+        let for_ever = Lifetimes { authority: Duration::from_hours(876_000), ..LIFETIMES };
+        assert!(!Signer::new(now, for_ever)?.authority.looks_like_ours(LIFETIMES));
+        let stranger = rcgen::generate_simple_self_signed(vec!["x".to_owned()])?.cert.der().clone();
+        assert!(!Authority::read(stranger)?.looks_like_ours(for_ever));
         Ok(())
     }
 

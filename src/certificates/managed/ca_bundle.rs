@@ -1,53 +1,45 @@
-//! What is to be in a `caBundle`: the CAs of the Secret, and whatever CA of ours was there before and
-//! may still be needed by a replica that has not heard of the newest state.
+//! What is to be in a `caBundle`: the CAs that the Secret knows, and nothing else.
 
 use std::time::SystemTime;
 
-use super::authority::Authority;
-use super::lifetimes::retired;
+use super::outline::Ca;
 
-/// The CAs that should replace `present`, or none when it is fine as it is.
-#[must_use]
-pub fn repair(present: &[u8], wanted: &[&Authority], now: SystemTime) -> Option<Vec<Authority>> {
-    let read = Authority::read_all(present);
-    let fine = read.as_ref().is_ok_and(|present| {
-        let complete = wanted.iter().all(|authority| lasts(authority, now) <= present.contains(authority));
-        complete && present.iter().all(|authority| wanted.contains(&authority) || stays(authority, now))
+/// The CAs of a `caBundle`, of whomever; none when there is anything in it that is no certificate.
+pub type Present<C> = Option<Vec<C>>;
+
+/// The CAs that should replace `present`, or none when it is fine as it is. What is in there and not
+/// wanted leaves, unless it `stays` for now.
+pub fn repair<C: Ca>(
+    present: &Present<C>,
+    wanted: &[C],
+    stays: impl Fn(&C) -> bool,
+    now: SystemTime,
+) -> Option<Vec<C>> {
+    // An expired CA is never put in, and one that is there stays until it leaves the Secret: replicas whose
+    // clocks differ then never undo what the other did.
+    let lasts = |authority: &C| now <= authority.validity().until;
+    let fine = present.as_ref().is_some_and(|present| {
+        let complete = wanted.iter().all(|authority| !lasts(authority) || present.contains(authority));
+        complete && present.iter().all(|authority| wanted.contains(authority) || stays(authority))
     });
     if fine {
         return None;
     }
-    let mut bundle: Vec<Authority> =
-        wanted.iter().filter(|authority| lasts(authority, now)).map(|&authority| authority.clone()).collect();
-    for authority in read.unwrap_or_default() {
-        if stays(&authority, now) && !bundle.contains(&authority) {
-            bundle.push(authority);
+    let mut bundle: Vec<C> = wanted.iter().filter(|authority| lasts(authority)).cloned().collect();
+    for authority in present.iter().flatten() {
+        let keeps = wanted.contains(authority) || stays(authority);
+        if keeps && !bundle.contains(authority) {
+            bundle.push(authority.clone());
         }
     }
     Some(bundle)
-}
-
-/// As one text in PEM.
-#[must_use]
-pub fn pem(bundle: &[Authority]) -> String {
-    bundle.iter().map(Authority::pem).collect()
-}
-
-/// An expired CA is never put in, and one that is there stays for a while longer: replicas whose
-/// clocks differ then never undo what the other did.
-fn lasts(authority: &Authority, now: SystemTime) -> bool {
-    now <= authority.validity.until
-}
-
-fn stays(authority: &Authority, now: SystemTime) -> bool {
-    authority.is_ours() && now <= retired(authority.validity)
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::super::authority::Signer;
+    use super::super::authority::{Authority, Signer};
     use super::super::lifetimes::Lifetimes;
     use super::*;
 
@@ -63,42 +55,46 @@ mod tests {
         Signer::new(start(), LIFETIMES).unwrap().authority
     }
 
-    #[test]
-    fn what_is_missing_is_added_and_what_is_there_stays() {
-        let [old, new] = [authority(), authority()];
-        let text = |bundle: &[&Authority]| bundle.iter().map(|a| a.pem()).collect::<String>().into_bytes();
-        let now = start();
-        assert_eq!(repair(b"", &[&new, &old], now), Some(vec![new.clone(), old.clone()]));
-        assert_eq!(repair(&text(&[&old]), &[&new], now), Some(vec![new.clone(), old.clone()]));
-        assert_eq!(repair(&text(&[&old, &new]), &[&new, &old], now), None);
-        assert_eq!(repair(&text(&[&old, &new]), &[&new], now), None);
+    fn repair(present: &[&Authority], wanted: &[&Authority], now: SystemTime) -> Option<Vec<Authority>> {
+        let owned =
+            |bundle: &[&Authority]| bundle.iter().map(|&authority| authority.clone()).collect::<Vec<_>>();
+        super::repair(&Some(owned(present)), &owned(wanted), |_| false, now)
     }
 
     #[test]
-    fn what_is_not_ours_or_no_certificate_is_replaced() {
+    fn what_is_missing_is_added_and_what_is_not_wanted_leaves() {
+        let [old, new] = [authority(), authority()];
+        let now = start();
+        assert_eq!(repair(&[], &[&new, &old], now), Some(vec![new.clone(), old.clone()]));
+        assert_eq!(repair(&[&old], &[&new, &old], now), Some(vec![new.clone(), old.clone()]));
+        assert_eq!(repair(&[&old, &new], &[&new, &old], now), None);
+        assert_eq!(repair(&[&old, &new], &[&new], now), Some(vec![new.clone()]));
+    }
+
+    #[test]
+    fn what_is_not_wanted_can_stay_for_a_while() {
+        let [old, new] = [authority(), authority()];
+        let stays = |authority: &Authority| *authority == old;
+        let repair = |present| super::repair(&Some(present), std::slice::from_ref(&new), stays, start());
+        assert_eq!(repair(vec![old.clone(), new.clone()]), None);
+        assert_eq!(repair(vec![old.clone(), authority()]), Some(vec![new.clone(), old.clone()]));
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_replaced() {
         let ours = authority();
-        let stranger = rcgen::generate_simple_self_signed(vec!["x".to_owned()]).unwrap().cert.pem();
-        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        for extra in [stranger.as_str(), broken] {
-            let present = ours.pem() + extra;
-            assert_eq!(repair(present.as_bytes(), &[&ours], start()), Some(vec![ours.clone()]), "{extra}");
-        }
+        let wanted = [ours.clone()];
+        assert_eq!(super::repair(&None, &wanted, |_| true, start()), Some(vec![ours]));
     }
 
     #[test]
     fn an_expired_ca_leaves_later_than_it_is_last_put_in() {
         let [old, new] = [authority(), authority()];
-        let both = ca_text(&[&new, &old]);
-        let only = ca_text(&[&new]);
         let wanted = [&new, &old];
         // both expire at 999 hours; take the new one for a later one
         let at = |hours: u32| start() + HOUR * hours;
-        assert_eq!(repair(both.as_bytes(), &wanted, at(1000)), None);
-        assert_eq!(repair(only.as_bytes(), &wanted, at(1000)), None);
-        assert_eq!(repair(both.as_bytes(), &[], at(1200)), Some(vec![]));
-    }
-
-    fn ca_text(bundle: &[&Authority]) -> String {
-        bundle.iter().map(|authority| authority.pem()).collect()
+        assert_eq!(repair(&[&new, &old], &wanted, at(1000)), None);
+        assert_eq!(repair(&[&new], &wanted, at(1000)), None);
+        assert_eq!(repair(&[&new, &old], &[], at(1200)), Some(vec![]));
     }
 }

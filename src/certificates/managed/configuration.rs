@@ -3,11 +3,9 @@
 //! Only webhooks that call our Service are looked at and written; whatever else someone put into the
 //! configuration is theirs.
 
-use std::time::SystemTime;
-
 use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::{
-    MutatingWebhookConfiguration, ValidatingWebhookConfiguration, WebhookClientConfig,
+    MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
 };
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
@@ -16,7 +14,8 @@ use tokio::sync::watch::Receiver;
 use tracing::info;
 
 use super::authority::Authority;
-use super::ca_bundle;
+use super::ca_bundle::Present;
+use super::registration::{Field, Webhook, differences};
 use super::watch::{Seen, Watched};
 
 /// Who the fields that we write belong to.
@@ -39,19 +38,39 @@ impl Service {
 
 /// Either kind of webhook configuration.
 pub trait Configuration: Watched + Resource {
-    /// The name of each webhook, and how it is called.
-    fn webhooks(&self) -> impl Iterator<Item = (&str, &WebhookClientConfig)>;
+    /// What this version is installed with.
+    const MANIFEST: &str;
+
+    fn webhooks(&self) -> impl Iterator<Item = Webhook<'_>>;
 }
 
 impl Configuration for MutatingWebhookConfiguration {
-    fn webhooks(&self) -> impl Iterator<Item = (&str, &WebhookClientConfig)> {
-        self.webhooks.iter().flatten().map(|webhook| (webhook.name.as_str(), &webhook.client_config))
+    const MANIFEST: &str = include_str!("../../../deploy/base/mutating-webhook-configuration.yaml");
+
+    fn webhooks(&self) -> impl Iterator<Item = Webhook<'_>> {
+        self.webhooks.iter().flatten().map(|webhook| Webhook {
+            name: &webhook.name,
+            client: &webhook.client_config,
+            rules: webhook.rules.as_deref().unwrap_or_default(),
+            selectors: [webhook.namespace_selector.as_ref(), webhook.object_selector.as_ref()],
+            conditions: webhook.match_conditions.as_deref().unwrap_or_default(),
+            failure_policy: webhook.failure_policy.as_deref(),
+        })
     }
 }
 
 impl Configuration for ValidatingWebhookConfiguration {
-    fn webhooks(&self) -> impl Iterator<Item = (&str, &WebhookClientConfig)> {
-        self.webhooks.iter().flatten().map(|webhook| (webhook.name.as_str(), &webhook.client_config))
+    const MANIFEST: &str = include_str!("../../../deploy/base/validating-webhook-configuration.yaml");
+
+    fn webhooks(&self) -> impl Iterator<Item = Webhook<'_>> {
+        self.webhooks.iter().flatten().map(|webhook| Webhook {
+            name: &webhook.name,
+            client: &webhook.client_config,
+            rules: webhook.rules.as_deref().unwrap_or_default(),
+            selectors: [webhook.namespace_selector.as_ref(), webhook.object_selector.as_ref()],
+            conditions: webhook.match_conditions.as_deref().unwrap_or_default(),
+            failure_policy: webhook.failure_policy.as_deref(),
+        })
     }
 }
 
@@ -63,61 +82,58 @@ pub struct Managed<K> {
     pub seen: Receiver<Seen<K>>,
 }
 
+/// What a configuration says about the webhooks that call our Service.
+#[derive(Debug, Default)]
+pub struct Registered {
+    /// Whether the API server has told.
+    pub is_known: bool,
+    version: Option<String>,
+    webhooks: Vec<String>,
+    /// The `caBundle` of each of these. Where there is no configuration, nobody calls.
+    pub bundles: Vec<Present<Authority>>,
+    /// In what it differs from what it should be.
+    pub differences: Vec<Field>,
+}
+
 impl<K: Configuration> Managed<K> {
     #[must_use]
     pub fn new(api: Api<K>, name: &str, seen: Receiver<Seen<K>>) -> Self {
         Self { api, name: name.to_owned(), seen }
     }
 
-    /// Whether whoever this configuration makes call the Service trusts the CA. Where there is no
-    /// configuration, nobody calls.
-    #[must_use]
-    pub fn trusts(&self, authority: &Authority, service: &Service) -> bool {
-        match &*self.seen.borrow() {
-            Seen::Unknown => false,
-            Seen::Absent => true,
-            Seen::Present(configuration) => ours(&**configuration, service).all(|(_, bundle)| {
-                Authority::read_all(bundle).is_ok_and(|trusted| trusted.contains(authority))
-            }),
+    pub fn look(&mut self, service: &Service) -> Registered {
+        match &*self.seen.borrow_and_update() {
+            Seen::Unknown => Registered::default(),
+            Seen::Absent => Registered { is_known: true, ..Registered::default() },
+            Seen::Present(configuration) => {
+                let (webhooks, bundles) = ours(&**configuration, service)
+                    .map(|(name, bundle)| (name.to_owned(), Authority::read_all(bundle).ok()))
+                    .unzip();
+                let version = configuration.resource_version();
+                let differences = differences(configuration.webhooks(), K::MANIFEST, service);
+                Registered { is_known: true, version, webhooks, bundles, differences }
+            }
         }
     }
 
-    /// Writes the `caBundle`s that lack a CA, or hold what should not be there. Whether there were any.
+    /// Writes these `caBundle`s, one for each webhook or none.
     ///
     /// # Errors
     /// When the API server refuses, or someone was faster.
-    pub async fn repair(
-        &self,
-        wanted: &[&Authority],
-        service: &Service,
-        now: SystemTime,
-    ) -> kube::Result<bool> {
-        let Some((version, webhooks)) = self.to_repair(wanted, service, now) else {
-            return Ok(false);
-        };
-        let patch = json!({ "metadata": { "resourceVersion": version }, "webhooks": webhooks });
+    pub async fn write(&self, seen: &Registered, bundles: &[Option<Vec<Authority>>]) -> kube::Result<()> {
+        let replaced = seen.webhooks.iter().zip(bundles).filter_map(|(name, bundle)| {
+            let pem: String = bundle.as_ref()?.iter().map(Authority::pem).collect();
+            Some(json!({ "name": name, "clientConfig": { "caBundle": ByteString(pem.into_bytes()) } }))
+        });
+        let webhooks: Vec<_> = replaced.collect();
+        if webhooks.is_empty() {
+            return Ok(());
+        }
+        let patch = json!({ "metadata": { "resourceVersion": seen.version }, "webhooks": webhooks });
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         self.api.patch_metadata(&self.name, &params, &Patch::Strategic(patch)).await?;
         info!(kind = K::KIND, name = self.name, "wrote the CAs to trust into caBundle");
-        Ok(true)
-    }
-
-    /// The version that was looked at, and a strategic merge patch for the webhooks in it.
-    fn to_repair(
-        &self,
-        wanted: &[&Authority],
-        service: &Service,
-        now: SystemTime,
-    ) -> Option<(String, Vec<serde_json::Value>)> {
-        let Seen::Present(configuration) = &*self.seen.borrow() else { return None };
-        let webhooks: Vec<_> = ours(&**configuration, service)
-            .filter_map(|(name, present)| {
-                let bundle = ca_bundle::repair(present, wanted, now)?;
-                let bundle = ByteString(ca_bundle::pem(&bundle).into_bytes());
-                Some(json!({ "name": name, "clientConfig": { "caBundle": bundle } }))
-            })
-            .collect();
-        (!webhooks.is_empty()).then(|| (configuration.resource_version().unwrap_or_default(), webhooks))
+        Ok(())
     }
 }
 
@@ -126,7 +142,7 @@ fn ours<'a, K: Configuration>(
     configuration: &'a K,
     service: &'a Service,
 ) -> impl Iterator<Item = (&'a str, &'a [u8])> {
-    configuration.webhooks().filter_map(|(name, client)| {
+    configuration.webhooks().filter_map(|Webhook { name, client, .. }| {
         let called = client.service.as_ref()?;
         let is_ours = called.name == service.name && called.namespace == service.namespace;
         is_ours.then(|| (name, client.ca_bundle.as_ref().map_or(&[][..], |bundle| &bundle.0)))

@@ -3,32 +3,33 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
 };
 use k8s_openapi::api::core::v1::Secret;
-use tokio::time::{sleep, timeout};
-use tracing::{debug, error, info};
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{debug, error, info, warn};
 
-use super::Event;
 use super::authority::Authority;
 use super::backoff::Backoff;
-use super::configuration::{Managed, Service};
+use super::configuration::{Managed, Registered, Service};
 use super::lifetimes::Lifetimes;
+use super::look::{self, LOOK_AT_THE_CLOCK, Memory, Step, View};
 use super::quarrel::Quarrel;
-use super::rotation::{self, Step};
-use super::secret::ManagedSecret;
+use super::registration::Field;
+use super::secret::{ManagedSecret, written};
 use super::stored::{Data, Stored, StoredLeaf};
-use super::trust::Trust;
 use super::watch::Seen;
-use crate::certificates::pair::{Pair, utc};
+use super::{Event, Kind};
+use crate::certificates::clock::Clock;
+use crate::certificates::pair::{Defect, Pair, utc};
 use crate::certificates::served::Served;
 
-/// The longest wait, after which the clock is read again: it may have been set.
-const LOOK_AT_THE_CLOCK: Duration = Duration::from_mins(1);
 /// The shortest, so that whatever happens is never a busy loop.
 const BREATHE: Duration = Duration::from_millis(50);
+/// For what was seen to catch up with what is.
+const AGAIN: Duration = Duration::from_secs(1);
 /// For all that one look writes. An API server that takes a request and never answers must not be the end
 /// of it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -41,12 +42,15 @@ pub struct Keeper {
     service: Service,
     lifetimes: Lifetimes,
     served: Arc<Served>,
-    /// The CA of the leaf that is served.
-    serving: Option<Authority>,
+    clock: Arc<Clock>,
+    started: Instant,
+    memory: Memory<Authority>,
     /// What the Secret last said that made sense, to put back.
     last: Option<Data>,
-    trust: Trust,
     quarrel: Quarrel,
+    was_off: bool,
+    /// What was wrong with the webhook configurations.
+    differed: Vec<(Kind, Field)>,
 }
 
 impl Keeper {
@@ -57,6 +61,7 @@ impl Keeper {
         service: Service,
         lifetimes: Lifetimes,
         served: Arc<Served>,
+        clock: Arc<Clock>,
     ) -> Self {
         Self {
             secret,
@@ -65,17 +70,20 @@ impl Keeper {
             service,
             lifetimes,
             served,
-            serving: None,
+            clock,
+            started: Instant::now(),
+            memory: Memory::default(),
             last: None,
-            trust: Trust::default(),
             quarrel: Quarrel::default(),
+            was_off: false,
+            differed: Vec::new(),
         }
     }
 
     pub async fn keep(mut self, mut backoff: Backoff, tell: &impl Fn(Event)) {
         loop {
             sleep(self.quarrel.pause().unwrap_or(BREATHE)).await;
-            let looked = timeout(PATIENCE, self.look(SystemTime::now(), tell)).await;
+            let looked = timeout(PATIENCE, self.look(tell)).await;
             match looked.unwrap_or_else(|_| Err(anyhow!("the API server took longer than {PATIENCE:?}"))) {
                 Ok(wait) => {
                     backoff.succeeded();
@@ -106,131 +114,166 @@ impl Keeper {
     }
 
     /// Does what is missing, and says how long to wait if nothing changes.
-    async fn look(&mut self, now: SystemTime, tell: &impl Fn(Event)) -> anyhow::Result<Duration> {
+    async fn look(&mut self, tell: &impl Fn(Event)) -> anyhow::Result<Duration> {
+        self.tell_the_skew(tell);
         let seen = self.secret.seen.borrow_and_update().clone();
-        self.mutating.seen.mark_unchanged();
-        self.validating.seen.mark_unchanged();
-        let secret = match seen {
+        let mutating = self.mutating.look(&self.service);
+        let validating = self.validating.look(&self.service);
+        self.tell_the_differences([(Kind::Mutating, &mutating), (Kind::Validating, &validating)], tell);
+        let (secret, data) = match seen {
             Seen::Unknown => return Ok(LOOK_AT_THE_CLOCK),
-            Seen::Absent => {
-                info!("the Secret does not exist: making it");
-                if self.last.is_some() {
-                    self.quarrel.undone();
-                }
-                self.secret.create().await?;
-                return Ok(LOOK_AT_THE_CLOCK);
-            }
-            Seen::Present(secret) => secret,
-        };
-        let data = secret.data.clone().unwrap_or_default();
-        let stored = match Stored::read(&data) {
-            Ok(stored) if stored.leaf.is_some() || self.remembered(now).is_none() => stored,
-            unusable => {
-                if !data.is_empty() {
-                    let why = unusable.err().map_or("no leaf of its CA".to_owned(), |why| why.to_string());
-                    error!(why, "the Secret holds no usable certificates: replacing them");
-                    if self.last.is_some() {
-                        self.quarrel.undone();
-                    }
-                }
-                return self.replace_all(&secret, now).await;
+            Seen::Absent => (None, Data::new()),
+            Seen::Present(secret) => {
+                let data = secret.data.clone().unwrap_or_default();
+                (Some(secret), data)
             }
         };
-        self.last = Some(data);
-        let repaired = self.repair_bundles(&stored, now).await;
-        let await_trust = self.serve(&stored, now, tell);
-        repaired?;
-        let wait = self.rotate(&secret, stored, now).await?;
-        Ok(await_trust.map_or(wait, |trusted_in| wait.min(trusted_in)))
-    }
-
-    /// Puts back what the Secret last said, or starts anew.
-    async fn replace_all(&mut self, secret: &Secret, now: SystemTime) -> anyhow::Result<Duration> {
-        let stored = match self.remembered(now) {
-            Some(stored) => {
-                info!("putting back what the Secret held before");
-                stored
-            }
-            None => Stored::start(&self.service.dns_name(), now, self.lifetimes)?,
-        };
-        self.secret.replace(secret, &stored.write()).await?;
-        Ok(LOOK_AT_THE_CLOCK)
-    }
-
-    /// What the Secret last said, if it is still valid.
-    fn remembered(&self, now: SystemTime) -> Option<Stored> {
-        let stored = Stored::read(self.last.as_ref()?).ok()?;
-        stored.is_valid(now).then_some(stored)
-    }
-
-    /// Every CA that a leaf may be served of goes into both configurations.
-    async fn repair_bundles(&mut self, stored: &Stored, now: SystemTime) -> kube::Result<()> {
-        let wanted: Vec<&Authority> =
-            stored.authorities().chain(&self.serving).fold(Vec::new(), |mut wanted, authority| {
-                if !wanted.contains(&authority) {
-                    wanted.push(authority);
-                }
-                wanted
-            });
-        let undone = self.trust.observe(&wanted, |authority| {
-            self.mutating.trusts(authority, &self.service) && self.validating.trusts(authority, &self.service)
-        });
-        let mutating = self.mutating.repair(&wanted, &self.service, now).await;
-        let validating = self.validating.repair(&wanted, &self.service, now).await;
-        let tried = !matches!((&mutating, &validating), (Ok(false), Ok(false)));
-        if undone && tried {
+        let stored = Stored::read(&data);
+        let view = self.view(secret.as_deref(), &data, &stored, [&mutating, &validating]);
+        let plan = self.memory.look(&view, self.lifetimes);
+        if plan.undone {
             self.quarrel.undone();
         }
-        mutating.and(validating).map(drop)
-    }
-
-    /// How long until this CA counts as trusted, if it is in every `caBundle`.
-    fn trusted_in(&self, authority: &Authority) -> Option<Duration> {
-        self.trust.for_how_long(authority).map(|since| self.lifetimes.grace().saturating_sub(since))
-    }
-
-    /// Serves the stored leaf if its CA is trusted, or says when it may be.
-    fn serve(&mut self, stored: &Stored, now: SystemTime, tell: &impl Fn(Event)) -> Option<Duration> {
-        let leaf = stored.leaf.as_ref().filter(|leaf| leaf.is_for(&self.service.dns_name()))?;
-        let StoredLeaf { pair, authority, .. } = leaf;
-        let is_served = self.served.current().is_some_and(|current| current.leaf() == pair.leaf());
-        if is_served || pair.validity.at(now).is_err() {
-            return None;
+        if !matches!(plan.step, Step::Create | Step::PutBack | Step::Start { .. }) {
+            self.last = Some(data.clone());
         }
-        match self.trusted_in(authority)? {
-            Duration::ZERO => {
-                self.served.swap(Pair { certified: Arc::clone(&pair.certified), validity: pair.validity });
-                self.serving = Some(authority.clone());
-                tell(Event::Served);
-                info!(expires = utc(pair.validity.until), "serving a certificate from the Secret");
-                None
+        if plan.serve
+            && let Ok(Stored { leaf: Some(leaf), .. }) = &stored
+        {
+            self.serve(leaf, tell);
+        }
+        let Some(secret) = secret else {
+            info!("the Secret does not exist: making it");
+            self.secret.create().await?;
+            return Ok(plan.wait);
+        };
+        if plan.removes && !self.secret.is_still(&secret).await? {
+            debug!("not removing CAs that a newer state of the Secret may have");
+            return Ok(AGAIN);
+        }
+        let (of_mutating, of_validating) =
+            plan.bundles.split_at(mutating.bundles.len().min(plan.bundles.len()));
+        let mutating = self.mutating.write(&mutating, of_mutating).await;
+        let validating = self.validating.write(&validating, of_validating).await;
+        mutating.and(validating)?;
+        self.take(plan.step, &secret, &data, stored, view.now).await?;
+        Ok(plan.wait)
+    }
+
+    fn view(
+        &self,
+        secret: Option<&Secret>,
+        data: &Data,
+        stored: &Result<Stored, Defect>,
+        registered: [&Registered; 2],
+    ) -> View<Authority> {
+        let leaf = stored.as_ref().ok().and_then(|stored| stored.leaf.as_ref());
+        let current = self.served.current();
+        View {
+            now: self.clock.now(),
+            clock_is_off: self.clock.is_off(),
+            uptime: self.started.elapsed(),
+            secret: match (secret, stored) {
+                (None, _) => look::Secret::Absent,
+                (_, Ok(stored)) => look::Secret::Usable(stored.outline(&self.service.dns_name())),
+                (_, Err(_)) if data.is_empty() => look::Secret::Empty,
+                (_, Err(_)) => look::Secret::Unusable,
+            },
+            written: secret.and_then(written),
+            serves_stored: leaf.is_some_and(|leaf| {
+                current.as_ref().is_some_and(|current| current.leaf() == leaf.pair.leaf())
+            }),
+            bundles: registered.iter().flat_map(|of| of.bundles.iter().cloned()).collect(),
+            saw_all_bundles: registered.iter().all(|of| of.is_known),
+        }
+    }
+
+    /// Does the one thing to the Secret that is due.
+    async fn take(
+        &self,
+        step: Step<Authority>,
+        secret: &Secret,
+        data: &Data,
+        stored: Result<Stored, Defect>,
+        now: SystemTime,
+    ) -> anyhow::Result<()> {
+        let (name, lifetimes) = (self.service.dns_name(), self.lifetimes);
+        if let (Step::PutBack | Step::Start { .. }, false) = (&step, data.is_empty()) {
+            let why = stored.as_ref().map_or_else(ToString::to_string, |_| "no leaf of its CA".to_owned());
+            error!(why, "the Secret holds no usable certificates: replacing them");
+        }
+        let next = match step {
+            Step::Create | Step::Nothing => return Ok(()),
+            Step::PutBack => {
+                info!("putting back what the Secret held before");
+                Stored::read(self.last.as_ref().context("nothing is remembered")?)?
             }
-            wait => Some(wait),
-        }
-    }
-
-    /// Does the next step of the rotation, and says how long to wait if nothing changes.
-    async fn rotate(&self, secret: &Secret, stored: Stored, now: SystemTime) -> anyhow::Result<Duration> {
-        let trusted_in = self.trusted_in(&stored.signer.authority);
-        let name = self.service.dns_name();
-        let next = match rotation::next(&stored, trusted_in == Some(Duration::ZERO), &name, now) {
-            Step::Rest(until) => return Ok(until.duration_since(now).unwrap_or_default()),
-            Step::AwaitTrust => return Ok(trusted_in.unwrap_or(LOOK_AT_THE_CLOCK)),
-            Step::AddAuthority => {
+            Step::Start { previous } => Stored::start(&name, now, lifetimes)?.with_previous(previous),
+            Step::Adopt { previous } => {
+                warn!(
+                    "the Secret was replaced: adding the CAs that it had, since a replica may serve a leaf of one"
+                );
+                stored?.with_previous(previous)
+            }
+            Step::AddAuthority { previous } => {
                 info!("making a new CA beside the old one");
-                stored.with_authority(now, self.lifetimes)?
+                stored?.with_authority(previous, now, lifetimes)?
             }
             Step::IssueLeaf => {
                 info!("issuing a new certificate");
-                stored.with_leaf(&name, now, self.lifetimes)?
+                stored?.with_leaf(&name, now, lifetimes)?
             }
-            Step::RetireAuthorities => {
-                info!("an expired CA leaves");
-                stored.without_retired(now)
+            Step::RetireAuthorities { previous } => {
+                info!("an old CA leaves");
+                stored?.with_previous(previous)
             }
         };
-        self.secret.replace(secret, &next.write()).await?;
-        Ok(LOOK_AT_THE_CLOCK)
+        Ok(self.secret.replace(secret, &next.write()).await?)
+    }
+
+    fn serve(&self, leaf: &StoredLeaf, tell: &impl Fn(Event)) {
+        let StoredLeaf { pair, .. } = leaf;
+        self.served.swap(Pair { certified: Arc::clone(&pair.certified), validity: pair.validity });
+        tell(Event::Served);
+        info!(expires = utc(pair.validity.until), "serving a certificate from the Secret");
+    }
+
+    /// In the metrics always, and in the log when they change.
+    fn tell_the_differences(&mut self, registered: [(Kind, &Registered); 2], tell: &impl Fn(Event)) {
+        let mut all = Vec::new();
+        for (kind, registered) in registered {
+            for field in Field::ALL {
+                let differs = registered.differences.contains(&field);
+                tell(Event::Differs(kind, field, differs));
+                if differs {
+                    all.push((kind, field));
+                }
+            }
+        }
+        for (kind, field) in all.iter().filter(|difference| !self.differed.contains(difference)) {
+            warn!(
+                ?kind,
+                %field,
+                "the webhook configuration differs from the one that this version is installed with: find out \
+                 who changed it, and apply the manifests again"
+            );
+        }
+        self.differed = all;
+    }
+
+    /// In the metrics always, and in the log when it begins and ends.
+    fn tell_the_skew(&mut self, tell: &impl Fn(Event)) {
+        let seconds = self.clock.skew();
+        tell(Event::Skew(seconds));
+        match (self.clock.is_off(), std::mem::replace(&mut self.was_off, self.clock.is_off())) {
+            (true, false) => warn!(
+                seconds,
+                "the clock of this node differs from the API server's: leaving the renewal of certificates to \
+                 other replicas, until there is no other way; synchronize the clocks"
+            ),
+            (false, true) => info!(seconds, "the clock of this node agrees with the API server's again"),
+            _ => {}
+        }
     }
 }
 

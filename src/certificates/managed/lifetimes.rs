@@ -1,6 +1,6 @@
 //! How long a CA and a leaf last, and what follows from it.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::ensure;
 
@@ -32,30 +32,53 @@ impl Lifetimes {
 
     const SHORTEST_LEAF: Duration = Duration::from_secs(5);
 
-    /// How long before its making a certificate is valid: clocks differ.
+    /// How long before its making a certificate is valid: clocks differ, and the one of the API server is
+    /// told in whole seconds.
     #[must_use]
     pub fn backdated(self) -> Duration {
-        (self.leaf / 10).min(Duration::from_hours(1))
+        (self.leaf / 10).clamp(Duration::from_secs(2), Duration::from_hours(1))
     }
 
-    /// How long a CA must have been in both configurations before it counts as trusted: the API server
-    /// hears of a change some time after it was stored, and there may be several API servers.
+    /// How long a CA must have been in every `caBundle` before a leaf of it may be served: the API servers
+    /// hear of a change some time after it was stored, each for itself.
+    ///
+    /// A planned rotation has the time to wait for an API server that is stopped or cut off for minutes. When
+    /// there is nothing else to serve, every second of waiting is an outage.
     #[must_use]
-    pub fn grace(self) -> Duration {
-        (self.leaf / 20).min(Duration::from_secs(5))
+    pub fn grace(self, urgent: bool) -> Duration {
+        let longest = if urgent { Duration::from_secs(5) } else { Duration::from_mins(5) };
+        (self.leaf / 20).min(longest)
+    }
+
+    /// The shortest time between two steps of the same kind, whoever takes them.
+    #[must_use]
+    pub fn pause(self) -> Duration {
+        (self.leaf / 20).min(Duration::from_mins(1))
+    }
+
+    /// Whether a CA with these lifetimes could be valid for so long.
+    #[must_use]
+    pub fn allow(self, validity: Validity) -> bool {
+        life(validity) <= self.authority + self.backdated() + Duration::from_secs(1)
     }
 }
 
 /// When a certificate is to be replaced: at two thirds of its life.
 #[must_use]
-pub fn due(validity: Validity) -> std::time::SystemTime {
+pub fn due(validity: Validity) -> SystemTime {
     validity.until - life(validity) / 3
+}
+
+/// From when on a replacement can't wait any longer: in the last tenth of its life.
+#[must_use]
+pub fn overdue(validity: Validity) -> SystemTime {
+    validity.until - life(validity) / 10
 }
 
 /// When an expired CA may leave: later than it is taken for expired by any replica whose clock is
 /// behind, so that none of them puts it back.
 #[must_use]
-pub fn retired(validity: Validity) -> std::time::SystemTime {
+pub fn retired(validity: Validity) -> SystemTime {
     validity.until + life(validity) / 10
 }
 

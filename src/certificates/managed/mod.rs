@@ -26,7 +26,10 @@ pub mod ca_bundle;
 pub mod configuration;
 pub mod keeper;
 pub mod lifetimes;
+pub mod look;
+pub mod outline;
 pub mod quarrel;
+pub mod registration;
 pub mod rotation;
 pub mod secret;
 pub mod stored;
@@ -44,11 +47,13 @@ use tokio::sync::watch as channel;
 use tokio::time::sleep;
 use tracing::error;
 
+use super::clock::Clock;
 use super::served::Served;
 use backoff::Backoff;
 use configuration::Service;
 use keeper::Keeper;
 use lifetimes::Lifetimes;
+use registration::Field;
 use secret::ManagedSecret;
 use watch::{Seen, keep_watching};
 
@@ -71,6 +76,17 @@ pub enum Event {
     Served,
     /// The API server could not be asked, or refused.
     Failed,
+    /// By how many seconds our own clock is ahead of the API server's.
+    Skew(i64),
+    /// Whether a field of the webhook configurations differs from what this version is installed with.
+    Differs(Kind, Field, bool),
+}
+
+/// Of a webhook configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Mutating,
+    Validating,
 }
 
 /// Keeps `served`, the Secret and both configurations as they should be. A defect in here, which panics,
@@ -79,11 +95,13 @@ pub async fn keep_managing(
     client: Client,
     settings: Settings,
     served: Arc<Served>,
+    clock: Arc<Clock>,
     tell: impl Fn(Event) + Clone + Send + Sync + 'static,
 ) {
     let mut backoff = Backoff::default();
     loop {
-        let managed = manage(client.clone(), settings.clone(), Arc::clone(&served), tell.clone());
+        let managed =
+            manage(client.clone(), settings.clone(), Arc::clone(&served), Arc::clone(&clock), tell.clone());
         if let Err(panicked) = tokio::spawn(managed).await {
             let wait = backoff.failed();
             error!(%panicked, "a defect, please report it: managing certificates anew in {wait:.1?}");
@@ -96,6 +114,7 @@ async fn manage(
     client: Client,
     settings: Settings,
     served: Arc<Served>,
+    clock: Arc<Clock>,
     tell: impl Fn(Event) + Clone + Send + Sync + 'static,
 ) {
     let secrets = Api::<Secret>::namespaced(client.clone(), &settings.service.namespace);
@@ -122,6 +141,7 @@ async fn manage(
         settings.service,
         settings.lifetimes,
         served,
+        clock,
     );
     tokio::join!(
         keep_watching(secrets, &settings.secret, secret_seen, failed),
@@ -161,8 +181,10 @@ mod tests {
             assert!(panicked.swap(true, Relaxed), "the first event is one too many");
             events.send(event).expect("the test waits for it");
         };
-        let managing = tokio::spawn(keep_managing(Client::new(away, "w"), settings, Served::empty(), tell));
-        assert_eq!(told.recv().await, Some(Event::Failed));
+        let clock = Arc::<Clock>::default();
+        let served = Served::empty(Arc::clone(&clock));
+        let managing = tokio::spawn(keep_managing(Client::new(away, "w"), settings, served, clock, tell));
+        while told.recv().await.expect("an event") != Event::Failed {}
         managing.abort();
     }
 }

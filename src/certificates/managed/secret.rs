@@ -1,5 +1,7 @@
 //! The Secret: read as it was last seen, written only if nobody wrote it meanwhile.
 
+use std::time::SystemTime;
+
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
@@ -7,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch::Receiver;
 
 use super::configuration::FIELD_MANAGER;
-use super::stored::{Data, KEYS};
+use super::stored::{AUTHORITIES, Data, KEYS};
 use super::watch::Seen;
 
 #[derive(Debug)]
@@ -47,6 +49,15 @@ impl ManagedSecret {
         Ok(())
     }
 
+    /// Whether this is what the Secret is now, asked and not remembered.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub async fn is_still(&self, seen: &Secret) -> kube::Result<bool> {
+        let now = self.api.get_opt(&self.name).await?;
+        Ok(now.is_some_and(|now| now.resource_version() == seen.resource_version()))
+    }
+
     /// Writes our keys into the version that `seen` is, and fails with a conflict when it is not the
     /// current one. What else is in the Secret is left alone.
     ///
@@ -61,5 +72,46 @@ impl ManagedSecret {
     }
 }
 
+/// When a replica last wrote the CAs, by the clock of the API server, which keeps a record of who wrote what.
+/// None if someone else wrote them since.
+#[must_use]
+pub fn written(secret: &Secret) -> Option<SystemTime> {
+    let entries = secret.metadata.managed_fields.iter().flatten();
+    let times = entries.filter_map(|entry| {
+        let is_ours = entry.manager.as_deref() == Some(FIELD_MANAGER);
+        let fields = &entry.fields_v1.as_ref()?.0;
+        let has_authorities = !fields["f:data"][format!("f:{AUTHORITIES}")].is_null();
+        (is_ours && has_authorities).then(|| entry.time.as_ref().map(|time| time.0.into()))?
+    });
+    times.max()
+}
+
 const DESCRIPTION: &str = "The CA and the certificate of the webhook, which makes, renews and repairs them \
                            itself. Keep it out of backups and GitOps.";
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn secret(manager: &str, fields: &Value) -> Secret {
+        let entry = json!({
+            "manager": manager,
+            "operation": "Update",
+            "time": "2026-11-26T15:00:00Z",
+            "fieldsV1": fields,
+        });
+        serde_json::from_value(json!({ "metadata": { "managedFields": [{}, entry] } })).unwrap()
+    }
+
+    #[test]
+    fn the_time_of_the_last_write_is_that_of_our_own_entry() {
+        let authorities = json!({ "f:data": { "f:ca.crt": {}, "f:tls.crt": {} } });
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_705_200);
+        assert_eq!(written(&secret(FIELD_MANAGER, &authorities)), Some(time));
+        assert_eq!(written(&secret("kubectl", &authorities)), None);
+        assert_eq!(written(&secret(FIELD_MANAGER, &json!({ "f:metadata": {} }))), None);
+        assert_eq!(written(&Secret::default()), None);
+    }
+}

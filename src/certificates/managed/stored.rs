@@ -10,12 +10,13 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::ParsedCertificate;
 
 use super::authority::{Authority, Leaf, Signer};
-use super::lifetimes::{Lifetimes, retired};
+use super::lifetimes::Lifetimes;
+use super::outline::{self, Outline};
 use crate::certificates::pair::{Defect, Pair};
 
 pub type Data = BTreeMap<String, ByteString>;
 
-const AUTHORITIES: &str = "ca.crt";
+pub const AUTHORITIES: &str = "ca.crt";
 const SIGNING_KEY: &str = "ca.key";
 const LEAF: &str = "tls.crt";
 const LEAF_KEY: &str = "tls.key";
@@ -51,14 +52,23 @@ impl Stored {
         Self { signer, previous: Vec::new(), leaf: None }.with_leaf(name, now, lifetimes)
     }
 
-    /// With a new CA, which signs from now on; the leaf stays.
+    /// With a new CA, which signs from now on, beside these others; the leaf stays.
     ///
     /// # Errors
     /// When there is no randomness to be had.
-    pub fn with_authority(self, now: SystemTime, lifetimes: Lifetimes) -> anyhow::Result<Self> {
-        let mut previous = self.previous;
-        previous.insert(0, self.signer.authority);
+    pub fn with_authority(
+        self,
+        previous: Vec<Authority>,
+        now: SystemTime,
+        lifetimes: Lifetimes,
+    ) -> anyhow::Result<Self> {
         Ok(Self { signer: Signer::new(now, lifetimes)?, previous, leaf: self.leaf })
+    }
+
+    /// The same, with these other CAs.
+    #[must_use]
+    pub fn with_previous(self, previous: Vec<Authority>) -> Self {
+        Self { previous, ..self }
     }
 
     /// With a new leaf of the signing CA.
@@ -69,13 +79,6 @@ impl Stored {
         let leaf = self.signer.issue(name, now, lifetimes)?;
         let leaf = StoredLeaf::new(leaf, [&self.signer.authority])?;
         Ok(Self { leaf: Some(leaf), ..self })
-    }
-
-    /// Without the CAs that have expired for good.
-    #[must_use]
-    pub fn without_retired(mut self, now: SystemTime) -> Self {
-        self.previous.retain(|authority| now <= retired(authority.validity));
-        self
     }
 
     /// Every CA to trust, the signing one first.
@@ -109,11 +112,15 @@ impl Stored {
         data.into_iter().map(|(key, text)| (key.to_owned(), ByteString(text.into_bytes()))).collect()
     }
 
-    /// Whether all of it is valid now: good enough to go on with.
+    /// For the decisions: the leaf must be for this name.
     #[must_use]
-    pub fn is_valid(&self, now: SystemTime) -> bool {
-        self.signer.authority.validity.at(now).is_ok()
-            && self.leaf.as_ref().is_some_and(|leaf| leaf.pair.validity.at(now).is_ok())
+    pub fn outline(&self, name: &str) -> Outline<Authority> {
+        let leaf = self.leaf.as_ref().map(|leaf| outline::Leaf {
+            authority: leaf.authority.clone(),
+            validity: leaf.pair.validity,
+            fits: leaf.is_for(name),
+        });
+        Outline { signer: self.signer.authority.clone(), previous: self.previous.clone(), leaf }
     }
 }
 
@@ -150,7 +157,9 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() -> anyhow::Result<()> {
         let now = SystemTime::now();
-        let stored = Stored::start("w.w.svc", now, LIFETIMES)?.with_authority(now, LIFETIMES)?;
+        let first = Stored::start("w.w.svc", now, LIFETIMES)?;
+        let previous = vec![first.signer.authority.clone()];
+        let stored = first.with_authority(previous, now, LIFETIMES)?;
         let data = stored.write();
         let read = Stored::read(&data)?;
         assert_eq!(read.write(), data);

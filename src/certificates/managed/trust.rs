@@ -2,32 +2,37 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use super::outline::Ca;
 
-use super::authority::Authority;
-
-/// For each CA that was in every `caBundle` at some time: since when it has been, if it still is.
-#[derive(Debug, Default)]
-pub struct Trust {
-    since: Vec<(Authority, Option<Instant>)>,
+/// For each CA that was in every `caBundle` at some time: since when it has been, if it still is. Times
+/// count from the start of the process.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Trust<C> {
+    since: Vec<(C, Option<Duration>)>,
 }
 
-impl Trust {
+impl<C> Default for Trust<C> {
+    fn default() -> Self {
+        Self { since: Vec::new() }
+    }
+}
+
+impl<C: Ca> Trust<C> {
     /// Takes note of which of these CAs are in every `caBundle` now. Whether one is missing that was there.
-    pub fn observe(&mut self, wanted: &[&Authority], trusted: impl Fn(&Authority) -> bool) -> bool {
-        self.since.retain(|(known, _)| wanted.contains(&known));
+    pub fn observe(&mut self, wanted: &[C], trusted: impl Fn(&C) -> bool, at: Duration) -> bool {
+        self.since.retain(|(known, _)| wanted.contains(known));
         let mut missing = false;
-        for &authority in wanted {
+        for authority in wanted {
             let known = self.since.iter_mut().find(|(known, _)| known == authority);
             match (known, trusted(authority)) {
                 (Some((_, since)), true) => {
-                    since.get_or_insert_with(Instant::now);
+                    since.get_or_insert(at);
                 }
                 (Some((_, since)), false) => {
                     *since = None;
                     missing = true;
                 }
-                (None, true) => self.since.push((authority.clone(), Some(Instant::now()))),
+                (None, true) => self.since.push((authority.clone(), Some(at))),
                 (None, false) => {}
             }
         }
@@ -35,9 +40,9 @@ impl Trust {
     }
 
     #[must_use]
-    pub fn for_how_long(&self, authority: &Authority) -> Option<Duration> {
+    pub fn for_how_long(&self, authority: &C, at: Duration) -> Option<Duration> {
         let (_, since) = self.since.iter().find(|(known, _)| known == authority)?;
-        since.map(|since| since.elapsed())
+        since.map(|since| at.saturating_sub(since))
     }
 }
 
@@ -45,9 +50,11 @@ impl Trust {
 mod tests {
     use std::time::SystemTime;
 
-    use super::super::authority::Signer;
+    use super::super::authority::{Authority, Signer};
     use super::super::lifetimes::Lifetimes;
     use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
 
     fn authority() -> Authority {
         let lifetimes = Lifetimes { authority: Duration::from_hours(9), leaf: Duration::from_hours(3) };
@@ -56,31 +63,30 @@ mod tests {
 
     #[test]
     fn a_ca_counts_from_when_it_was_first_seen_everywhere_and_anew_after_it_was_missing() {
-        let [one, other] = [authority(), authority()];
-        let both = [&one, &other];
+        let both = [authority(), authority()];
+        let [one, other] = &both;
         let mut trust = Trust::default();
-        assert!(!trust.observe(&both, |_| false));
-        assert_eq!(trust.for_how_long(&one), None);
-        assert!(!trust.observe(&both, |authority| *authority == one));
-        let since = trust.since.clone();
-        assert!(!trust.observe(&both, |_| true));
-        assert_eq!(trust.since[0], since[0]);
-        assert!(trust.for_how_long(&one) >= trust.for_how_long(&other));
+        assert!(!trust.observe(&both, |_| false, SECOND));
+        assert_eq!(trust.for_how_long(one, SECOND), None);
+        assert!(!trust.observe(&both, |authority| authority == one, SECOND * 2));
+        assert!(!trust.observe(&both, |_| true, SECOND * 3));
+        assert_eq!(trust.for_how_long(one, SECOND * 4), Some(SECOND * 2));
+        assert_eq!(trust.for_how_long(other, SECOND * 4), Some(SECOND));
         // for as long as it is missing
-        for _ in 0..2 {
-            assert!(trust.observe(&both, |authority| *authority == other));
-            assert_eq!(trust.for_how_long(&one), None);
+        for seconds in [5, 6] {
+            assert!(trust.observe(&both, |authority| authority == other, SECOND * seconds));
+            assert_eq!(trust.for_how_long(one, SECOND * seconds), None);
         }
-        assert!(!trust.observe(&both, |_| true));
-        assert!(trust.since[0].1 > since[0].1);
+        assert!(!trust.observe(&both, |_| true, SECOND * 7));
+        assert_eq!(trust.for_how_long(one, SECOND * 8), Some(SECOND));
     }
 
     #[test]
     fn what_is_no_longer_wanted_is_not_missed() {
-        let [one, other] = [authority(), authority()];
+        let both = [authority(), authority()];
         let mut trust = Trust::default();
-        trust.observe(&[&one, &other], |_| true);
-        assert!(!trust.observe(&[&other], |authority| *authority == other));
-        assert_eq!(trust.for_how_long(&one), None);
+        trust.observe(&both, |_| true, SECOND);
+        assert!(!trust.observe(&both[1..], |authority| *authority == both[1], SECOND * 2));
+        assert_eq!(trust.for_how_long(&both[0], SECOND * 2), None);
     }
 }

@@ -1,6 +1,7 @@
 //! From programs to a control plane that is ready: etcd, kube-apiserver in
 //! front of it, and an administrator's access.
 
+mod another_api_server;
 mod api_server;
 mod etcd;
 mod kubeconfig;
@@ -12,6 +13,7 @@ use kube::Client;
 use tokio::{process::Command, task::spawn_blocking};
 
 use crate::{assets::Assets, release};
+pub use another_api_server::AnotherApiServer;
 use api_server::ApiServer;
 use etcd::Etcd;
 
@@ -25,7 +27,7 @@ pub struct ControlPlane {
     version: String,
     // In the order in which they are to end.
     api_server: ApiServer,
-    _etcd: Etcd,
+    etcd: Etcd,
 }
 
 /// What differs from the usual control plane.
@@ -113,6 +115,6 @@ impl ControlPlaneBuilder {
         api_server.ready(&client, &etcd).await?;
         let version = client.apiserver_version().await?.git_version;
         release::ensure_selected(&version)?;
-        Ok(ControlPlane { assets, client, version, api_server, _etcd: etcd })
+        Ok(ControlPlane { assets, client, version, api_server, etcd })
     }
 }

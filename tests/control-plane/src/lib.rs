@@ -35,7 +35,7 @@ mod webhook;
 mod webhook_certificates;
 mod webhook_registration;
 
-pub use control_plane::{ControlPlane, ControlPlaneBuilder};
+pub use control_plane::{AnotherApiServer, ControlPlane, ControlPlaneBuilder};
 pub use crd::{install_crd, install_definition, model_endpoint_definition, model_endpoint_resource};
 pub use eventually::{Seen, eventually};
 pub use manifests::{api, apply};

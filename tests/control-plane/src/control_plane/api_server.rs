@@ -74,6 +74,10 @@ impl ApiServer {
         self.process.directory()
     }
 
+    pub(super) fn signal(&mut self, signal: &str) -> Result<()> {
+        self.process.signal(signal)
+    }
+
     pub(super) fn log(&self) -> String {
         self.process.log()
     }

@@ -1,0 +1,56 @@
+//! Replicas on a node whose clock is off.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+use tempfile::TempDir;
+
+/// Between a program and its C library: another time of day, and the same clock otherwise.
+const CLOCK: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <time.h>
+
+int clock_gettime(clockid_t clock, struct timespec *time) {
+    static int (*real)(clockid_t, struct timespec *);
+    if (!real) *(void **)&real = dlsym(RTLD_NEXT, "clock_gettime");
+    int result = real(clock, time);
+    const char *seconds = getenv("CLOCK_SKEW");
+    if (clock == CLOCK_REALTIME && seconds) time->tv_sec += atol(seconds);
+    return result;
+}
+"#;
+
+/// The webhook with a clock that is off, as a program to start.
+pub struct Skewed {
+    directory: TempDir,
+}
+
+impl Skewed {
+    pub fn by_days(days: i64) -> Result<Self> {
+        let directory = tempfile::Builder::new().prefix("skewed-").tempdir()?;
+        let at = |name: &str| directory.path().join(name);
+        fs::write(at("clock.c"), CLOCK)?;
+        let mut compiler = Command::new("cc");
+        compiler.args(["-shared", "-fPIC", "-o"]).arg(at("clock.so")).arg(at("clock.c")).arg("-ldl");
+        let compiled = compiler.output()?;
+        ensure!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+        let script = format!(
+            "#!/bin/sh\nLD_PRELOAD='{}' CLOCK_SKEW={} exec '{}' \"$@\"\n",
+            at("clock.so").display(),
+            days * 24 * 3600,
+            env!("CARGO_BIN_EXE_modelendpoint-webhook")
+        );
+        fs::write(at("webhook"), script)?;
+        fs::set_permissions(at("webhook"), fs::Permissions::from_mode(0o755))?;
+        Ok(Self { directory })
+    }
+
+    pub fn program(&self) -> PathBuf {
+        self.directory.path().join("webhook")
+    }
+}
