@@ -83,6 +83,12 @@ impl World {
     /// The writes of a calm while, and the CAs that are left of it.
     pub fn war(&self, scenario: &Scenario) -> (u16, usize) {
         let mut world = self.clone();
+        // until a planned rotation has waited for long enough
+        for _ in 0..3 {
+            world.calm_round(scenario);
+            world.pass(scenario, Action::Minutes);
+        }
+        let before = world.secret.version;
         for _ in 0..ROUNDS {
             world.calm_round(scenario);
             world.pass(scenario, Action::Seconds);
@@ -91,6 +97,6 @@ impl World {
             Data::Good(outline, _) => outline.authorities().count(),
             _ => 0,
         };
-        (world.secret.version - self.secret.version, cas)
+        (world.secret.version - before, cas)
     }
 }

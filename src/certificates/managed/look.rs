@@ -250,6 +250,8 @@ impl<C: Ca> Memory<C> {
     fn serve(&mut self, stored: &Outline<C>, view: &View<C>, lifetimes: Lifetimes) -> Option<Duration> {
         let leaf = stored.leaf.as_ref().filter(|leaf| leaf.fits && leaf.validity.at(view.now).is_ok())?;
         if view.serves_stored {
+            // Whoever looks for the first time may serve it already: keeping began anew after a defect.
+            self.serving = Some((leaf.authority.clone(), leaf.validity));
             return None;
         }
         let trusted_for = self.trust.for_how_long(&leaf.authority, view.uptime)?;

@@ -5,19 +5,19 @@
 //! the three objects and, whenever one changes or something falls due, does what is missing:
 //!
 //! ```text
-//! watch (Secret, configurations) -> keeper -> rotation: what is the next step?
-//!                                     |-> secret: write it, if nobody was faster
-//!                                     |-> ca_bundle: every CA of the Secret into both configurations
-//!                                     '-> served: the leaf, once the API server trusts its CA
+//! watch (Secret, configurations), clock -> keeper -> look: what is to be done?
+//!                                            |-> secret: write it, if nobody was faster
+//!                                            |-> configuration: every CA of the Secret into each caBundle
+//!                                            '-> served: the leaf, once the API server trusts its CA
 //! ```
 //!
 //! Replicas do not talk to each other and none of them leads. A write names the version that it was
 //! decided on, so one of them wins and the others read what it wrote.
 //!
 //! No call fails in a rotation, since the order is always the same: the new CA goes into the Secret and
-//! the `caBundle`s; when it was seen in both, a leaf of it goes into the Secret; each replica serves
-//! that once it has itself seen the CA in both; the old CA leaves when it has expired, and with it
-//! every leaf that it signed.
+//! the `caBundle`s; when it was seen in all of them for a while, a leaf of it goes into the Secret; each
+//! replica serves that once it has itself seen the CA in all of them; the old CA leaves when it has expired,
+//! and with it every leaf that it signed.
 
 pub mod api_server;
 pub mod authority;
