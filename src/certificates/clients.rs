@@ -1,11 +1,13 @@
 //! Who may call: the certificate that a client presents in, admitted or a reason out.
 //!
 //! The handshake asks [`Clients`] whether the CA vouches for it; afterwards [`Clients::admit`] looks at
-//! its names. The CA sits behind one pointer, so that a reload touches no connection.
+//! its names. The CA sits behind one pointer, and the listener is told when it was replaced
+//! ([`Clients::changes`]).
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
@@ -17,6 +19,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
+use tokio::sync::watch;
 use tracing::info;
 use x509_cert::der::Decode;
 use x509_cert::ext::pkix::SubjectAltName;
@@ -32,6 +35,7 @@ pub struct Clients {
     names: Vec<String>,
     ourselves: Ourselves,
     algorithms: WebPkiSupportedAlgorithms,
+    changes: watch::Sender<()>,
 }
 
 /// Names that may not call: those of a certificate that the CA vouches for.
@@ -50,6 +54,7 @@ impl Clients {
             names: names.to_vec(),
             ourselves: Ourselves::new().context("cannot make a certificate to call ourselves with")?,
             algorithms: aws_lc_rs::default_provider().signature_verification_algorithms,
+            changes: watch::Sender::new(()),
         };
         Ok((pem, Arc::new(clients)))
     }
@@ -70,11 +75,24 @@ impl Clients {
         }
     }
 
+    /// Changes each time after the CA did: whoever was admitted before has to prove itself again.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
     /// What the server presents when it shakes hands with itself.
     #[must_use]
     pub fn ourselves(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
         (vec![self.ourselves.certificate.clone()], self.ourselves.key.clone_key())
     }
+}
+
+/// Until when a client's certificate is valid, as far as that can be read: rustls' own reader is more lenient.
+#[must_use]
+pub fn valid_until(leaf: &CertificateDer<'_>) -> Option<SystemTime> {
+    let certificate = x509_cert::Certificate::from_der(leaf).ok()?;
+    Some(certificate.tbs_certificate().validity().not_after.to_system_time())
 }
 
 /// The common name and the DNS names.
@@ -186,6 +204,7 @@ impl InFiles for ReloadedClients {
 
     fn adopt(&self, pem: &Vec<u8>) -> Result<(), Defect> {
         self.clients.verifier.store(Arc::new(verifier(pem)?));
+        self.clients.changes.send_replace(());
         info!("client CA reloaded");
         Ok(())
     }

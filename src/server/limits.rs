@@ -7,7 +7,7 @@ use std::time::Duration;
 
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Open connections.
+    /// Open connections. When they are taken, one of them gives way to a new one.
     pub connections: usize,
     /// For the TLS handshake.
     pub handshake: Duration,
@@ -24,10 +24,16 @@ pub struct Limits {
     /// Between requests. Longer than the 90 s after which a Go client closes an idle connection: a
     /// server that closes first now and then cuts a request that is just under way.
     pub idle: Duration,
-    /// A client that keeps us waiting for longer than this gives way when all connections are taken.
+    /// A client that keeps us waiting for longer than this gives way first when all connections are taken. Also
+    /// for the client to close a connection that we have closed.
     pub patience: Duration,
-    /// For a request as a whole, and for closing a connection.
+    /// For a request as a whole.
     pub request: Duration,
+    /// For the client to take an answer.
+    pub response: Duration,
+    /// For a connection as a whole, and up to a fifth more, so that not all end at once. Then the client is
+    /// told with the next answer to open another one, which may lead to another replica.
+    pub age: Duration,
     /// For what still runs when the listener has closed.
     pub finish: Duration,
     /// Bytes of a request's head.
@@ -54,6 +60,8 @@ impl Limits {
             idle: Duration::from_mins(2),
             patience: Duration::from_secs(1),
             request: Duration::from_secs(45),
+            response: Duration::from_secs(5),
+            age: Duration::from_mins(10),
             finish: Duration::from_secs(15),
             head_bytes: 16 * 1024,
             body_bytes: 7 * 1024 * 1024,
@@ -62,11 +70,24 @@ impl Limits {
         }
     }
 
-    /// For probes and scrapes: few connections, and none of them idle for long.
+    /// How many connections one source may have. That is generous, since many API servers may seem to be one:
+    /// behind konnectivity, or behind SNAT.
+    #[must_use]
+    pub fn connections_by_source(&self) -> usize {
+        self.connections - self.connections / 4
+    }
+
+    /// For probes and scrapes: few connections.
     #[must_use]
     pub fn for_operators(&self) -> Self {
         Self { connections: Self::OPS_CONNECTIONS, ..self.clone() }
     }
 
     pub const OPS_CONNECTIONS: usize = 64;
+
+    /// What the kernel may hold of what a client sends and the server has not read yet; it doubles this for
+    /// its own overhead. Both buffers are fixed, or the kernel would let them grow to megabytes.
+    pub const RECEIVE_BUFFER: u32 = 32 * 1024;
+    /// The same for what the server has written and the client has not taken.
+    pub const SEND_BUFFER: u32 = 16 * 1024;
 }

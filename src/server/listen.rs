@@ -8,6 +8,8 @@ use rustix::io::Errno;
 use rustix::net::sockopt::set_ipv6_v6only;
 use tokio::net::{TcpListener, TcpSocket};
 
+use super::limits::Limits;
+
 /// Connections that may wait to be accepted; the kernel may allow fewer (`net.core.somaxconn`).
 const BACKLOG: u32 = 4096;
 
@@ -47,6 +49,9 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     }
     // A server that was restarted takes its port back at once.
     socket.set_reuseaddr(true)?;
+    // The connections that are accepted inherit these.
+    socket.set_recv_buffer_size(Limits::RECEIVE_BUFFER)?;
+    socket.set_send_buffer_size(Limits::SEND_BUFFER)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }

@@ -1,38 +1,49 @@
 //! The accept loop: connections in, one task each, never more than the limit.
+//!
+//! It always accepts: a listener that waits until there is a place leaves it to the clients that have one when
+//! somebody else gets in.
 
+use std::future::pending;
 use std::io;
-use std::mem;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
-use rustls::AlertDescription;
+use rustls::server::Acceptor;
+use rustls::{AlertDescription, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinError;
 use tokio::time::{MissedTickBehavior, interval, sleep};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 use super::connection::{self, Handler, Shared};
 use super::drain::Drain;
 use super::limits::Limits;
 use super::listen::canonical;
 use super::log;
-use super::metrics::{Counted, Metrics, Rejection, Shed};
-use super::pace::Pace;
+use super::metrics::{Counted, LimitHits, Metrics, Rejection};
+use super::pace::{Delivered, Leave, Pace};
 use super::patrol::{Patrol, ROUND};
-use crate::certificates::clients::{Clients, Stranger};
+use super::self_dial::Caller;
+use super::source::Source;
+use crate::certificates::clients::{Clients, Stranger, valid_until};
 use crate::telemetry::quota::Kind;
 
 /// How long to leave the listener alone when it can't accept.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Connections beyond the limit that were told to end, and whose end is not awaited yet.
+const ENDING: usize = 16;
+
 #[derive(Clone)]
 pub struct Tls {
-    pub acceptor: TlsAcceptor,
+    pub config: Arc<ServerConfig>,
     /// Who may call, if not everybody.
     pub clients: Option<Arc<Clients>>,
 }
@@ -43,8 +54,12 @@ pub struct Listener<H> {
     pub tls: Option<Tls>,
     pub handler: H,
     pub limits: Limits,
+    /// Who has a place in any crowd.
+    pub ourselves: Arc<Caller>,
     /// How many connections are open.
     pub open: Gauge,
+    /// How often a newcomer ran into a limit.
+    pub crowded: LimitHits,
     pub metrics: Arc<Metrics>,
     pub drain: Arc<Drain>,
 }
@@ -52,47 +67,87 @@ pub struct Listener<H> {
 impl<H: Handler> Listener<H> {
     /// Accepts until the drain closes, then awaits what still runs, with a bound.
     pub async fn run(self) {
-        let Self { socket, tls, handler, limits, open, metrics, drain } = self;
-        let max = limits.connections;
-        let shared = Arc::new(Shared { limits, drain: Arc::clone(&drain), metrics });
+        let Self { socket, tls, handler, limits, ourselves, open, crowded, metrics, drain } = self;
+        let full = AtomicBool::new(false);
+        let shared = Arc::new(Shared { limits, drain: Arc::clone(&drain), metrics, full });
+        let mut trust = tls.as_ref().and_then(|tls| Some(tls.clients.as_ref()?.changes()));
         let mut closed = pin!(drain.closed());
         let mut rounds = interval(ROUND);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut patrol = Patrol::default();
-        let mut out_of_descriptors = false;
+        let most = shared.limits.connections + ENDING;
         loop {
             while let Some(ended) = patrol.ended() {
                 note_panic(ended, &shared.metrics);
             }
+            shared.full.store(patrol.is_full(&shared.limits), Relaxed);
             tokio::select! {
-                accepted = socket.accept(), if patrol.len() < max => match accepted {
+                accepted = socket.accept(), if patrol.len() < most => match accepted {
                     Ok((stream, address)) => {
-                        let client = (stream, canonical(address));
+                        let client = canonical(address);
+                        let source = (!ourselves.is(client)).then(|| Source::of(client));
+                        if !has_place(source, &mut patrol, &shared, &crowded) {
+                            continue;
+                        }
                         let counted = Counted::in_gauge(open.clone());
                         let pace = Pace::new();
-                        let (tls, handler, shared) = (tls.clone(), handler.clone(), Arc::clone(&shared));
-                        patrol.spawn(Arc::clone(&pace), serve(client, tls, handler, pace, shared, counted));
+                        let serving = {
+                            let (tls, handler) = (tls.clone(), handler.clone());
+                            let (pace, shared) = (Arc::clone(&pace), Arc::clone(&shared));
+                            serve((stream, client), tls, handler, pace, shared, counted)
+                        };
+                        patrol.spawn(source, pace, &shared.limits, serving);
                     }
                     Err(error) if concerns_one_connection(&error) => {}
                     Err(error) => {
                         Kind::Accept.line(|| warn!(%error, "cannot accept connections"));
-                        out_of_descriptors = true;
-                        sleep(PAUSE).await;
+                        free_a_descriptor(&mut patrol, &shared).await;
                     }
                 },
                 // otherwise the next connection or round is early enough, and no end wakes this task up
-                Some(ended) = patrol.next_ended(), if patrol.len() >= max => note_panic(ended, &shared.metrics),
-                _ = rounds.tick(), if !patrol.is_empty() => {
-                    let wanted = mem::take(&mut out_of_descriptors) || patrol.len() >= max;
-                    let gave_way = patrol.make_round(&shared.limits, wanted);
-                    shared.metrics.shed(Shed::SlowClient).inc_by(gave_way);
+                Some(ended) = patrol.next_ended(), if patrol.len() >= most => note_panic(ended, &shared.metrics),
+                _ = rounds.tick(), if !patrol.is_empty() => patrol.make_round(&shared.limits),
+                () = changed(&mut trust) => {
+                    info!(connections = patrol.len(), "the client CA changed: clients have to connect again");
+                    patrol.tell_all_to_leave(Leave::Revoked);
                 }
                 () = closed.as_mut() => break,
             }
         }
         drop(socket);
-        patrol.tell_all_to_leave();
+        patrol.tell_all_to_leave(Leave::InGoodOrder);
         finish(patrol, &shared).await;
+    }
+}
+
+/// Whether there is a place for a connection, after another one gave way if it had to. The server's own needs
+/// none.
+fn has_place(source: Option<Source>, patrol: &mut Patrol, shared: &Shared, crowded: &LimitHits) -> bool {
+    let Some(source) = source else { return true };
+    let Some(crowd) = patrol.make_room(source, &shared.limits) else { return true };
+    crowded.count(crowd.limit);
+    shared.metrics.shed(crowd.gave_way.into()).inc();
+    crowd.gave_way.is_some()
+}
+
+/// Ends a connection for its descriptor; waits a while if none can be ended.
+async fn free_a_descriptor(patrol: &mut Patrol, shared: &Shared) {
+    let gave_way = patrol.give_way(None, &shared.limits);
+    if gave_way.is_none() {
+        return sleep(PAUSE).await;
+    }
+    shared.metrics.shed(gave_way.into()).inc();
+    if let Some(ended) = patrol.next_ended().await {
+        note_panic(ended, &shared.metrics);
+    }
+}
+
+/// Returns when the client CA was changed; never without one.
+async fn changed(trust: &mut Option<watch::Receiver<()>>) {
+    let Some(trust) = trust else { return pending().await };
+    if trust.changed().await.is_err() {
+        // The sender is gone, so nothing will change.
+        pending::<()>().await;
     }
 }
 
@@ -107,7 +162,7 @@ async fn finish(mut patrol: Patrol, Shared { limits, metrics, .. }: &Shared) {
                 None => return,
             },
             _ = rounds.tick() => {
-                patrol.make_round(limits, false);
+                patrol.make_round(limits);
             }
             () = end.as_mut() => {
                 warn!(connections = patrol.len(), "cut what had not finished after {:?}", limits.finish);
@@ -147,30 +202,63 @@ async fn serve(
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "cannot set TCP_NODELAY");
     }
+    let mut socket = Socket { stream, finished: false };
     match tls {
-        None => connection::serve(stream, handler, None, pace, &shared).await,
+        None => connection::serve(&mut socket.stream, handler, None, pace, &shared).await,
         Some(tls) => {
-            if let Some(stream) = shake_hands(stream, address, &tls.acceptor, &shared.metrics).await {
-                let stranger = tls.clients.and_then(|clients| stranger(&clients, &stream));
+            if let Some(stream) =
+                shake_hands(&mut socket.stream, address, &tls.config, &pace, &shared.metrics).await
+            {
+                let stranger = tls.clients.and_then(|clients| look_at(&clients, &stream, &pace));
                 connection::serve(stream, handler, stranger, pace, &shared).await;
             }
         }
     }
+    socket.finished = true;
 }
 
-/// A client that may not call, though the CA vouches for it.
-fn stranger(clients: &Clients, stream: &TlsStream<TcpStream>) -> Option<Stranger> {
-    let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-    leaf.map_or_else(|| Some(Stranger::default()), |leaf| clients.admit(leaf).err())
-}
-
-async fn shake_hands(
+/// When the task that serves it is ended early, it is reset: else the kernel would keep what the client has
+/// not taken, for minutes and beyond every limit.
+struct Socket {
     stream: TcpStream,
+    finished: bool,
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if !self.finished
+            && let Err(error) = self.stream.set_zero_linger()
+        {
+            debug!(%error, "cannot set SO_LINGER");
+        }
+    }
+}
+
+/// Notes until when a client's certificate is valid. Returns a client that may not call, though the CA vouches
+/// for it.
+fn look_at<S>(clients: &Clients, stream: &TlsStream<S>, pace: &Pace) -> Option<Stranger> {
+    let Some(leaf) = stream.get_ref().1.peer_certificates().and_then(<[_]>::first) else {
+        return Some(Stranger::default());
+    };
+    if let Some(end) = valid_until(leaf) {
+        pace.trust_until(end);
+    }
+    clients.admit(leaf).err()
+}
+
+async fn shake_hands<'a>(
+    stream: &'a mut TcpStream,
     client: SocketAddr,
-    tls: &TlsAcceptor,
+    config: &Arc<ServerConfig>,
+    pace: &Pace,
     metrics: &Metrics,
-) -> Option<TlsStream<TcpStream>> {
-    match tls.accept(stream).await {
+) -> Option<TlsStream<&'a mut TcpStream>> {
+    let shaken = async {
+        let begun = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+        pace.delivered(Delivered::Bytes);
+        begun.into_stream(Arc::clone(config)).await
+    };
+    match shaken.await {
         Ok(stream) => Some(stream),
         Err(error) => {
             log_failed_handshake(client, &error, metrics);

@@ -16,7 +16,9 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::latency::Latency;
+use super::patrol::Limit;
 use super::process::Process;
+use super::worth::Worth;
 use crate::admission::{Answer, Hook, Operation, Outcome};
 use crate::certificates::managed;
 use crate::certificates::managed::registration::Field;
@@ -50,6 +52,8 @@ pub struct Metrics {
     pub in_flight: Gauge,
     pub connections: Gauge,
     pub ops_connections: Gauge,
+    pub crowded: LimitHits,
+    pub ops_crowded: LimitHits,
     pub panics: Counter,
 }
 
@@ -64,7 +68,19 @@ pub enum Shed {
     SlowBody,
     /// All connections were taken, and this client kept the server waiting.
     SlowClient,
+    /// … and this one had sent nothing that the listener is for.
+    UselessClient,
+    /// … and this one had not sent a request yet.
+    NewClient,
+    /// … and this one was between two reviews.
+    IdleClient,
+    /// … and none of them could be ended for this one.
+    Refused,
 }
+
+/// How often a listener's newcomers ran into a limit.
+#[derive(Debug, Clone)]
+pub struct LimitHits([Counter; LIMITS.len()]);
 
 /// Why a client may not call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,12 +117,17 @@ const HTTP_ERRORS: [(StatusCode, &str); 9] = [
     (StatusCode::INTERNAL_SERVER_ERROR, "500"),
     (StatusCode::SERVICE_UNAVAILABLE, "503"),
 ];
-const SHED: [(Shed, &str); 4] = [
+const SHED: [(Shed, &str); 8] = [
     (Shed::Deadline, "deadline"),
     (Shed::Memory, "memory"),
     (Shed::SlowBody, "slow_body"),
     (Shed::SlowClient, "slow_client"),
+    (Shed::UselessClient, "useless_client"),
+    (Shed::NewClient, "new_client"),
+    (Shed::IdleClient, "idle_client"),
+    (Shed::Refused, "refused"),
 ];
+const LIMITS: [(Limit, &str); 2] = [(Limit::Connections, "connections"), (Limit::Source, "source")];
 const REJECTIONS: [(Rejection, &str); 3] = [
     (Rejection::NoCertificate, "no_certificate"),
     (Rejection::BadCertificate, "bad_certificate"),
@@ -202,6 +223,7 @@ impl Metrics {
 
         let connections = Family::<Labels<1>, Gauge>::default();
         ours.register("connections", "Open connections", connections.clone());
+        let [crowded, ops_crowded] = LimitHits::register(ours);
 
         let denials = Named::register(
             ours,
@@ -250,6 +272,8 @@ impl Metrics {
             in_flight,
             connections: connections.get_or_create_owned(&[("listener", "https")]),
             ops_connections: connections.get_or_create_owned(&[("listener", "ops")]),
+            crowded,
+            ops_crowded,
             panics,
         }
     }
@@ -338,6 +362,36 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+}
+
+impl LimitHits {
+    /// Those of the HTTPS listener, and of the operators' one.
+    fn register(registry: &mut Registry) -> [Self; 2] {
+        let hits = Family::<Labels<2>, Counter>::default();
+        let help = "New connections that found all places taken, or the share of their source";
+        registry.register("connection_limit_hits", help, hits.clone());
+        ["https", "ops"].map(|listener| {
+            let of = |limit| hits.get_or_create_owned(&[("listener", listener), ("limit", limit)]);
+            Self(LIMITS.map(|(_, limit)| of(limit)))
+        })
+    }
+
+    pub fn count(&self, limit: Limit) {
+        self.0[place(&LIMITS, limit)].inc();
+    }
+}
+
+/// Why a connection had to go, when it gave way or was the newcomer that nobody gave way to.
+impl From<Option<Worth>> for Shed {
+    fn from(gave_way: Option<Worth>) -> Self {
+        match gave_way {
+            Some(Worth::Slow) => Self::SlowClient,
+            Some(Worth::Useless) => Self::UselessClient,
+            Some(Worth::Silent | Worth::New) => Self::NewClient,
+            Some(Worth::Useful) => Self::IdleClient,
+            None => Self::Refused,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Bytes from sockets in, answers out: HTTPS for the API server, plain HTTP for operators.
 //!
 //! [`Server::bind`] opens both listeners; [`Server::run`] serves until it was drained. On the way of
-//! a request: [`listener`] accepts, [`connection`] speaks HTTP, [`patrol`] ends who is too slow, [`reviews`]
+//! a request: [`listener`] accepts, [`patrol`] ends who is too slow or has to give way, [`connection`] speaks HTTP, [`reviews`]
 //! reads the body and asks the [`Judge`], [`log`] and [`metrics`] keep the record.
 
 pub mod body;
@@ -21,18 +21,20 @@ pub mod ops;
 pub mod pace;
 pub mod patrol;
 pub mod process;
+pub mod queue;
 pub mod readiness;
 pub mod refusal;
 pub mod reviews;
 pub mod room;
 pub mod self_dial;
+pub mod source;
+pub mod worth;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 use tracing::info;
 
 use crate::admission::{Answer, Hook, NoUid};
@@ -47,6 +49,7 @@ use listener::{Listener, Tls};
 use metrics::Metrics;
 use readiness::Readiness;
 use reviews::Reviews;
+use self_dial::Caller;
 
 /// Answers a review: [`crate::admission::answer_under`], or a stand-in that a test brings.
 pub type Judge = for<'a> fn(&Policy, Hook, &'a [u8]) -> Result<Answer<'a>, NoUid>;
@@ -113,16 +116,16 @@ impl Server {
         let Parts { limits, certificate, clients, judge, policy, metrics, traces, drain, .. } = self.parts;
 
         let readiness = Readiness::new(Arc::clone(&certificate), clients.clone(), Arc::clone(&drain));
-        let proving = Arc::clone(&readiness).keep_proving(https_address);
+        let ourselves = Arc::new(Caller::default());
+        let proving = Arc::clone(&readiness).keep_proving(https_address, Arc::clone(&ourselves));
         let https = Listener {
             socket: self.https,
-            tls: Some(Tls {
-                acceptor: TlsAcceptor::from(Arc::new(certificate.tls_config(clients.as_ref()))),
-                clients,
-            }),
+            tls: Some(Tls { config: Arc::new(certificate.tls_config(clients.as_ref())), clients }),
             handler: Reviews::new(judge, policy, &limits, &metrics, traces),
             limits: limits.clone(),
+            ourselves,
             open: metrics.connections.clone(),
+            crowded: metrics.crowded.clone(),
             metrics: Arc::clone(&metrics),
             drain: Arc::clone(&drain),
         };
@@ -131,7 +134,9 @@ impl Server {
             tls: None,
             handler: ops::router(readiness, &metrics),
             limits: limits.for_operators(),
+            ourselves: Arc::default(),
             open: metrics.ops_connections.clone(),
+            crowded: metrics.ops_crowded.clone(),
             metrics,
             drain: Arc::new(Drain::default()),
         };

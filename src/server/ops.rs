@@ -35,6 +35,11 @@ impl Handler for Router {
     async fn answer(&self, request: Request<Incoming>) -> Response {
         self.clone().oneshot(request).await.unwrap_or_else(|never: Infallible| match never {})
     }
+
+    /// A probe opens a connection of its own each time, and a scraper opens another one.
+    fn is_useful(_: &Response) -> bool {
+        false
+    }
 }
 
 async fn readyz(State(readiness): State<Arc<Readiness>>) -> Response {

@@ -1,14 +1,16 @@
-//! What a connection waits for: the client's handshake, its next request, the rest of a head, or a
-//! request that is being answered.
+//! What a connection waits for: the client's handshake, its next request, the rest of a head, a request that
+//! is being answered, or the client to take the answer.
 //!
-//! Told by the bytes that come in ([`Watched`]) and by the service; read by [`super::patrol`], which has
-//! the clock. A request costs two atomic stores each time, and neither a timer nor a lock.
+//! Told by the bytes that come in and go out ([`Watched`]) and by the service; read by [`super::patrol`], which
+//! has the clock. A request costs a few relaxed atomic stores, and neither a timer nor a lock.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll, ready};
+use std::time::SystemTime;
 
 use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -26,16 +28,50 @@ pub enum Waiting {
     Head,
     /// For the body, and for the answer to be made.
     Request,
-    /// For the connection to close.
+    /// For the client to take the answer: the socket's buffer is full.
+    Response,
+    /// For the client to close the connection too.
     Close,
 }
 
-/// Written by the connection's own task alone, but for the word to leave, so relaxed atomics are enough.
+/// What a client has delivered so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Delivered {
+    /// The client has not sent a byte.
+    Nothing,
+    /// There was no request yet.
+    Bytes,
+    /// Nothing that the listener is for.
+    Other,
+    /// At least one review.
+    Reviews,
+}
+
+/// Whether the connection is to end, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+#[repr(u8)]
+pub enum Leave {
+    No,
+    /// As soon as no request is under way.
+    InGoodOrder,
+    /// The client is no longer trusted: what is being answered still is, and nothing else.
+    Revoked,
+}
+
+/// Written by the connection's own task alone, but for what [`super::patrol`] tells it, so relaxed atomics are
+/// enough.
 #[derive(Debug)]
 pub struct Pace {
     waiting: AtomicU8,
     steps: AtomicU32,
-    told_to_leave: AtomicBool,
+    unwritten: AtomicBool,
+    awaits_bytes: AtomicBool,
+    delivered: AtomicU8,
+    /// In seconds since 1970.
+    trusted_until: AtomicU64,
+    next_is_last: AtomicBool,
+    leave: AtomicU8,
     task: AtomicWaker,
 }
 
@@ -45,26 +81,39 @@ impl Pace {
         Arc::new(Self {
             waiting: AtomicU8::new(Waiting::Handshake as u8),
             steps: AtomicU32::new(0),
-            told_to_leave: AtomicBool::new(false),
+            unwritten: AtomicBool::new(false),
+            awaits_bytes: AtomicBool::new(true),
+            delivered: AtomicU8::new(Delivered::Nothing as u8),
+            trusted_until: AtomicU64::new(u64::MAX),
+            next_is_last: AtomicBool::new(false),
+            leave: AtomicU8::new(Leave::No as u8),
             task: AtomicWaker::new(),
         })
     }
 
     pub fn now(&self, waiting: Waiting) {
         self.waiting.store(waiting as u8, Relaxed);
+        self.step();
+    }
+
+    fn step(&self) {
         self.steps.store(self.steps.load(Relaxed).wrapping_add(1), Relaxed);
     }
 
     #[must_use]
     pub fn waiting(&self) -> Waiting {
-        const ALL: [Waiting; 6] = [
+        const ALL: [Waiting; 7] = [
             Waiting::Handshake,
             Waiting::Fresh,
             Waiting::Idle,
             Waiting::Head,
             Waiting::Request,
+            Waiting::Response,
             Waiting::Close,
         ];
+        if self.unwritten.load(Relaxed) {
+            return Waiting::Response;
+        }
         ALL[usize::from(self.waiting.load(Relaxed))]
     }
 
@@ -74,28 +123,139 @@ impl Pace {
         self.steps.load(Relaxed)
     }
 
-    /// Asks the connection to end as soon as no request is under way.
-    pub fn tell_to_leave(&self) {
-        self.told_to_leave.store(true, Relaxed);
+    /// Says whether the client is late in taking an answer. Its next request waits meanwhile.
+    pub fn unwritten(&self, unwritten: bool) {
+        self.unwritten.store(unwritten, Relaxed);
+        self.step();
+    }
+
+    /// Returns when the client has taken the answers to its earlier requests.
+    pub async fn written(&self) {
+        // `Watched` wakes the task when it is so.
+        poll_fn(|_| if self.unwritten.load(Relaxed) { Poll::Pending } else { Poll::Ready(()) }).await;
+    }
+
+    /// Does the server wait for bytes of the client, as opposed to room for them?
+    #[must_use]
+    pub fn awaits_bytes(&self) -> bool {
+        self.awaits_bytes.load(Relaxed)
+    }
+
+    /// Says what the client has delivered. A connection stays useful once it was.
+    pub fn delivered(&self, delivered: Delivered) {
+        if self.delivered.load(Relaxed) < delivered as u8 {
+            self.delivered.store(delivered as u8, Relaxed);
+        }
+    }
+
+    #[must_use]
+    pub fn has_delivered(&self) -> Delivered {
+        match self.delivered.load(Relaxed) {
+            0 => Delivered::Nothing,
+            1 => Delivered::Bytes,
+            2 => Delivered::Other,
+            _ => Delivered::Reviews,
+        }
+    }
+
+    /// The client's certificate ends then.
+    pub fn trust_until(&self, end: SystemTime) {
+        let end = end.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.trusted_until.store(end.as_secs(), Relaxed);
+    }
+
+    /// Is the client's certificate over by then?
+    #[must_use]
+    pub fn is_trusted_at(&self, now: SystemTime) -> bool {
+        let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        now.as_secs() <= self.trusted_until.load(Relaxed)
+    }
+
+    /// Asks for the next answer to be the last one. The client is told so with it, and nothing is cut.
+    pub fn make_next_the_last(&self) {
+        self.next_is_last.store(true, Relaxed);
+    }
+
+    #[must_use]
+    pub fn next_is_last(&self) -> bool {
+        self.next_is_last.load(Relaxed)
+    }
+
+    /// Asks the connection to end. What was asked for first is not softened later.
+    pub fn tell_to_leave(&self, how: Leave) {
+        self.leave.fetch_max(how as u8, Relaxed);
         self.task.wake();
     }
 
     /// Was the connection asked to end? If not, its task is woken when it is.
-    pub fn is_told_to_leave(&self, context: &Context<'_>) -> bool {
+    pub fn is_told_to_leave(&self, context: &Context<'_>) -> Leave {
         self.task.register(context.waker());
-        self.told_to_leave.load(Relaxed)
+        self.leave()
+    }
+
+    #[must_use]
+    pub fn leave(&self) -> Leave {
+        match self.leave.load(Relaxed) {
+            0 => Leave::No,
+            1 => Leave::InGoodOrder,
+            _ => Leave::Revoked,
+        }
     }
 }
-/// A stream that tells [`Pace`] of the first byte of each request.
+
+/// A stream that tells [`Pace`] of the first byte of each request, and of answers that the client does not take.
+/// It reads nothing while there is such an answer: else a client could have any number of them queued.
 #[derive(Debug)]
 pub struct Watched<Stream> {
     stream: Stream,
     pace: Arc<Pace>,
+    /// The socket took no more when it was last written to.
+    unwritten: bool,
+    awaits_bytes: bool,
+    closing: Closing,
+}
+
+/// How far a connection is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Closing {
+    No,
+    /// The client is being told.
+    Begun,
+    /// The client was told, and has to close it too.
+    Told,
 }
 
 impl<Stream> Watched<Stream> {
     pub fn new(stream: Stream, pace: Arc<Pace>) -> Self {
-        Self { stream, pace }
+        let awaits_bytes = pace.awaits_bytes();
+        Self { stream, pace, unwritten: false, awaits_bytes, closing: Closing::No }
+    }
+
+    fn awaits_bytes(&mut self, awaits: bool) {
+        if self.awaits_bytes != awaits {
+            self.awaits_bytes = awaits;
+            self.pace.awaits_bytes.store(awaits, Relaxed);
+        }
+    }
+
+    /// Passes on what came of a write.
+    fn wrote<T>(&mut self, polled: Poll<T>) -> Poll<T> {
+        if polled.is_pending() && !self.unwritten {
+            self.unwritten = true;
+            self.pace.unwritten(true);
+        }
+        polled
+    }
+
+    /// Passes on what came of a flush.
+    fn flushed<T>(&mut self, polled: Poll<T>, context: &Context<'_>) -> Poll<T> {
+        if polled.is_ready() && self.unwritten {
+            self.unwritten = false;
+            self.pace.unwritten(false);
+            // The next request waits for this, in the service or in the socket.
+            context.waker().wake_by_ref();
+        }
+        self.wrote(polled)
     }
 }
 
@@ -105,31 +265,56 @@ impl<Stream: AsyncRead + Unpin> AsyncRead for Watched<Stream> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.unwritten {
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.awaits_bytes(polled.is_pending());
         let idle = matches!(self.pace.waiting(), Waiting::Fresh | Waiting::Idle);
         if idle && buffer.filled().len() > before {
+            self.pace.delivered(Delivered::Bytes);
             self.pace.now(Waiting::Head);
         }
         polled
     }
 }
 
-impl<Stream: AsyncWrite + Unpin> AsyncWrite for Watched<Stream> {
+impl<Stream: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<Stream> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.wrote(polled)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let polled = Pin::new(&mut self.stream).poll_flush(context);
+        self.flushed(polled, context)
     }
 
+    /// Waits for the client to close the connection too. If it does not, the patrol cuts the connection, and what
+    /// the client has not taken is not left with the kernel.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        if self.closing == Closing::No {
+            self.closing = Closing::Begun;
+            self.pace.now(Waiting::Close);
+        }
+        if self.closing == Closing::Begun {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+            self.closing = Closing::Told;
+        }
+        let mut rest = [0; 1024];
+        loop {
+            let mut rest = ReadBuf::new(&mut rest);
+            let read = ready!(Pin::new(&mut self.stream).poll_read(context, &mut rest));
+            // However the client left, it is gone.
+            if read.is_err() || rest.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
     }
 
     fn poll_write_vectored(
@@ -137,7 +322,8 @@ impl<Stream: AsyncWrite + Unpin> AsyncWrite for Watched<Stream> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.wrote(polled)
     }
 
     fn is_write_vectored(&self) -> bool {

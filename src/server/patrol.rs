@@ -1,34 +1,88 @@
-//! The open connections of a listener, looked at four times a second: who has kept the server waiting
-//! for too long is ended, so that no connection needs a timer of its own.
+//! The open connections of a listener: who may come in, who has to give way, who has to go.
+//!
+//! All of them are looked at four times a second, so that no connection needs a timer of its own. When all
+//! places are taken, or one source has taken its share, the connection that is [worth](super::worth) least
+//! gives way at once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::limits::Limits;
-use super::pace::{Pace, Waiting};
+use super::pace::{Leave, Pace, Waiting};
+use super::queue::{Queue, Standing};
+use super::source::Source;
+use super::worth::{self, Worth};
 
 /// How late a limit may be noticed.
 pub const ROUND: Duration = Duration::from_millis(250);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Patrol {
     tasks: JoinSet<()>,
     open: HashMap<Id, Open>,
+    /// How many connections of each source take a place.
+    sources: HashMap<Source, usize>,
+    places_taken: usize,
+    last_round: Instant,
+    /// Who gives way to anybody, and to a newcomer of its own source.
+    anybody: Queue,
+    of_a_source: Queue,
 }
 
 #[derive(Debug)]
 struct Open {
     pace: Arc<Pace>,
     task: AbortHandle,
+    /// `None` for the server's own handshake with itself, which takes no place and never gives way.
+    source: Option<Source>,
+    accepted: Instant,
+    /// When the connection has to end with its next answer.
+    last_call: Instant,
     /// The steps that were counted when they were last new, and when that was.
     seen: (u32, Instant),
+    /// How much of the time since then the client was not to blame for.
+    excused: Duration,
+    /// It was told to end at once, and only has to be collected.
+    ended: bool,
+}
+
+/// A newcomer found no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Crowded {
+    pub limit: Limit,
+    /// What the connection was worth that gave way, if there was one.
+    pub gave_way: Option<Worth>,
+}
+
+/// What a newcomer ran into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// All places are taken.
+    Connections,
+    /// Its source has taken its share.
+    Source,
+}
+
+impl Default for Patrol {
+    fn default() -> Self {
+        Self {
+            tasks: JoinSet::new(),
+            open: HashMap::new(),
+            sources: HashMap::new(),
+            places_taken: 0,
+            last_round: Instant::now(),
+            anybody: Queue::default(),
+            of_a_source: Queue::default(),
+        }
+    }
 }
 
 impl Patrol {
+    /// How many connections there are, with those that were told to end.
     #[must_use]
     pub fn len(&self) -> usize {
         self.tasks.len()
@@ -39,11 +93,110 @@ impl Patrol {
         self.tasks.is_empty()
     }
 
-    pub fn spawn(&mut self, pace: Arc<Pace>, connection: impl Future<Output = ()> + Send + 'static) {
+    #[must_use]
+    pub fn is_full(&self, limits: &Limits) -> bool {
+        self.places_taken >= limits.connections
+    }
+
+    /// Takes in a connection; the server's own, without a source, beyond all limits.
+    pub fn spawn(
+        &mut self,
+        source: Option<Source>,
+        pace: Arc<Pace>,
+        limits: &Limits,
+        connection: impl Future<Output = ()> + Send + 'static,
+    ) {
         // its 6 KB would be moved nine times from here to the task's end
         let task = self.tasks.spawn(Box::pin(connection));
-        let seen = (pace.steps(), Instant::now());
-        self.open.insert(task.id(), Open { pace, task, seen });
+        let now = Instant::now();
+        if let Some(source) = source {
+            *self.sources.entry(source).or_default() += 1;
+            self.places_taken += 1;
+        }
+        let open = Open {
+            task,
+            source,
+            accepted: now,
+            last_call: now + limits.age + limits.age.mul_f64(fastrand::f64() / 5.0),
+            seen: (pace.steps(), now),
+            excused: Duration::ZERO,
+            ended: false,
+            pace,
+        };
+        self.open.insert(open.task.id(), open);
+    }
+
+    /// Makes room for a connection of this source; says what it ran into if there was none.
+    pub fn make_room(&mut self, source: Source, limits: &Limits) -> Option<Crowded> {
+        if self.sources.get(&source).is_some_and(|taken| *taken >= limits.connections_by_source()) {
+            let gave_way = self.give_way(Some(source), limits);
+            return Some(Crowded { limit: Limit::Source, gave_way });
+        }
+        if self.is_full(limits) {
+            return Some(Crowded { limit: Limit::Connections, gave_way: self.give_way(None, limits) });
+        }
+        None
+    }
+
+    /// Ends the connection that is worth least, of this source or of all; says what it was worth.
+    pub fn give_way(&mut self, source: Option<Source>, limits: &Limits) -> Option<Worth> {
+        let now = Instant::now();
+        let mut renewed = false;
+        if self.queue(source).is_stale(source, now) {
+            self.renew_queue(source, now, limits);
+            renewed = true;
+        }
+        loop {
+            while let Some((id, worth)) = self.queue(source).take_next() {
+                // It may have become more useful since.
+                let worth_now = self.open.get(&id).and_then(|open| open.worth(now, limits));
+                if worth_now.is_some_and(|worth_now| worth_now <= worth) {
+                    self.end(id);
+                    return Some(worth);
+                }
+            }
+            if renewed || self.queue(source).was_empty() {
+                return None;
+            }
+            self.renew_queue(source, now, limits);
+            renewed = true;
+        }
+    }
+
+    fn queue(&mut self, source: Option<Source>) -> &mut Queue {
+        if source.is_some() { &mut self.of_a_source } else { &mut self.anybody }
+    }
+
+    fn renew_queue(&mut self, source: Option<Source>, now: Instant, limits: &Limits) {
+        let standings = self.open.iter().filter(|(_, open)| source.is_none() || open.source == source);
+        let standings = standings.filter_map(|(id, open)| {
+            let worth = open.worth(now, limits)?;
+            let since = if worth < Worth::Useful { open.accepted } else { open.seen.1 };
+            Some(Standing { id: *id, source: open.source?, worth, since })
+        });
+        *self.queue(source) = Queue::of(standings.collect(), source, now);
+    }
+
+    /// Ends a connection at once; its place is free.
+    fn end(&mut self, id: Id) {
+        let Some(open) = self.open.get_mut(&id) else { return };
+        open.task.abort();
+        if !open.ended {
+            open.ended = true;
+            let source = open.source;
+            self.leave_place(source);
+        }
+    }
+
+    fn leave_place(&mut self, source: Option<Source>) {
+        let Some(source) = source else { return };
+        self.places_taken -= 1;
+        if let Some(taken) = self.sources.get_mut(&source) {
+            *taken -= 1;
+            if *taken == 0 {
+                self.sources.remove(&source);
+            }
+        }
     }
 
     /// How the next connection ended; `None` if none is open. Who awaits this is woken up for each.
@@ -60,46 +213,74 @@ impl Patrol {
 
     fn forget(&mut self, ended: Result<(Id, ()), JoinError>) -> Result<(), JoinError> {
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, ())| *id);
-        self.open.remove(&id);
+        if let Some(open) = self.open.remove(&id)
+            && !open.ended
+        {
+            self.leave_place(open.source);
+        }
         ended.map(|_| ())
     }
 
-    /// Ends who was waited for too long; says how many of them had to give way, because connections
-    /// are wanted and these kept the server waiting.
-    pub fn make_round(&mut self, limits: &Limits, connections_wanted: bool) -> u64 {
-        let now = Instant::now();
-        let mut gave_way = 0;
-        for open in self.open.values_mut() {
-            let steps = open.pace.steps();
-            if open.seen.0 != steps {
-                open.seen = (steps, now);
-                continue;
+    /// Ends who was waited for too long, or is no longer trusted, or makes the next answer the last one.
+    pub fn make_round(&mut self, limits: &Limits) {
+        let (now, time) = (Instant::now(), SystemTime::now());
+        let elapsed = now - self.last_round;
+        self.last_round = now;
+        let mut overdue = Vec::new();
+        for (id, open) in &mut self.open {
+            open.look(now, elapsed);
+            if now > open.last_call {
+                open.pace.make_next_the_last();
             }
-            let kept_waiting = now - open.seen.1;
-            if connections_wanted && kept_waiting > limits.patience {
-                gave_way += 1;
-                open.task.abort();
-            } else if kept_waiting > longest(open.pace.waiting(), limits) {
-                open.end();
+            if !open.pace.is_trusted_at(time) {
+                open.pace.tell_to_leave(Leave::Revoked);
+            }
+            if now - open.seen.1 > longest(open.pace.waiting(), limits) {
+                overdue.push(*id);
             }
         }
-        gave_way
+        for id in overdue {
+            self.end_overdue(id);
+        }
     }
 
-    /// Asks all connections to end as soon as they have no request under way.
-    pub fn tell_all_to_leave(&self) {
+    fn end_overdue(&mut self, id: Id) {
+        let Some(open) = self.open.get(&id) else { return };
+        match open.pace.waiting() {
+            Waiting::Fresh | Waiting::Idle => open.pace.tell_to_leave(Leave::InGoodOrder),
+            Waiting::Handshake | Waiting::Head | Waiting::Request | Waiting::Response | Waiting::Close => {
+                self.end(id);
+            }
+        }
+    }
+
+    /// Asks all connections to end.
+    pub fn tell_all_to_leave(&self, how: Leave) {
         for open in self.open.values() {
-            open.pace.tell_to_leave();
+            open.pace.tell_to_leave(how);
         }
     }
 }
 
 impl Open {
-    fn end(&self) {
-        match self.pace.waiting() {
-            Waiting::Fresh | Waiting::Idle => self.pace.tell_to_leave(),
-            Waiting::Handshake | Waiting::Head | Waiting::Request | Waiting::Close => self.task.abort(),
+    /// Takes note of what is waited for, `elapsed` after the last look.
+    fn look(&mut self, now: Instant, elapsed: Duration) {
+        let steps = self.pace.steps();
+        if self.seen.0 != steps {
+            self.seen = (steps, now);
+            self.excused = Duration::ZERO;
+        } else if self.pace.waiting() == Waiting::Request && !self.pace.awaits_bytes() {
+            self.excused += elapsed;
         }
+    }
+
+    fn worth(&self, now: Instant, limits: &Limits) -> Option<Worth> {
+        if self.ended {
+            return None;
+        }
+        let waited = if self.pace.steps() == self.seen.0 { now - self.seen.1 } else { Duration::ZERO };
+        let kept_waiting = waited.saturating_sub(self.excused);
+        worth::of(&self.pace, kept_waiting, now - self.accepted, limits.patience)
     }
 }
 
@@ -110,6 +291,160 @@ fn longest(waiting: Waiting, limits: &Limits) -> Duration {
         Waiting::Fresh | Waiting::Idle => limits.idle,
         Waiting::Head => limits.head,
         Waiting::Request => limits.request,
+        Waiting::Response => limits.response,
         Waiting::Close => limits.patience,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::super::pace::Delivered;
+    use super::*;
+
+    fn limits(connections: usize) -> Limits {
+        Limits::new(connections)
+    }
+
+    fn source(number: u8) -> Source {
+        Source::of(([10, 0, 0, number], 1).into())
+    }
+
+    /// Comes in if there is a place; what it ran into.
+    fn comes(patrol: &mut Patrol, source: Source, limits: &Limits) -> (Option<Crowded>, Arc<Pace>) {
+        let crowded = patrol.make_room(source, limits);
+        let pace = Pace::new();
+        pace.delivered(Delivered::Bytes);
+        if crowded.is_none_or(|crowded| crowded.gave_way.is_some()) {
+            patrol.spawn(Some(source), Arc::clone(&pace), limits, pending());
+        }
+        (crowded, pace)
+    }
+
+    /// A client that has delivered this and is idle.
+    fn idle(patrol: &mut Patrol, source: Source, delivered: Delivered, limits: &Limits) -> Arc<Pace> {
+        let (_, pace) = comes(patrol, source, limits);
+        pace.delivered(delivered);
+        pace.now(Waiting::Idle);
+        pace
+    }
+
+    const fn crowded(limit: Limit, gave_way: Option<Worth>) -> Option<Crowded> {
+        Some(Crowded { limit, gave_way })
+    }
+
+    fn still_there(patrol: &Patrol, pace: &Arc<Pace>) -> bool {
+        patrol.open.values().any(|open| Arc::ptr_eq(&open.pace, pace) && !open.ended)
+    }
+
+    #[tokio::test]
+    async fn a_source_that_has_its_share_gives_way_to_itself() {
+        let (mut patrol, limits) = (Patrol::default(), limits(4));
+        let (_, first) = comes(&mut patrol, source(1), &limits);
+        for _ in 0..2 {
+            assert_eq!(comes(&mut patrol, source(1), &limits).0, None);
+        }
+        let hit = crowded(Limit::Source, Some(Worth::New));
+        assert_eq!(comes(&mut patrol, source(1), &limits).0, hit);
+        assert!(!still_there(&patrol, &first), "the oldest one gives way");
+        assert_eq!(comes(&mut patrol, source(2), &limits).0, None);
+        assert_eq!(comes(&mut patrol, source(3), &limits).0, crowded(Limit::Connections, Some(Worth::New)));
+    }
+
+    #[tokio::test]
+    async fn useless_ones_give_way_before_new_ones_and_new_ones_before_useful_ones() {
+        let (mut patrol, limits) = (Patrol::default(), limits(4));
+        let useful = idle(&mut patrol, source(1), Delivered::Reviews, &limits);
+        let useless = idle(&mut patrol, source(2), Delivered::Other, &limits);
+        let news = [3, 4].map(|number| comes(&mut patrol, source(number), &limits).1);
+        let newest = comes(&mut patrol, source(5), &limits);
+        assert_eq!(newest.0, crowded(Limit::Connections, Some(Worth::Useless)));
+        assert!(!still_there(&patrol, &useless));
+        assert_eq!(comes(&mut patrol, source(6), &limits).0, crowded(Limit::Connections, Some(Worth::New)));
+        assert!(!still_there(&patrol, &news[0]) && still_there(&patrol, &news[1]));
+        assert!(still_there(&patrol, &useful));
+    }
+
+    #[tokio::test]
+    async fn silent_ones_give_way_before_those_that_have_begun_however_old() {
+        let (mut patrol, limits) = (Patrol::default(), limits(4));
+        let (_, begun) = comes(&mut patrol, source(1), &limits);
+        let silent = [2, 3, 4].map(|number| {
+            let pace = Pace::new();
+            patrol.spawn(Some(source(number)), Arc::clone(&pace), &limits, pending());
+            pace
+        });
+        for number in 5..8 {
+            let hit = comes(&mut patrol, source(number), &limits).0;
+            assert_eq!(hit, crowded(Limit::Connections, Some(Worth::Silent)));
+        }
+        assert!(still_there(&patrol, &begun) && !silent.iter().any(|pace| still_there(&patrol, pace)));
+    }
+
+    #[tokio::test]
+    async fn useful_ones_do_not_keep_all_places() {
+        let (mut patrol, limits) = (Patrol::default(), limits(8));
+        let useful: Vec<_> =
+            (0..8).map(|number| idle(&mut patrol, source(number), Delivered::Reviews, &limits)).collect();
+        let hits: Vec<_> = (0..4).map(|number| comes(&mut patrol, source(10 + number), &limits).0).collect();
+        let [useful_one, new_one] =
+            [Worth::Useful, Worth::New].map(|worth| crowded(Limit::Connections, Some(worth)));
+        assert_eq!(hits, [useful_one, useful_one, useful_one, new_one]);
+        assert_eq!(useful.iter().filter(|pace| still_there(&patrol, pace)).count(), 5);
+    }
+
+    #[tokio::test]
+    async fn the_source_with_the_most_of_a_kind_gives_way_first() {
+        let (mut patrol, limits) = (Patrol::default(), limits(8));
+        let (_, lonely) = comes(&mut patrol, source(1), &limits);
+        for _ in 0..5 {
+            comes(&mut patrol, source(2), &limits);
+        }
+        comes(&mut patrol, source(3), &limits);
+        comes(&mut patrol, source(4), &limits);
+        assert_eq!(comes(&mut patrol, source(5), &limits).0, crowded(Limit::Connections, Some(Worth::New)));
+        assert!(still_there(&patrol, &lonely), "though it is the oldest one");
+        assert_eq!(patrol.sources.get(&source(2)), Some(&4));
+    }
+
+    #[tokio::test]
+    async fn without_anybody_who_may_be_ended_a_newcomer_is_refused() {
+        let (mut patrol, limits) = (Patrol::default(), limits(2));
+        for number in 1..=2 {
+            comes(&mut patrol, source(number), &limits).1.now(Waiting::Request);
+        }
+        assert_eq!(comes(&mut patrol, source(3), &limits).0, crowded(Limit::Connections, None));
+        assert_eq!(patrol.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn the_server_itself_takes_no_place_and_never_gives_way() {
+        let (mut patrol, limits) = (Patrol::default(), limits(1));
+        let ourselves = Pace::new();
+        patrol.spawn(None, Arc::clone(&ourselves), &limits, pending());
+        assert_eq!(comes(&mut patrol, source(1), &limits).0, None);
+        for number in 2..50 {
+            assert_eq!(
+                comes(&mut patrol, source(number), &limits).0,
+                crowded(Limit::Connections, Some(Worth::New))
+            );
+        }
+        assert!(still_there(&patrol, &ourselves));
+    }
+
+    #[tokio::test]
+    async fn whoever_ends_leaves_its_place_once() {
+        let (mut patrol, limits) = (Patrol::default(), limits(4));
+        for _ in 0..10 {
+            comes(&mut patrol, source(1), &limits);
+        }
+        patrol.spawn(Some(source(2)), Pace::new(), &limits, async {});
+        for _ in 0..8 {
+            // The one that ended by itself, and the seven that had to give way.
+            patrol.next_ended().await.expect("an end").ok();
+        }
+        assert_eq!((patrol.places_taken, patrol.len()), (3, 3));
+        assert_eq!(patrol.sources, HashMap::from([(source(1), 3)]));
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use super::drain::Drain;
-use super::self_dial;
+use super::self_dial::{self, Caller};
 use crate::certificates::clients::Clients;
 use crate::certificates::pair::Defect;
 use crate::certificates::served::Served;
@@ -71,8 +71,8 @@ impl Readiness {
         }
     }
 
-    /// Shakes hands with `https` now and then, and as soon as the certificate was swapped.
-    pub async fn keep_proving(self: Arc<Self>, https: SocketAddr) {
+    /// Shakes hands with `https` now and then, and as soon as the certificate was swapped; as this caller.
+    pub async fn keep_proving(self: Arc<Self>, https: SocketAddr, caller: Arc<Caller>) {
         let mut swaps = self.certificate.swaps();
         let mut failures = 0;
         loop {
@@ -80,7 +80,7 @@ impl Readiness {
                 // It fails only when the sender is gone, and the sender is in `self`.
                 let _ = swaps.changed().await;
             }
-            let dial = self_dial::dial(https, &self.certificate, self.clients.as_deref());
+            let dial = self_dial::dial(https, &self.certificate, self.clients.as_deref(), &caller);
             let dialled = timeout(DIAL_TIMEOUT, dial);
             let pause = match dialled.await.unwrap_or_else(|_| Err("timed out".to_owned())) {
                 Ok(()) => {

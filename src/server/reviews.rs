@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::body::{Bytes, HttpBody};
 use axum::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, Request, Response};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use futures_util::FutureExt;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -77,6 +77,10 @@ impl Handler for Reviews {
             self.0.metrics.http_error(Refusal::Broken.status());
             Refusal::Broken.response()
         })
+    }
+
+    fn is_useful(answer: &Response<Full<Bytes>>) -> bool {
+        answer.status() == StatusCode::OK
     }
 }
 

@@ -3,29 +3,72 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 
-use super::listen::reachable;
+use super::listen::{canonical, reachable};
 use crate::certificates::clients::Clients;
 use crate::certificates::served::Served;
 
+/// The address that the server calls itself from, while it does. The listener has a place for it in any crowd.
+#[derive(Debug, Default)]
+pub struct Caller(Mutex<Option<SocketAddr>>);
+
+impl Caller {
+    #[must_use]
+    pub fn is(&self, client: SocketAddr) -> bool {
+        let address = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        address.is_some_and(|address| canonical(address) == canonical(client))
+    }
+
+    fn calls_from(&self, address: Option<SocketAddr>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = address;
+    }
+}
+
 /// # Errors
 /// Why there was no handshake, or not with the certificate that is served now.
-pub async fn dial(https: SocketAddr, served: &Arc<Served>, clients: Option<&Clients>) -> Result<(), String> {
+pub async fn dial(
+    https: SocketAddr,
+    served: &Arc<Served>,
+    clients: Option<&Clients>,
+    caller: &Caller,
+) -> Result<(), String> {
     let dialled = async {
-        let stream = TcpStream::connect(&*reachable(https)).await?;
+        let stream = connect(&reachable(https), caller).await?;
         let name = ServerName::IpAddress(stream.peer_addr()?.ip().into());
         let config = client(served, clients).map_err(io::Error::other)?;
         TlsConnector::from(Arc::new(config)).connect(name, stream).await
     };
-    dialled.await.map(drop).map_err(|error| error.to_string())
+    let dialled = dialled.await;
+    caller.calls_from(None);
+    dialled.map(drop).map_err(|error| error.to_string())
+}
+
+/// To the first of these addresses that can be reached.
+async fn connect(addresses: &[SocketAddr], caller: &Caller) -> io::Result<TcpStream> {
+    let mut failure = io::ErrorKind::AddrNotAvailable.into();
+    for address in addresses {
+        match connect_to(*address, caller).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// Bound first, so that the listener knows the address before the connection reaches it.
+async fn connect_to(address: SocketAddr, caller: &Caller) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.bind(SocketAddr::new(address.ip(), 0))?;
+    caller.calls_from(Some(socket.local_addr()?));
+    socket.connect(address).await
 }
 
 fn client(served: &Arc<Served>, clients: Option<&Clients>) -> Result<ClientConfig, Error> {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
+use tokio::time::sleep;
 
 use crate::client::{Client, FINE, Reply, allowed, create};
 use crate::pairs::{Authority, Pair};
@@ -223,4 +224,23 @@ async fn a_leaf_with_its_intermediate_is_served_as_a_chain() {
     Pair { certificate: chain, key: pair.key }.write_to(directory.path());
     let running = serving_from(&authority, directory).await;
     running.webhook.is_ready().await;
+}
+
+/// Nothing tells that the handshake took place, so it gets a second: it takes milliseconds.
+#[tokio::test]
+async fn the_servers_handshake_with_itself_takes_nobodys_place() {
+    let authority = Authority::new();
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    authority.pair().write_to(directory.path());
+    let file = |name| directory.path().join(name);
+    let webhook = Webhook::with_files(&file("tls.crt"), &file("tls.key"), &["--max-connections", "1"]).await;
+    webhook.is_ready().await;
+    let mut kept = Client::new(webhook.https, vec![authority.certificate()]).connect().await;
+    assert_eq!(kept.post("/validate", &create("u-1", FINE)).await.review(), allowed("u-1"));
+
+    authority.pair().write_to(directory.path());
+    webhook.logged("certificate reloaded").await;
+    sleep(std::time::Duration::from_secs(1)).await;
+    assert_eq!(webhook.ops("/readyz").await, Reply::text(200, "ok"));
+    assert_eq!(kept.post("/validate", &create("u-2", FINE)).await.review(), allowed("u-2"));
 }

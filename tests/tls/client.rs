@@ -1,7 +1,7 @@
 //! An HTTP/1.1 client over TLS, and the `AdmissionReview`s that it sends.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use hyper_util::rt::TokioIo;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
 use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -34,6 +34,7 @@ pub struct Client {
     roots: Arc<RootCertStore>,
     versions: Vec<&'static SupportedProtocolVersion>,
     name: ServerName<'static>,
+    source: Ipv4Addr,
 }
 
 /// An answer as a whole; of its headers those that say something, in the order of their names.
@@ -57,11 +58,24 @@ impl Client {
             .with_root_certificates(Arc::clone(&roots))
             .with_no_client_auth();
         let name = ServerName::try_from("localhost").expect("a DNS name");
-        Self { address, config: Arc::new(config), roots, versions: rustls::ALL_VERSIONS.to_vec(), name }
+        Self {
+            address,
+            config: Arc::new(config),
+            roots,
+            versions: rustls::ALL_VERSIONS.to_vec(),
+            name,
+            source: Ipv4Addr::LOCALHOST,
+        }
     }
 
     pub fn named(mut self, name: &str) -> Self {
         self.name = ServerName::try_from(name.to_owned()).expect("a name or an address");
+        self
+    }
+
+    /// Calls from this address.
+    pub fn from(mut self, source: Ipv4Addr) -> Self {
+        self.source = source;
         self
     }
 
@@ -98,12 +112,21 @@ impl Client {
 
     /// A connection after its handshake, for bytes of any kind.
     pub async fn stream(&self) -> io::Result<TlsStream<TcpStream>> {
-        in_time("a handshake", async {
-            let tcp = TcpStream::connect(self.address).await?;
-            tcp.set_nodelay(true)?;
-            TlsConnector::from(Arc::clone(&self.config)).connect(self.name.clone(), tcp).await
-        })
-        .await
+        in_time("a handshake", async { self.stream_over(tcp_from(self.source, self.address).await?).await })
+            .await
+    }
+
+    pub async fn stream_over(&self, tcp: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        TlsConnector::from(Arc::clone(&self.config)).connect(self.name.clone(), tcp).await
+    }
+
+    /// The first message of a handshake.
+    pub fn hello(&self) -> Vec<u8> {
+        let mut connection =
+            ClientConnection::new(Arc::clone(&self.config), self.name.clone()).expect("a client");
+        let mut hello = Vec::new();
+        connection.write_tls(&mut hello).expect("there is room");
+        hello
     }
 
     /// The leaf that the server presents.
@@ -125,6 +148,17 @@ impl Client {
     pub async fn post(&self, path: &str, review: &Value) -> Reply {
         self.connect().await.post(path, review).await
     }
+}
+
+/// A connection from one of the addresses of loopback, of which there are 16 million.
+pub async fn tcp_from(source: Ipv4Addr, address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    if source != Ipv4Addr::LOCALHOST {
+        socket.bind((source, 0).into())?;
+    }
+    let tcp = socket.connect(address).await?;
+    tcp.set_nodelay(true)?;
+    Ok(tcp)
 }
 
 pub struct Connection(SendRequest<Body>);
@@ -239,6 +273,20 @@ pub fn create(uid: &str, url: &str) -> Value {
             "dryRun": false,
         },
     })
+}
+
+/// The first half of a review is sent; the other one is for later.
+pub async fn half_a_review(client: &Client, uid: &str) -> (TlsStream<TcpStream>, Vec<u8>) {
+    let mut stream = client.stream().await.expect("the server accepts");
+    let review = create(uid, FINE).to_string();
+    let (first, rest) = review.split_at(100);
+    let head = format!(
+        "POST /validate?timeout=30s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n",
+        review.len()
+    );
+    stream.write_all(format!("{head}{first}").as_bytes()).await.expect("the server reads");
+    (stream, rest.as_bytes().to_vec())
 }
 
 pub const FINE: &str = "http://10.0.1.50:8000";

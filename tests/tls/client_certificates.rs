@@ -7,13 +7,16 @@ use rcgen::ExtendedKeyUsagePurpose;
 use rustls::version::{TLS12, TLS13};
 use tempfile::TempDir;
 use time::Duration;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
-use crate::client::{Client, FINE, Reply, allowed, create};
+use crate::client::{Client, FINE, Reply, allowed, create, half_a_review};
 use crate::pairs::Authority;
 use crate::webhook::{Webhook, eventually};
 
 const NAME: &str = "kube-apiserver";
+const IN_FLIGHT: &str = "modelendpoint_webhook_requests_in_flight";
 
 struct Guarded {
     webhook: Webhook,
@@ -167,17 +170,83 @@ async fn the_ca_is_reloaded_by_content_and_a_bad_one_changes_nothing() {
     guarded.webhook.logged("No such file").await;
     may_call(&of_first).await;
 
-    let mut kept = of_first.connect().await;
     fs::write(&guarded.ca, second.pem()).expect("a file");
     guarded.webhook.logged("client CA reloaded").await;
     may_call(&of_second).await;
     is_rejected(&of_first, "UnknownCA").await;
-    assert_eq!(kept.post("/validate", &create("u-5", FINE)).await.review(), allowed("u-5"));
     let reloads = |result| format!("modelendpoint_webhook_client_ca_reloads_total{{result=\"{result}\"}}");
     eventually((3, 1), async || {
         (guarded.webhook.metric(&reloads("failure")).await, guarded.webhook.metric(&reloads("success")).await)
     })
     .await;
+}
+
+#[tokio::test]
+async fn when_the_ca_changes_open_connections_end_and_what_is_being_answered_still_is() {
+    let (first, second) = (Authority::new(), Authority::new());
+    let guarded = guarded(&first, &[]).await;
+    let client = guarded.webhook.client().presenting(&first.client(NAME, &[]));
+    let idle = client.connect().await;
+    let mut used = client.connect().await;
+    assert_eq!(used.post("/validate", &create("u-1", FINE)).await.review(), allowed("u-1"));
+    let mut in_a_head = client.stream().await.expect("the server accepts");
+    in_a_head.write_all(b"POST /validate HTTP/1.1\r\nHost: localhost\r\n").await.expect("the server reads");
+    let under_way = half_a_review(&client, "u-2").await;
+    eventually(1, async || guarded.webhook.metric(IN_FLIGHT).await).await;
+
+    fs::write(&guarded.ca, second.pem()).expect("a file");
+    guarded.webhook.logged("clients have to connect again").await;
+    eventually((true, true), async || (idle.is_closed(), used.is_closed())).await;
+    let mut said = Vec::new();
+    // However it ends: nothing was said.
+    let _ = in_a_head.read_to_end(&mut said).await;
+    assert_eq!(said, b"");
+    assert_is_answered_and_closed(under_way, "u-2").await;
+}
+
+#[tokio::test]
+async fn when_a_client_certificate_expires_its_connections_end_and_what_is_being_answered_still_is() {
+    let ca = Authority::new();
+    let guarded = guarded(&ca, &[]).await;
+    let bare = guarded.webhook.client();
+    let mut other = bare.clone().presenting(&ca.client(NAME, &[])).connect().await;
+    let short_lived = bare.presenting(&ca.client_valid(NAME, &[], Duration::seconds(3)));
+    let mut used = short_lived.connect().await;
+    assert_eq!(used.post("/validate", &create("u-1", FINE)).await.review(), allowed("u-1"));
+    let under_way = half_a_review(&short_lived, "u-2").await;
+
+    eventually(true, async || used.is_closed()).await;
+    is_rejected(&short_lived, "CertificateExpired").await;
+    assert_is_answered_and_closed(under_way, "u-2").await;
+    assert_eq!(other.post("/validate", &create("u-3", FINE)).await.review(), allowed("u-3"));
+}
+
+#[tokio::test]
+async fn requests_that_wait_behind_an_answer_are_not_served_after_the_ca_changed() {
+    let (first, second) = (Authority::new(), Authority::new());
+    let guarded = guarded(&first, &[]).await;
+    let client = guarded.webhook.client().presenting(&first.client(NAME, &[]));
+    let (mut stream, rest) = half_a_review(&client, "u-1").await;
+    eventually(1, async || guarded.webhook.metric(IN_FLIGHT).await).await;
+    fs::write(&guarded.ca, second.pem()).expect("a file");
+    guarded.webhook.logged("clients have to connect again").await;
+    let review = create("u-2", FINE).to_string();
+    let another = format!(
+        "POST /validate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{review}",
+        review.len()
+    );
+    stream.write_all(&[rest, another.into_bytes()].concat()).await.expect("the server reads");
+    assert_is_answered_and_closed((stream, Vec::new()), "u-1").await;
+}
+
+/// Sends the rest of a review. Its answer comes, and then the end.
+async fn assert_is_answered_and_closed((mut stream, rest): (TlsStream<TcpStream>, Vec<u8>), uid: &str) {
+    stream.write_all(&rest).await.expect("the server still reads");
+    let mut said = String::new();
+    stream.read_to_string(&mut said).await.expect("an answer, and an end in good order");
+    let (head, body) = said.split_once("\r\n\r\n").expect("a whole answer");
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.contains("connection: close"), "{head}");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(body).expect("one answer"), allowed(uid));
 }
 
 #[tokio::test]

@@ -12,9 +12,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
-use tokio_rustls::client::TlsStream;
 
-use crate::client::{Client, FINE, PATIENCE, Reply, allowed, create};
+use crate::client::{FINE, PATIENCE, Reply, allowed, create, half_a_review};
 use crate::in_process::serve;
 use crate::webhook::{Webhook, binary, eventually};
 
@@ -56,7 +55,7 @@ async fn what_runs_when_the_listener_closes_is_still_answered() {
     webhook.logged("closing").await;
     eventually(true, async || TcpStream::connect(webhook.https).await.is_err()).await;
 
-    stream.write_all(rest.as_bytes()).await.expect("the server still reads");
+    stream.write_all(&rest).await.expect("the server still reads");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("an answer, and an end in good order");
     let (head, body) = answer.split_once("\r\n\r\n").expect("a whole answer");
@@ -153,18 +152,4 @@ async fn a_signal_while_it_starts_ends_it_at_once() {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(0), "{stderr}");
     assert!(stderr.contains("stopped before it served, as told by a signal"), "{stderr}");
-}
-
-/// The first half of a review is sent; the other one is for later.
-async fn half_a_review(client: &Client, uid: &str) -> (TlsStream<TcpStream>, String) {
-    let mut stream = client.stream().await.expect("the server accepts");
-    let review = create(uid, FINE).to_string();
-    let (first, rest) = review.split_at(100);
-    let head = format!(
-        "POST /validate?timeout=30s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\n\r\n",
-        review.len()
-    );
-    stream.write_all(format!("{head}{first}").as_bytes()).await.expect("the server reads");
-    (stream, rest.to_owned())
 }

@@ -10,9 +10,10 @@ use hyper::body::Frame;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
 
-use crate::client::{self, FINE, MALFORMED, Reply, allowed, create, json_request, request};
-use crate::webhook::Webhook;
+use crate::client::{self, FINE, MALFORMED, PATIENCE, Reply, allowed, create, json_request, request};
+use crate::webhook::{Webhook, eventually};
 
 const NOT_JSON: &str = "Send an AdmissionReview as Content-Type: application/json.";
 const NO_PATH: &str = "There is nothing at this path.";
@@ -211,4 +212,42 @@ async fn operators_are_told_what_there_is() {
             "This path is only for GET, HEAD.\n"
         )
     );
+}
+
+/// None of them opens a tunnel, speaks another protocol or stays open.
+#[tokio::test]
+async fn odd_ways_of_http_are_answered_and_leave_nothing_behind() {
+    let webhook = Webhook::self_signed(&[]).await;
+    webhook.is_ready().await;
+    let review = create("u-1", FINE).to_string();
+    let post = |version: &str, more: &str| {
+        let length = review.len();
+        format!(
+            "POST /validate HTTP/{version}\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n{more}\r\n{review}"
+        )
+    };
+    let odd = [
+        (post("1.0", ""), "HTTP/1.0 200 OK"),
+        (post("1.1", "Connection: close\r\n"), "HTTP/1.1 200 OK"),
+        (post("1.1", "Connection: close\r\nExpect: 100-continue\r\n"), "HTTP/1.1 100 Continue"),
+        (post("1.1", "Connection: upgrade, close\r\nUpgrade: h2c\r\n"), "HTTP/1.1 200 OK"),
+        (
+            "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n".to_owned(),
+            "HTTP/1.1 404 Not Found",
+        ),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), ""),
+    ];
+    for (request, answer) in odd {
+        let mut stream = webhook.client().stream().await.expect("the server accepts");
+        stream.write_all(request.as_bytes()).await.expect("the server reads");
+        let mut said = Vec::new();
+        // It is over, with or without a farewell.
+        let _ = timeout(PATIENCE, stream.read_to_end(&mut said)).await.expect("the server closes");
+        let said = String::from_utf8_lossy(&said);
+        assert_eq!(said.lines().next().unwrap_or_default(), answer, "{request}");
+    }
+    for series in [r#"connections{listener="https"}"#, "requests_in_flight"] {
+        eventually(0, async || webhook.metric(&format!("modelendpoint_webhook_{series}")).await).await;
+    }
 }

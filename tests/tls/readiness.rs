@@ -18,7 +18,7 @@ use crate::webhook::eventually;
 /// What is proved of a server at this address, which should serve this.
 fn readiness_of(https: SocketAddr, certificate: Arc<Served>) -> Arc<Readiness> {
     let readiness = Readiness::new(certificate, None, Arc::new(Drain::default()));
-    tokio::spawn(Arc::clone(&readiness).keep_proving(https));
+    tokio::spawn(Arc::clone(&readiness).keep_proving(https, Arc::default()));
     readiness
 }
 

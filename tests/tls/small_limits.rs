@@ -27,6 +27,59 @@ async fn an_idle_connection_is_closed_in_good_order() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_old_ends_with_its_next_answer_and_is_not_cut() {
+    let age = Duration::from_millis(300);
+    let server = serve(admission::answer_under, Limits { age, ..Limits::new(10) });
+    let mut connection = server.client.connect().await;
+    let closing = ("connection".to_owned(), "close".to_owned());
+    let mut answered = 0;
+    eventually(true, async || {
+        let reply = connection.post("/validate", &create("u-1", FINE)).await;
+        assert_eq!(reply.review(), allowed("u-1"));
+        answered += 1;
+        reply.headers.contains(&closing)
+    })
+    .await;
+    assert!(answered > 1, "the first answer was the last one");
+    eventually(true, async || connection.is_closed()).await;
+}
+
+#[tokio::test]
+async fn an_old_connection_without_a_request_stays_for_its_next_one() {
+    let age = Duration::from_millis(100);
+    let server = serve(admission::answer_under, Limits { age, ..Limits::new(10) });
+    let mut idle = server.client.connect().await;
+    assert_eq!(idle.post("/validate", &create("u-1", FINE)).await.review(), allowed("u-1"));
+    let mut other = server.client.connect().await;
+    // When another one was asked to leave, this one is older.
+    eventually(true, async || {
+        other
+            .post("/validate", &create("u-2", FINE))
+            .await
+            .headers
+            .iter()
+            .any(|(name, _)| name == "connection")
+    })
+    .await;
+    assert!(!idle.is_closed());
+    let reply = idle.post("/validate", &create("u-3", FINE)).await;
+    assert_eq!((reply.review(), reply.headers[0].0.as_str()), (allowed("u-3"), "connection"));
+}
+
+#[tokio::test]
+async fn a_client_that_never_closes_does_not_keep_a_connection_that_the_server_has_closed() {
+    let server =
+        serve(admission::answer_under, Limits { idle: Duration::from_millis(100), ..Limits::new(10) });
+    let mut stream = server.client.stream().await.expect("the server accepts");
+    let mut said = Vec::new();
+    assert_eq!(stream.read_to_end(&mut said).await.expect("a farewell"), 0);
+    eventually(true, async || {
+        server.counts(r#"modelendpoint_webhook_connections{listener="https"} 0"#).await
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn without_room_for_a_large_body_it_is_shed_and_small_ones_are_not() {
     let limits = Limits { large_bodies_bytes: 100_000, ..Limits::new(10) };
     let server = serve(admission::answer_under, limits);

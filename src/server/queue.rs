@@ -1,0 +1,87 @@
+//! Who gives way next: connections as they stand in, one after the other out.
+//!
+//! Looking at all connections for each newcomer would make a flood of newcomers expensive. So one look picks a
+//! sixteenth of them, and newcomers take the places of these for a while.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::task::Id;
+use tokio::time::Instant;
+
+use super::source::Source;
+use super::worth::Worth;
+
+/// How long a look is good for. Also how long newcomers are refused when nobody can give way.
+const GOOD_FOR: Duration = Duration::from_millis(10);
+
+#[derive(Debug, Default)]
+pub struct Queue {
+    /// The next one is at the end.
+    ids: Vec<(Id, Worth)>,
+    /// Of this source only.
+    source: Option<Source>,
+    made: Option<Instant>,
+    was_empty: bool,
+}
+
+/// A connection that may give way.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing {
+    pub id: Id,
+    pub source: Source,
+    pub worth: Worth,
+    pub since: Instant,
+}
+
+impl Queue {
+    /// A queue of some of these: those that are missed least, of the sources with the most of that kind,
+    /// the longest there first.
+    #[must_use]
+    pub fn of(mut standings: Vec<Standing>, source: Option<Source>, now: Instant) -> Self {
+        let mut crowds = HashMap::<_, usize>::new();
+        let mut new = 0;
+        for one in &standings {
+            *crowds.entry((one.source, one.worth)).or_default() += 1;
+            new += usize::from(matches!(one.worth, Worth::Silent | Worth::New));
+        }
+        // However many others there are, a quarter is for those who have just come: who fills the server
+        // with reviews does not keep everybody else out either.
+        let few_are_new = new * 4 <= standings.len();
+        let turn = |worth| match worth {
+            Worth::Silent if few_are_new => (Worth::Useful, 1),
+            Worth::New if few_are_new => (Worth::Useful, 2),
+            worth => (worth, 0),
+        };
+        // Sources with about as many are equals, so that a queue does not empty one of them.
+        let key = |one: &Standing| {
+            let crowd = crowds[&(one.source, one.worth)].ilog2();
+            (turn(one.worth), Reverse(crowd), one.since)
+        };
+        let picked = standings.len() / 16 + 1;
+        if picked < standings.len() {
+            standings.select_nth_unstable_by_key(picked, key);
+            standings.truncate(picked);
+        }
+        standings.sort_unstable_by_key(|one| Reverse(key(one)));
+        let ids: Vec<_> = standings.iter().map(|one| (one.id, one.worth)).collect();
+        Self { was_empty: ids.is_empty(), ids, source, made: Some(now) }
+    }
+
+    #[must_use]
+    pub fn is_stale(&self, source: Option<Source>, now: Instant) -> bool {
+        self.source != source || self.made.is_none_or(|made| now - made > GOOD_FOR)
+    }
+
+    /// Was nobody in it from the start?
+    #[must_use]
+    pub fn was_empty(&self) -> bool {
+        self.was_empty
+    }
+
+    /// The next one to give way, and what it was worth.
+    pub fn take_next(&mut self) -> Option<(Id, Worth)> {
+        self.ids.pop()
+    }
+}

@@ -1,0 +1,92 @@
+//! What an open connection is worth when another one needs its place.
+//!
+//! Out goes [`Worth`], in the order in which connections give way. A connection that is delivering a review
+//! on time has none: it never gives way.
+
+use std::time::Duration;
+
+use super::pace::{Delivered, Pace, Waiting};
+
+/// From the connection that is missed least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Worth {
+    /// It keeps the server waiting for longer than is reasonable.
+    Slow,
+    /// It never asked for anything that the listener is for.
+    Useless,
+    /// It has not sent a byte yet, and still may in time.
+    Silent,
+    /// It has not sent a request yet, and still may in time.
+    New,
+    /// It has delivered reviews, and is between two of them.
+    Useful,
+}
+
+/// `None` while the connection must not be ended.
+///
+/// `kept_waiting` is for how long the client has kept the server waiting for the same thing, `age` for how long
+/// the connection has been open.
+pub fn of(pace: &Pace, kept_waiting: Duration, age: Duration, patience: Duration) -> Option<Worth> {
+    let delivered = pace.has_delivered();
+    let so_far = match delivered {
+        Delivered::Nothing | Delivered::Bytes if age > patience => Worth::Slow,
+        Delivered::Nothing => Worth::Silent,
+        Delivered::Bytes => Worth::New,
+        Delivered::Other => Worth::Useless,
+        Delivered::Reviews => Worth::Useful,
+    };
+    match pace.waiting() {
+        Waiting::Request | Waiting::Response | Waiting::Head if kept_waiting > patience => Some(Worth::Slow),
+        Waiting::Request => None,
+        Waiting::Response if delivered == Delivered::Reviews => None,
+        Waiting::Close => Some(Worth::Useless),
+        Waiting::Handshake | Waiting::Fresh | Waiting::Idle | Waiting::Head | Waiting::Response => {
+            Some(so_far)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(1);
+    const SOON: Duration = Duration::from_millis(900);
+    const LATE: Duration = Duration::from_millis(1100);
+
+    /// What a connection is worth that has delivered this and waits for that: soon after, and late.
+    fn worth(delivered: Delivered, waiting: Waiting) -> [Option<Worth>; 2] {
+        let pace = Pace::new();
+        pace.delivered(delivered);
+        pace.now(waiting);
+        pace.unwritten(waiting == Waiting::Response);
+        [SOON, LATE].map(|kept| of(&pace, kept, kept, PATIENCE))
+    }
+
+    #[test]
+    fn a_connection_without_a_request_is_new_and_then_slow() {
+        for waiting in [Waiting::Handshake, Waiting::Fresh, Waiting::Head] {
+            assert_eq!(worth(Delivered::Nothing, waiting), [Some(Worth::Silent), Some(Worth::Slow)]);
+            assert_eq!(worth(Delivered::Bytes, waiting), [Some(Worth::New), Some(Worth::Slow)]);
+        }
+    }
+
+    #[test]
+    fn one_that_is_delivering_a_review_on_time_never_gives_way() {
+        assert_eq!(worth(Delivered::Bytes, Waiting::Request), [None, Some(Worth::Slow)]);
+        assert_eq!(worth(Delivered::Reviews, Waiting::Request), [None, Some(Worth::Slow)]);
+        assert_eq!(worth(Delivered::Reviews, Waiting::Response), [None, Some(Worth::Slow)]);
+    }
+
+    #[test]
+    fn what_it_has_delivered_is_what_an_idle_one_is_worth() {
+        assert_eq!(worth(Delivered::Reviews, Waiting::Idle), [Some(Worth::Useful); 2]);
+        assert_eq!(worth(Delivered::Other, Waiting::Idle), [Some(Worth::Useless); 2]);
+    }
+
+    #[test]
+    fn slow_ones_give_way_first_and_useful_ones_last() {
+        let all = [Worth::Slow, Worth::Useless, Worth::Silent, Worth::New, Worth::Useful];
+        assert!(all.is_sorted());
+    }
+}

@@ -1,0 +1,341 @@
+//! Crowds that take all connections: new callers get in all the same, and who is being served stays.
+//!
+//! Everything comes from one address, as behind SNAT, unless a test says otherwise: that is the hardest case.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use hyper::Method;
+use modelendpoint_webhook::admission::answer_under;
+use modelendpoint_webhook::server::limits::Limits;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::{interval, sleep, timeout};
+
+use crate::client::{
+    Client, FINE, PATIENCE, Reply, allowed, create, half_a_review, json_request, request, tcp_from,
+};
+use crate::in_process::serve;
+use crate::slow_clients::make_room;
+use crate::webhook::{Webhook, eventually};
+
+/// How long a caller waits for its answer.
+const IN_TIME: Duration = Duration::from_secs(1);
+const CALLERS: usize = 60;
+/// Where callers and attackers come from.
+const SAME: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
+const ALL_TAKEN: &str =
+    r#"modelendpoint_webhook_connection_limit_hits_total{listener="https",limit="connections"}"#;
+const SHARE_TAKEN: &str =
+    r#"modelendpoint_webhook_connection_limit_hits_total{listener="https",limit="source"}"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn busy_clients_of_the_ops_port_do_not_keep_probes_out() {
+    for clients in [64, 200] {
+        let webhook = Webhook::self_signed(&[]).await;
+        webhook.is_ready().await;
+        let attack = Attack::BusyOps { from: SAME, ops: webhook.ops, path: "/livez" };
+        let flood = Flood::of(clients, Duration::ZERO, &attack);
+        flood.in_place(64).await;
+        all_get_in(&format!("{clients} busy clients of the ops port"), &webhook).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn busy_clients_of_the_https_port_do_not_keep_callers_out() {
+    make_room();
+    let webhook = Webhook::self_signed(&["--max-connections", "1024"]).await;
+    webhook.is_ready().await;
+    let flood = Flood::of(1_100, Duration::from_millis(3), &Attack::Busy(webhook.client()));
+    flood.in_place(1_024).await;
+    all_get_in("1,100 busy clients of the HTTPS port", &webhook).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silent_connections_do_not_keep_callers_out() {
+    make_room();
+    let webhook = Webhook::self_signed(&["--max-connections", "2048"]).await;
+    webhook.is_ready().await;
+    let attack = Attack::Silent { from: SAME, https: webhook.https };
+    let flood = Flood::of(7_500, Duration::from_micros(500), &attack);
+    flood.in_place(7_500).await;
+    all_get_in("7,500 silent connections", &webhook).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_open_handshakes_do_not_keep_callers_out() {
+    make_room();
+    let webhook = Webhook::self_signed(&["--max-connections", "1024"]).await;
+    webhook.is_ready().await;
+    let attack = Attack::HalfOpen { from: SAME, https: webhook.https, client: webhook.client() };
+    let flood = Flood::of(1_500, Duration::from_millis(2), &attack);
+    flood.in_place(1_024).await;
+    all_get_in("1,500 half-open handshakes", &webhook).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_of_them_together_do_not_keep_callers_out_either() {
+    make_room();
+    let webhook = Webhook::self_signed(&["--max-connections", "1024"]).await;
+    webhook.is_ready().await;
+    let (https, ops, client) = (webhook.https, webhook.ops, webhook.client());
+    let from = |last| Ipv4Addr::new(127, 0, 1, last);
+    let floods = [
+        (100, 48, Attack::BusyOps { from: from(1), ops, path: "/metrics" }),
+        (600, 300, Attack::Busy(client.clone().from(from(2)))),
+        (3_000, 3_000, Attack::Silent { from: from(3), https }),
+        (600, 300, Attack::HalfOpen { from: from(4), https, client }),
+    ]
+    .map(|(clients, in_place, attack)| (Flood::of(clients, Duration::from_millis(2), &attack), in_place));
+    for (flood, in_place) in &floods {
+        flood.in_place(*in_place).await;
+    }
+    all_get_in("all of them together", &webhook).await;
+}
+
+#[tokio::test]
+async fn one_source_does_not_take_all_places() {
+    let webhook = Webhook::self_signed(&["--max-connections", "40"]).await;
+    webhook.is_ready().await;
+    let mut silent = Vec::new();
+    for _ in 0..100 {
+        silent.push(tcp_from(Ipv4Addr::LOCALHOST, webhook.https).await.expect("the server accepts"));
+    }
+    eventually(70, async || webhook.metric(SHARE_TAKEN).await).await;
+    assert_eq!(webhook.metric(ALL_TAKEN).await, 0);
+    eventually(30, async || webhook.metric(r#"modelendpoint_webhook_connections{listener="https"}"#).await)
+        .await;
+}
+
+#[tokio::test]
+async fn an_idle_connection_that_has_delivered_reviews_outlives_strangers() {
+    let webhook = Webhook::self_signed(&["--max-connections", "20"]).await;
+    webhook.is_ready().await;
+    let mut kept = webhook.client().connect().await;
+    assert_eq!(kept.post("/validate", &create("u-1", FINE)).await.review(), allowed("u-1"));
+    let mut silent = Vec::new();
+    for number in 0..500_u16 {
+        let source = Ipv4Addr::new(127, 0, 0, u8::try_from(number % 7 + 1).expect("it fits"));
+        silent.push(tcp_from(source, webhook.https).await.expect("the server accepts"));
+    }
+    eventually(true, async || webhook.metric(ALL_TAKEN).await > 400).await;
+    assert_eq!(kept.post("/validate", &create("u-2", FINE)).await.review(), allowed("u-2"));
+}
+
+#[tokio::test]
+async fn a_review_under_way_never_gives_way_and_who_finds_no_place_then_is_refused() {
+    // However busy this machine is: the reviews are on time.
+    let server = serve(answer_under, Limits { patience: Duration::from_hours(1), ..Limits::new(3) });
+    let mut under_way = Vec::new();
+    for uid in ["u-1", "u-2", "u-3"] {
+        under_way.push(half_a_review(&server.client, uid).await);
+    }
+    eventually(true, async || server.counts("modelendpoint_webhook_requests_in_flight 3").await).await;
+    let mut refused = tcp_from(SAME, server.https).await.expect("the kernel accepts");
+    let mut said = Vec::new();
+    // However it is told: it does not get a place.
+    let _ = refused.read_to_end(&mut said).await;
+    assert_eq!(said, b"");
+    assert!(server.counts(r#"modelendpoint_webhook_shed_total{reason="refused"} 1"#).await);
+    for (stream, rest) in &mut under_way {
+        stream.write_all(rest).await.expect("the server still reads");
+        let mut said = [0; 12];
+        stream.read_exact(&mut said).await.expect("an answer");
+        assert_eq!(&said, b"HTTP/1.1 200");
+    }
+}
+
+#[tokio::test]
+async fn busy_strangers_are_asked_to_leave_when_all_places_are_taken() {
+    let webhook = Webhook::self_signed(&["--max-connections", "2"]).await;
+    webhook.is_ready().await;
+    let mut stranger = webhook.client().connect().await;
+    let get_root = || request(Method::GET, "/").body(Body::empty()).expect("a request");
+    assert!(!asks_to_leave(&stranger.send(get_root()).await.expect("an answer")), "there is a place left");
+    let mut caller = webhook.client().connect().await;
+    assert_eq!(caller.post("/validate", &create("u-1", FINE)).await.review(), allowed("u-1"));
+    assert!(asks_to_leave(&stranger.send(get_root()).await.expect("an answer")), "all places are taken");
+    eventually(true, async || stranger.is_closed()).await;
+    assert!(!asks_to_leave(&caller.post("/validate", &create("u-2", FINE)).await));
+}
+
+fn asks_to_leave(reply: &Reply) -> bool {
+    reply.headers.contains(&("connection".to_owned(), "close".to_owned()))
+}
+
+/// 95 of 100 new callers and probes get their answer in time, and whoever was there before keeps being served.
+async fn all_get_in(crowd: &str, webhook: &Webhook) {
+    let (client, ops) = (webhook.client(), webhook.ops);
+    let kept = timeout(PATIENCE, async {
+        loop {
+            let Ok(mut connection) = client.try_connect().await else { continue };
+            if connection.send(json_request("/validate", create("u-1", FINE).to_string())).await.is_ok() {
+                break connection;
+            }
+        }
+    });
+    let mut kept = kept.await.expect("a place");
+    let (stop, mut stopped) = oneshot::channel::<()>();
+    let kept = tokio::spawn(async move {
+        let mut ticks = interval(Duration::from_millis(100));
+        while stopped.try_recv().is_err() {
+            ticks.tick().await;
+            assert_eq!(kept.post("/validate", &create("u-1", FINE)).await.review(), allowed("u-1"));
+        }
+    });
+    let reviews = figures(|| review(client.clone())).await;
+    let alive = figures(|| probe(ops, "/livez")).await;
+    let ready = figures(|| probe(ops, "/readyz")).await;
+    println!("{crowd}: of {CALLERS} each, reviews {reviews:?}, /livez {alive:?}, /readyz {ready:?}");
+    for figures in [reviews, alive, ready] {
+        assert!(figures.in_time * 100 >= CALLERS * 95, "{figures:?}");
+    }
+    stop.send(()).expect("the client that was there before is still served");
+    kept.await.expect("the client that was there before is still served");
+}
+
+#[derive(Debug)]
+#[expect(dead_code, reason = "printed")]
+struct Figures {
+    in_time: usize,
+    median: Duration,
+    slowest: Duration,
+}
+
+/// Calls every 30 ms, whether or not the calls before were answered.
+async fn figures<F: Future<Output = Option<()>> + Send + 'static>(call: impl Fn() -> F) -> Figures {
+    let mut calls = JoinSet::new();
+    let mut ticks = interval(Duration::from_millis(30));
+    for _ in 0..CALLERS {
+        ticks.tick().await;
+        let (started, called) = (Instant::now(), call());
+        calls.spawn(async move {
+            timeout(IN_TIME, called).await.ok().flatten()?;
+            Some(started.elapsed())
+        });
+    }
+    let mut took: Vec<_> = calls.join_all().await.into_iter().flatten().collect();
+    took.sort();
+    let (median, slowest) = (took.get(took.len() / 2), took.last());
+    let or_none = |time: Option<&Duration>| time.copied().unwrap_or_default();
+    Figures { in_time: took.len(), median: or_none(median), slowest: or_none(slowest) }
+}
+
+/// A new connection with one review, if it is answered.
+async fn review(client: Client) -> Option<()> {
+    let mut connection = client.try_connect().await.ok()?;
+    let reply = connection.send(json_request("/validate", create("u-2", FINE).to_string())).await.ok()?;
+    assert_eq!(reply.review(), allowed("u-2"));
+    Some(())
+}
+
+/// A probe as kubelet makes it, if it is answered with a 200.
+async fn probe(ops: SocketAddr, path: &'static str) -> Option<()> {
+    let mut stream = tcp_from(SAME, ops).await.ok()?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.ok()?;
+    answer.starts_with(b"HTTP/1.1 200 OK\r\n").then_some(())
+}
+
+/// Clients that attack over and over until this is dropped.
+struct Flood {
+    in_place: Arc<AtomicUsize>,
+    _clients: JoinSet<()>,
+}
+
+impl Flood {
+    /// So many clients, so long after one another. Whoever is thrown out comes again 4 to 12 seconds later: the
+    /// attackers share the machine with the server, and should take its places and not its CPU time.
+    fn of(clients: u32, after: Duration, attack: &Attack) -> Self {
+        let in_place = Arc::new(AtomicUsize::new(0));
+        let mut tasks = JoinSet::new();
+        for number in 0..clients {
+            let pause = Duration::from_millis(4_000 + u64::from(number) * 7_919 % 8_000);
+            let (attack, in_place) = (attack.clone(), Arc::clone(&in_place));
+            tasks.spawn(async move {
+                sleep(after * number).await;
+                loop {
+                    // An attacker does not mind why it was thrown out.
+                    let _ = attack.once(&in_place).await;
+                    sleep(pause).await;
+                }
+            });
+        }
+        Self { in_place, _clients: tasks }
+    }
+
+    /// So many attacks are or were in place.
+    async fn in_place(&self, attacks: usize) {
+        eventually(true, async || self.in_place.load(Relaxed) >= attacks).await;
+    }
+}
+
+#[derive(Clone)]
+enum Attack {
+    /// A request every half a second.
+    BusyOps { from: Ipv4Addr, ops: SocketAddr, path: &'static str },
+    /// A request that is no review every half a second.
+    Busy(Client),
+    /// Nothing at all.
+    Silent { from: Ipv4Addr, https: SocketAddr },
+    /// The first message of a handshake, and nothing else.
+    HalfOpen { from: Ipv4Addr, https: SocketAddr, client: Client },
+}
+
+impl Attack {
+    /// Goes on until the server ends the connection.
+    async fn once(&self, in_place: &AtomicUsize) -> io::Result<()> {
+        match self {
+            Self::BusyOps { from, ops, path } => busy(tcp_from(*from, *ops).await?, path, in_place).await,
+            Self::Busy(client) => busy(client.stream().await?, "/", in_place).await,
+            Self::Silent { from, https } => {
+                let stream = tcp_from(*from, *https).await?;
+                in_place.fetch_add(1, Relaxed);
+                to_the_end(stream).await
+            }
+            Self::HalfOpen { from, https, client } => {
+                let mut stream = tcp_from(*from, *https).await?;
+                stream.write_all(&client.hello()).await?;
+                stream.read_u8().await?;
+                in_place.fetch_add(1, Relaxed);
+                to_the_end(stream).await
+            }
+        }
+    }
+}
+
+async fn busy(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    path: &str,
+    in_place: &AtomicUsize,
+) -> io::Result<()> {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let mut answer = vec![0; 64 * 1024];
+    let mut is_in_place = false;
+    loop {
+        stream.write_all(request.as_bytes()).await?;
+        if stream.read(&mut answer).await? == 0 {
+            return Ok(());
+        }
+        if !is_in_place {
+            is_in_place = true;
+            in_place.fetch_add(1, Relaxed);
+        }
+        sleep(Duration::from_millis(500)).await;
+    }
+}
+
+async fn to_the_end(mut stream: TcpStream) -> io::Result<()> {
+    let mut rest = [0; 4096];
+    while stream.read(&mut rest).await? > 0 {}
+    Ok(())
+}
