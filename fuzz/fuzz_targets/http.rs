@@ -93,7 +93,7 @@ impl Server {
         Server {
             reviews: Reviews::new(admission::answer_under, policy, &limits, &metrics, None),
             operators: ops::router(readiness, &metrics),
-            shared: Shared { limits, drain, metrics },
+            shared: Shared { limits, drain, metrics, full: false.into() },
         }
     }
 }
