@@ -16,12 +16,12 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::latency::Latency;
+use super::managed_metrics::ManagedMetrics;
 use super::patrol::Limit;
 use super::process::Process;
 use super::worth::Worth;
 use crate::admission::{Answer, Hook, Operation, Outcome};
 use crate::certificates::managed;
-use crate::certificates::managed::registration::Field;
 use crate::certificates::pair::Pair;
 use crate::certificates::reload::Reload;
 use crate::endpoint::{mutation, rules};
@@ -43,9 +43,7 @@ pub struct Metrics {
     reloads: [Counter; RELOADS.len()],
     policy_reloads: [Counter; 2],
     policy_hash: Gauge,
-    managed: [Counter; MANAGED.len()],
-    clock_skew: Gauge,
-    registration_differs: [[Gauge; Field::ALL.len()]; CONFIGURATIONS.len()],
+    managed: ManagedMetrics,
     client_ca_reloads: [Counter; RELOADS.len()],
     rejections: [Counter; REJECTIONS.len()],
     certificate_expiration: Gauge,
@@ -135,11 +133,6 @@ const REJECTIONS: [(Rejection, &str); 3] = [
 ];
 const RELOADS: [(Reload, &str); 2] = [(Reload::Swapped, "success"), (Reload::Refused, "failure")];
 
-const CONFIGURATIONS: [(managed::Kind, &str); 2] =
-    [(managed::Kind::Mutating, "mutating"), (managed::Kind::Validating, "validating")];
-const MANAGED: [(managed::Event, &str); 2] =
-    [(managed::Event::Served, "served"), (managed::Event::Failed, "failure")];
-
 impl Metrics {
     #[must_use]
     pub fn new(dropped: Dropped) -> Self {
@@ -190,28 +183,7 @@ impl Metrics {
             "The first 48 bits of the SHA-256 of the policy that holds, 0 without one: replicas should agree",
             policy_hash.clone(),
         );
-        let managed = Family::<Labels<1>, Counter>::default();
-        ours.register("managed_certificates", "New certificates served, and failures", managed.clone());
-        let managed = MANAGED.map(|(_, event)| managed.get_or_create_owned(&[("event", event)]));
-        let clock_skew = Gauge::default();
-        ours.register_with_unit(
-            "clock_skew",
-            "How far the clock of this node is ahead of the API server's, with managed certificates",
-            Unit::Seconds,
-            clock_skew.clone(),
-        );
-        let registration_differs = Family::<Labels<2>, Gauge>::default();
-        ours.register(
-            "registration_differs",
-            "1 for each field of the webhook configurations that is not what this version is installed with",
-            registration_differs.clone(),
-        );
-        let registration_differs = CONFIGURATIONS.map(|(_, configuration)| {
-            Field::ALL.map(|field| {
-                let labels = [("configuration", configuration), ("field", field.name())];
-                registration_differs.get_or_create_owned(&labels)
-            })
-        });
+        let managed = ManagedMetrics::register(ours);
         let client_ca_reloads = Family::<Labels<1>, Counter>::default();
         ours.register("client_ca_reloads", "Changed client CA files", client_ca_reloads.clone());
         let client_ca_reloads =
@@ -264,8 +236,6 @@ impl Metrics {
             policy_reloads,
             policy_hash,
             managed,
-            clock_skew,
-            registration_differs,
             client_ca_reloads,
             rejections,
             certificate_expiration,
@@ -327,18 +297,7 @@ impl Metrics {
     }
 
     pub fn managed(&self, event: managed::Event) {
-        match event {
-            managed::Event::Served | managed::Event::Failed => {
-                self.managed[place(&MANAGED, event)].inc();
-            }
-            managed::Event::Skew(seconds) => {
-                self.clock_skew.set(seconds);
-            }
-            managed::Event::Differs(kind, field, differs) => {
-                let field = Field::ALL.iter().position(|one| *one == field).unwrap_or_default();
-                self.registration_differs[place(&CONFIGURATIONS, kind)][field].set(i64::from(differs));
-            }
-        }
+        self.managed.note(event);
     }
 
     pub fn client_ca_reloaded(&self, reload: Reload) {

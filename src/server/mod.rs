@@ -16,6 +16,7 @@ pub mod limits;
 pub mod listen;
 pub mod listener;
 pub mod log;
+pub mod managed_metrics;
 pub mod metrics;
 pub mod ops;
 pub mod pace;

@@ -145,8 +145,8 @@ async fn replicas_whose_clocks_are_off_say_so_and_leave_the_certificates_to_the_
         ready(&replica).await?;
         skewed.push((replica, program));
     }
-    let writes = writes_within(&installed, Duration::from_secs(15)).await?;
-    assert!(writes <= 1, "{writes} writes of the Secret in 15 s");
+    let of_the_secret = writes_within(&installed, Duration::from_secs(15)).await?;
+    assert!(of_the_secret <= 1, "{of_the_secret} writes of the Secret in 15 s");
     assert_eq!(installed.secrets().get(SECRET).await?.data, before);
     for bundle in installed.ca_bundles().await? {
         assert_eq!(bundle, installed.authorities().await?);

@@ -26,7 +26,7 @@ async fn a_ca_that_is_soon_due(installed: &Installed, lifetimes: Lifetimes) -> R
     let name = format!("{NAME}.{NAME}.svc");
     let made_now = Stored::start(&name, now, lifetimes)?;
     let due_in = due(made_now.signer.authority.validity).duration_since(now)?;
-    let made = now - (due_in - PREPARATION);
+    let made = now + PREPARATION - due_in;
     let secret = Secret {
         data: Some(Stored::start(&name, made, lifetimes)?.with_leaf(&name, now, lifetimes)?.write()),
         ..serde_json::from_value(json!({ "metadata": { "name": SECRET } }))?

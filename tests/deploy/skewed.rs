@@ -37,8 +37,8 @@ impl Skewed {
         fs::write(at("clock.c"), CLOCK)?;
         let mut compiler = Command::new("cc");
         compiler.args(["-shared", "-fPIC", "-o"]).arg(at("clock.so")).arg(at("clock.c")).arg("-ldl");
-        let compiled = compiler.output()?;
-        ensure!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+        let output = compiler.output()?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let script = format!(
             "#!/bin/sh\nLD_PRELOAD='{}' CLOCK_SKEW={} exec '{}' \"$@\"\n",
             at("clock.so").display(),

@@ -1,6 +1,6 @@
 //! One look at everything: what a replica sees goes in, what it does comes out.
 //!
-//! No I/O and no clock: the [keeper](super::keeper) carries it out, and the model in tests/managed_model
+//! No I/O and no clock: the [keeper](super::keeper) carries it out, and the model in `tests/managed_model`
 //! puts it through crashes, delays and broken clocks.
 
 use std::time::{Duration, SystemTime};

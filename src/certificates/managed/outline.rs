@@ -2,7 +2,7 @@
 //!
 //! The decisions ([`rotation`](super::rotation), [`ca_bundle`](super::ca_bundle), [`trust`](super::trust),
 //! [`look`](super::look)) are made on outlines and not on certificates, so that the model in
-//! tests/managed_model can check the very same code on millions of states.
+//! `tests/managed_model` can check the very same code on millions of states.
 
 use std::fmt::Debug;
 use std::time::SystemTime;
@@ -62,6 +62,7 @@ impl<C: Ca> Outline<C> {
 }
 
 /// The most recent of these CAs, so that there is room for one that signs, and whatever signed the leaf.
+#[must_use]
 pub fn most_recent<C: Ca>(mut previous: Vec<C>, leaf: Option<&Leaf<C>>) -> Vec<C> {
     let needed = leaf.map(|leaf| &leaf.authority);
     while previous.len() >= MOST_AUTHORITIES {

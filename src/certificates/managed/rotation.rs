@@ -59,7 +59,7 @@ pub fn next<C: Ca>(stored: &Outline<C>, circumstances: Circumstances) -> Step<C>
         let grace = lifetimes.grace(urgent);
         return match circumstances.trusted_for {
             None => Step::Wait(LOOK_AGAIN),
-            Some(trusted) if trusted < grace => Step::Wait(grace - trusted),
+            Some(trusted) if trusted < grace => Step::Wait(grace.saturating_sub(trusted)),
             // The first leaf of a CA completes what began with that CA, which had to wait.
             Some(_) if of_the_signer.is_none() => Step::IssueLeaf,
             Some(_) => after_a_rest(Step::IssueLeaf),
@@ -210,7 +210,7 @@ mod tests {
     fn two_steps_of_a_kind_are_never_close_together() {
         let second = Duration::from_secs(1);
         let just_now = |now| Circumstances { rested: second, ..calm(now) };
-        let rest = Step::Wait(MINUTE - second);
+        let rest = Step::Wait(Duration::from_secs(59));
         assert_eq!(next_in(&fresh(), just_now(at(65))), rest);
         assert_eq!(next_in(&fresh(), just_now(at(599))), rest);
         assert_eq!(next_in(&fresh(), just_now(start() - HOUR * 9)), rest);

@@ -99,7 +99,7 @@ mod tests {
         let entry = json!({
             "manager": manager,
             "operation": "Update",
-            "time": "2026-11-26T15:00:00Z",
+            "time": "2026-11-26T00:00:00Z",
             "fieldsV1": fields,
         });
         serde_json::from_value(json!({ "metadata": { "managedFields": [{}, entry] } })).unwrap()
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn the_time_of_the_last_write_is_that_of_our_own_entry() {
         let authorities = json!({ "f:data": { "f:ca.crt": {}, "f:tls.crt": {} } });
-        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_705_200);
+        let time = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 20_783);
         assert_eq!(written(&secret(FIELD_MANAGER, &authorities)), Some(time));
         assert_eq!(written(&secret("kubectl", &authorities)), None);
         assert_eq!(written(&secret(FIELD_MANAGER, &json!({ "f:metadata": {} }))), None);
