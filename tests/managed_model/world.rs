@@ -214,7 +214,7 @@ impl World {
     }
 
     pub fn hear(&mut self, api_server: usize) {
-        self.heard[api_server] = self.configuration.bundle.clone();
+        self.heard[api_server].clone_from(&self.configuration.bundle);
     }
 
     pub fn pass(&mut self, scenario: &Scenario, action: Action) {
