@@ -1,5 +1,5 @@
-//! Any content of the Secret: it is read without a panic, and what was read is written and read back as the
-//! same.
+//! Any content of the Secret: it is read without a panic, what was read is written and read back as the same,
+//! and the next step is decided, by which CAs never pile up.
 //!
 //! The input's first byte says how the rest is spelled: `P`, the values as they are, or `D`, the DER inside
 //! of their PEM, which a mutation changes without breaking base64. The values are apart by `|~|`, and
@@ -10,6 +10,9 @@ use std::time::{Duration, SystemTime};
 
 use k8s_openapi::ByteString;
 use libfuzzer_sys::fuzz_target;
+use modelendpoint_webhook::certificates::managed::lifetimes::Lifetimes;
+use modelendpoint_webhook::certificates::managed::outline::MOST_AUTHORITIES;
+use modelendpoint_webhook::certificates::managed::rotation::{Circumstances, Step, next};
 use modelendpoint_webhook::certificates::managed::stored::{Data, KEYS, Stored};
 use pem::Pem;
 
@@ -34,16 +37,22 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(again.leaf.is_some(), stored.leaf.is_some());
     assert_eq!(again.write(), written);
 
-    let now = SystemTime::UNIX_EPOCH + Duration::from_hours(500_000);
-    assert!(
-        !stored.is_valid(now) || stored.leaf.as_ref().is_some_and(|leaf| leaf.pair.validity.at(now).is_ok())
-    );
-    if let Some(leaf) = &stored.leaf {
-        let _ = leaf.is_for(NAME);
+    let step = next(&stored.outline(NAME), circumstances());
+    if let Step::AddAuthority { previous } | Step::RetireAuthorities { previous } = step {
+        assert!(previous.len() < MOST_AUTHORITIES);
     }
-    let before = stored.authorities().count();
-    assert!(stored.without_retired(now).authorities().count() <= before);
 });
+
+/// In January 2027, when nothing keeps the next step from being taken.
+fn circumstances() -> Circumstances {
+    Circumstances {
+        now: SystemTime::UNIX_EPOCH + Duration::from_hours(500_000),
+        clock_is_off: false,
+        trusted_for: Some(Duration::from_hours(1)),
+        rested: Duration::from_hours(1),
+        lifetimes: Lifetimes { authority: Duration::from_hours(8760), leaf: Duration::from_hours(720) },
+    }
+}
 
 fn in_pem(key: &str, value: &[u8]) -> Vec<u8> {
     let label = if key.ends_with(".key") { "PRIVATE KEY" } else { "CERTIFICATE" };
