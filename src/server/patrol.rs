@@ -330,8 +330,8 @@ mod tests {
         pace
     }
 
-    const fn crowded(limit: Limit, gave_way: Option<Worth>) -> Option<Crowded> {
-        Some(Crowded { limit, gave_way })
+    const fn crowded(limit: Limit, gave_way: Option<Worth>) -> Crowded {
+        Crowded { limit, gave_way }
     }
 
     fn still_there(patrol: &Patrol, pace: &Arc<Pace>) -> bool {
@@ -345,11 +345,14 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(comes(&mut patrol, source(1), &limits).0, None);
         }
-        let hit = crowded(Limit::Source, Some(Worth::New));
+        let hit = Some(crowded(Limit::Source, Some(Worth::New)));
         assert_eq!(comes(&mut patrol, source(1), &limits).0, hit);
         assert!(!still_there(&patrol, &first), "the oldest one gives way");
         assert_eq!(comes(&mut patrol, source(2), &limits).0, None);
-        assert_eq!(comes(&mut patrol, source(3), &limits).0, crowded(Limit::Connections, Some(Worth::New)));
+        assert_eq!(
+            comes(&mut patrol, source(3), &limits).0,
+            Some(crowded(Limit::Connections, Some(Worth::New)))
+        );
     }
 
     #[tokio::test]
@@ -359,9 +362,12 @@ mod tests {
         let useless = idle(&mut patrol, source(2), Delivered::Other, &limits);
         let news = [3, 4].map(|number| comes(&mut patrol, source(number), &limits).1);
         let newest = comes(&mut patrol, source(5), &limits);
-        assert_eq!(newest.0, crowded(Limit::Connections, Some(Worth::Useless)));
+        assert_eq!(newest.0, Some(crowded(Limit::Connections, Some(Worth::Useless))));
         assert!(!still_there(&patrol, &useless));
-        assert_eq!(comes(&mut patrol, source(6), &limits).0, crowded(Limit::Connections, Some(Worth::New)));
+        assert_eq!(
+            comes(&mut patrol, source(6), &limits).0,
+            Some(crowded(Limit::Connections, Some(Worth::New)))
+        );
         assert!(!still_there(&patrol, &news[0]) && still_there(&patrol, &news[1]));
         assert!(still_there(&patrol, &useful));
     }
@@ -377,7 +383,7 @@ mod tests {
         });
         for number in 5..8 {
             let hit = comes(&mut patrol, source(number), &limits).0;
-            assert_eq!(hit, crowded(Limit::Connections, Some(Worth::Silent)));
+            assert_eq!(hit, Some(crowded(Limit::Connections, Some(Worth::Silent))));
         }
         assert!(still_there(&patrol, &begun) && !silent.iter().any(|pace| still_there(&patrol, pace)));
     }
@@ -389,7 +395,7 @@ mod tests {
             (0..8).map(|number| idle(&mut patrol, source(number), Delivered::Reviews, &limits)).collect();
         let hits: Vec<_> = (0..4).map(|number| comes(&mut patrol, source(10 + number), &limits).0).collect();
         let [useful_one, new_one] =
-            [Worth::Useful, Worth::New].map(|worth| crowded(Limit::Connections, Some(worth)));
+            [Worth::Useful, Worth::New].map(|worth| Some(crowded(Limit::Connections, Some(worth))));
         assert_eq!(hits, [useful_one, useful_one, useful_one, new_one]);
         assert_eq!(useful.iter().filter(|pace| still_there(&patrol, pace)).count(), 5);
     }
@@ -403,7 +409,10 @@ mod tests {
         }
         comes(&mut patrol, source(3), &limits);
         comes(&mut patrol, source(4), &limits);
-        assert_eq!(comes(&mut patrol, source(5), &limits).0, crowded(Limit::Connections, Some(Worth::New)));
+        assert_eq!(
+            comes(&mut patrol, source(5), &limits).0,
+            Some(crowded(Limit::Connections, Some(Worth::New)))
+        );
         assert!(still_there(&patrol, &lonely), "though it is the oldest one");
         assert_eq!(patrol.sources.get(&source(2)), Some(&4));
     }
@@ -414,7 +423,7 @@ mod tests {
         for number in 1..=2 {
             comes(&mut patrol, source(number), &limits).1.now(Waiting::Request);
         }
-        assert_eq!(comes(&mut patrol, source(3), &limits).0, crowded(Limit::Connections, None));
+        assert_eq!(comes(&mut patrol, source(3), &limits).0, Some(crowded(Limit::Connections, None)));
         assert_eq!(patrol.len(), 2);
     }
 
@@ -427,7 +436,7 @@ mod tests {
         for number in 2..50 {
             assert_eq!(
                 comes(&mut patrol, source(number), &limits).0,
-                crowded(Limit::Connections, Some(Worth::New))
+                Some(crowded(Limit::Connections, Some(Worth::New)))
             );
         }
         assert!(still_there(&patrol, &ourselves));
