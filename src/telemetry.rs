@@ -1,6 +1,6 @@
 //! Log lines out, to stderr, as text or JSON.
 //!
-//! Nothing in a line steers a terminal or hides from a reader, whoever wrote it: see [`Gathered`]. How
+//! Nothing in a line steers a terminal or hides from a reader, whoever wrote it: see `Gathered`. How
 //! many lines there are of a kind is up to [`quota`].
 
 pub mod quota;

@@ -1,7 +1,7 @@
 //! The open connections of a listener: who may come in, who has to give way, who has to go.
 //!
 //! All of them are looked at four times a second, so that no connection needs a timer of its own. When all
-//! places are taken, or one source has taken its share, the connection that is [worth](super::worth) least
+//! places are taken, or one source has taken its share, the connection that is worth least
 //! gives way at once.
 
 use std::collections::HashMap;

@@ -166,13 +166,18 @@ fn a_name_is_shown_without_what_a_terminal_or_a_ci_system_obeys() {
 
 #[test]
 fn nothing_hides_in_what_is_shown_or_turns_it_around() {
+    let hidden = |c: char| c != '\n' && (c.is_control() || "\u{202e}\u{200b}\u{e0041}".contains(c));
     let manifest = endpoint(
         "\"q\u{202e}\\u200b\"",
-        &["url: ftp://h.example/ # \u{202e}\u{200b}\u{e0041}\u{1b}[2K", "rewritePath: /"],
+        &["url: ftp://h.example/ # \u{202e}\u{200b}\u{e0041}", "rewritePath: /"],
     );
     let text = findings(&manifest);
     assert!(text.contains("= note: ModelEndpoint ml-team/q<U+202E><U+200B>\n"), "{text}");
-    let hidden = |c: char| c != '\n' && (c.is_control() || "\u{202e}\u{200b}\u{e0041}".contains(c));
+    assert_eq!(text.chars().find(|c| hidden(*c)), None, "{text:?}");
+
+    // YAML forbids control characters, so the document can't be read.
+    let text = findings(&endpoint("q", &["url: ftp://h.example/ # \u{1b}[2K", "rewritePath: /"]));
+    assert!(text.contains("error[broken-manifest]"), "{text}");
     assert_eq!(text.chars().find(|c| hidden(*c)), None, "{text:?}");
 }
 

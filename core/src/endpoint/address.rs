@@ -2,7 +2,7 @@
 //!
 //! Sources: what EndpointSlice refuses (Kubernetes, `ValidateEndpointIP`), the IANA special-purpose
 //! address registries, and the documentation of the clouds' metadata services. Which IPv6 addresses lead to
-//! IPv4 addresses is [`embedded`]'s subject.
+//! IPv4 addresses is `embedded`'s subject.
 
 mod embedded;
 
