@@ -150,10 +150,10 @@ impl Client {
     }
 }
 
-/// A connection from one of the addresses of loopback, of which there are 16 million.
+/// A connection to an IPv4 address from one of the 16 million addresses of loopback, or to an IPv6 address.
 pub async fn tcp_from(source: Ipv4Addr, address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = TcpSocket::new_v4()?;
-    if source != Ipv4Addr::LOCALHOST {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    if address.is_ipv4() && source != Ipv4Addr::LOCALHOST {
         socket.bind((source, 0).into())?;
     }
     let tcp = socket.connect(address).await?;
