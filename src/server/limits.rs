@@ -1,7 +1,8 @@
 //! How much, and for how long. Every wait on a client has an end, and what clients can make the
 //! server hold has a bound: `connections x (head_bytes + small_body_bytes) + large_bodies_bytes +`
 //! [`MOST_KEPT`](super::buffers::MOST_KEPT), and some 64 KiB for each connection to read them by, with what TLS
-//! needs.
+//! needs. The kernel holds twice [`Limits::RECEIVE_BUFFER`] and [`Limits::SEND_BUFFER`] for each connection, and the
+//! socket itself.
 
 use std::time::Duration;
 
@@ -86,8 +87,9 @@ impl Limits {
     pub const OPS_CONNECTIONS: usize = 64;
 
     /// What the kernel may hold of what a client sends and the server has not read yet; it doubles this for
-    /// its own overhead. Both buffers are fixed, or the kernel would let them grow to megabytes.
-    pub const RECEIVE_BUFFER: u32 = 32 * 1024;
+    /// its own overhead. Both buffers are fixed, or the kernel would let them grow to megabytes. With a smaller one
+    /// than this, clients of large bodies often find it full and have to wait for word that it is not.
+    pub const RECEIVE_BUFFER: u32 = 80 * 1024;
     /// The same for what the server has written and the client has not taken.
     pub const SEND_BUFFER: u32 = 16 * 1024;
 }

@@ -221,8 +221,7 @@ impl Metrics {
             Unit::Seconds,
             certificate_expiration.clone(),
         );
-        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        ours.register("build", "What was built", build);
+        ours.register("build", "What was built", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
 
         Self {
             registry,

@@ -1,8 +1,8 @@
 //! Bytes from sockets in, answers out: HTTPS for the API server, plain HTTP for operators.
 //!
 //! [`Server::bind`] opens both listeners; [`Server::run`] serves until it was drained. On the way of
-//! a request: [`listener`] accepts, [`patrol`] ends who is too slow or has to give way, [`connection`] speaks HTTP, [`reviews`]
-//! reads the body and asks the [`Judge`], [`log`] and [`metrics`] keep the record.
+//! a request: [`listener`] accepts, [`patrol`] ends who is too slow or has to give way, [`connection`] speaks
+//! HTTP, [`reviews`] reads the body and asks the [`Judge`], [`log`] and [`metrics`] keep the record.
 
 pub mod body;
 pub mod buffers;

@@ -15,7 +15,7 @@ use crate::webhook::{Webhook, eventually};
 
 const KIB: u64 = 1024;
 /// Of docs/serving.md: the kernel's share of a connection.
-const MOST_BY_KERNEL: u64 = 112 * KIB;
+const MOST_BY_KERNEL: u64 = 208 * KIB;
 /// When the server has given up on all of them, with much to spare.
 const SECONDS: Duration = Duration::from_secs(20);
 
