@@ -88,7 +88,7 @@ impl Server {
     fn new() -> Self {
         let (metrics, drain) = (Arc::new(Metrics::new(Dropped::default())), Arc::new(Drain::default()));
         let limits = Limits::new(8);
-        let readiness = Readiness::new(Served::empty(), None, Arc::clone(&drain));
+        let readiness = Readiness::new(Served::empty(Arc::default()), None, Arc::clone(&drain));
         let policy = Active::new(Policy::NONE);
         Server {
             reviews: Reviews::new(admission::answer_under, policy, &limits, &metrics, None),
