@@ -1,8 +1,7 @@
-//! The open connections of a listener: who may come in, who has to give way, who has to go.
+//! The open connections of a listener: which are admitted, which make room for others, and which time out.
 //!
-//! All of them are looked at four times a second, so that no connection needs a timer of its own. When all
-//! places are taken, or one source has taken its share, the connection that is worth least
-//! gives way at once.
+//! A round checks all of them four times a second, so that no connection needs a timer of its own. When all
+//! places are taken, or one source has its share, the least useful connection is ended at once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -138,7 +137,7 @@ impl Patrol {
         None
     }
 
-    /// Ends the connection that is worth least, of this source or of all; says what it was worth.
+    /// Ends the least useful connection, of this source or of all, and returns what it was worth.
     pub fn give_way(&mut self, source: Option<Source>, limits: &Limits) -> Option<Worth> {
         let now = Instant::now();
         let mut renewed = false;

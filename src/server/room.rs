@@ -324,7 +324,7 @@ impl Taken {
             .map(|(place, body)| (now.saturating_sub(body.stepped()), place))
             .filter(|(age, place)| {
                 let other = &self.bodies[*place];
-                // It can't help that it waits, but it must not hold what it has for ever either.
+                // The wait is not its fault, but it must not hold its memory forever either.
                 let only_waits = other.wants > 0 && other.per_step <= SLOWER * wish.per_step;
                 *age >= if only_waits { 4 * room.stall } else { slow }
             })

@@ -1,13 +1,13 @@
-//! What an open connection is worth when another one needs its place.
+//! How useful an open connection is when another one needs its place.
 //!
-//! Out goes [`Worth`], in the order in which connections give way. A connection that is delivering a review
-//! on time has none: it never gives way.
+//! [`of`] returns a [`Worth`]. Connections are ended in its order. A connection that is delivering a review on
+//! time has none and is never ended.
 
 use std::time::Duration;
 
 use super::pace::{Delivered, Pace, Waiting};
 
-/// From the connection that is missed least.
+/// Ordered from the least useful connection to the most useful one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Worth {
     /// It keeps the server waiting for longer than is reasonable.
