@@ -5,9 +5,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;
 
 use super::limits::Limits;
+use super::line;
 
-/// For everything that is not a client's connection: listeners, operators, files, the runtime.
-const RESERVE: u64 = Limits::OPS_CONNECTIONS as u64 + 64;
+/// For everything that is not a client's connection: listeners, operators, files, the runtime, and newcomers that
+/// wait at either port.
+const RESERVE: u64 = (Limits::OPS_CONNECTIONS + 64 + 2 * line::LONGEST) as u64;
 
 /// How many of the wanted connections there is room for.
 #[must_use]

@@ -1,7 +1,7 @@
 //! The accept loop: connections in, one task each, never more than the limit.
 //!
 //! It always accepts: a listener that waits until there is a place leaves it to the clients that have one when
-//! somebody else gets in.
+//! somebody else gets in. A newcomer for whom nobody can make room stands in a [`Line`].
 
 use std::future::pending;
 use std::io;
@@ -25,11 +25,12 @@ use tracing::{debug, error, info, warn};
 use super::connection::{self, Handler, Shared};
 use super::drain::Drain;
 use super::limits::Limits;
+use super::line::{Line, Newcomer, RETRY};
 use super::listen::canonical;
 use super::log;
-use super::metrics::{Counted, LimitHits, Metrics, Rejection};
+use super::metrics::{Counted, LimitHits, Metrics, Rejection, Shed};
 use super::pace::{Delivered, Leave, Pace};
-use super::patrol::{Patrol, ROUND};
+use super::patrol::{Patrol, ROUND, Room};
 use super::self_dial::Caller;
 use super::source::Source;
 use crate::certificates::clients::{Clients, Stranger, valid_until};
@@ -75,28 +76,41 @@ impl<H: Handler> Listener<H> {
         let mut rounds = interval(ROUND);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut patrol = Patrol::default();
+        let mut line = Line::default();
         let most = shared.limits.connections + ENDING;
+        let start = |patrol: &mut Patrol, source, (stream, client)| {
+            let counted = Counted::in_gauge(open.clone());
+            let pace = Pace::new();
+            let serving = {
+                let (tls, handler) = (tls.clone(), handler.clone());
+                let (pace, shared) = (Arc::clone(&pace), Arc::clone(&shared));
+                serve((stream, client), tls, handler, pace, shared, counted)
+            };
+            patrol.spawn(source, pace, &shared.limits, serving);
+        };
         loop {
             while let Some(ended) = patrol.ended() {
                 note_panic(ended, &shared.metrics);
+            }
+            while line.take_overdue(shared.limits.handshake).is_some() {
+                shared.metrics.shed(Shed::Refused).inc();
+            }
+            while patrol.len() < most
+                && let Some((stream, client)) =
+                    line.take(|newcomer| has_place(newcomer, &mut patrol, &shared, &crowded))
+            {
+                start(&mut patrol, Some(Source::of(client)), (stream, client));
             }
             shared.full.store(patrol.is_full(&shared.limits), Relaxed);
             tokio::select! {
                 accepted = socket.accept(), if patrol.len() < most => match accepted {
                     Ok((stream, address)) => {
                         let client = canonical(address);
-                        let source = (!ourselves.is(client)).then(|| Source::of(client));
-                        if !has_place(source, &mut patrol, &shared, &crowded) {
-                            continue;
+                        if ourselves.is(client) {
+                            start(&mut patrol, None, (stream, client));
+                        } else if line.join((stream, client), Source::of(client)).is_some() {
+                            shared.metrics.shed(Shed::Refused).inc();
                         }
-                        let counted = Counted::in_gauge(open.clone());
-                        let pace = Pace::new();
-                        let serving = {
-                            let (tls, handler) = (tls.clone(), handler.clone());
-                            let (pace, shared) = (Arc::clone(&pace), Arc::clone(&shared));
-                            serve((stream, client), tls, handler, pace, shared, counted)
-                        };
-                        patrol.spawn(source, pace, &shared.limits, serving);
                     }
                     Err(error) if concerns_one_connection(&error) => {}
                     Err(error) => {
@@ -105,7 +119,10 @@ impl<H: Handler> Listener<H> {
                     }
                 },
                 // otherwise the next connection or round is early enough, and no end wakes this task up
-                Some(ended) = patrol.next_ended(), if patrol.len() >= most => note_panic(ended, &shared.metrics),
+                Some(ended) = patrol.next_ended(), if patrol.len() >= most || !line.is_empty() => {
+                    note_panic(ended, &shared.metrics);
+                }
+                () = sleep(RETRY), if !line.is_empty() => {}
                 _ = rounds.tick(), if !patrol.is_empty() => patrol.make_round(&shared.limits),
                 () = changed(&mut trust) => {
                     info!(connections = patrol.len(), "the client CA changed: clients have to connect again");
@@ -120,23 +137,41 @@ impl<H: Handler> Listener<H> {
     }
 }
 
-/// Whether there is a place for a connection, after another one gave way if it had to. The server's own needs
-/// none.
-fn has_place(source: Option<Source>, patrol: &mut Patrol, shared: &Shared, crowded: &LimitHits) -> bool {
-    let Some(source) = source else { return true };
-    let Some(crowd) = patrol.make_room(source, &shared.limits) else { return true };
-    crowded.count(crowd.limit);
-    shared.metrics.shed(crowd.gave_way.into()).inc();
-    crowd.gave_way.is_some()
+/// Whether there is a place for a newcomer, after another connection gave way if it had to. If none could, one is
+/// asked to close after its answer, and the newcomer has to wait.
+fn has_place<T>(
+    newcomer: &mut Newcomer<T>,
+    patrol: &mut Patrol,
+    shared: &Shared,
+    crowded: &LimitHits,
+) -> bool {
+    let room = patrol.make_room(newcomer.source, &shared.limits);
+    if let Room::Made(limit, _) | Room::None(limit) = room
+        && !newcomer.is_counted
+    {
+        newcomer.is_counted = true;
+        crowded.count(limit);
+    }
+    match room {
+        Room::Free => true,
+        Room::Made(_, worth) => {
+            shared.metrics.shed(worth.into()).inc();
+            true
+        }
+        Room::None(limit) => {
+            if !newcomer.is_expected && patrol.ask_to_close(newcomer.source, limit) {
+                newcomer.is_expected = true;
+                shared.metrics.shed(Shed::BusyClient).inc();
+            }
+            false
+        }
+    }
 }
 
 /// Ends a connection for its descriptor; waits a while if none can be ended.
 async fn free_a_descriptor(patrol: &mut Patrol, shared: &Shared) {
-    let gave_way = patrol.give_way(None, &shared.limits);
-    if gave_way.is_none() {
-        return sleep(PAUSE).await;
-    }
-    shared.metrics.shed(gave_way.into()).inc();
+    let Some(worth) = patrol.give_way(None, &shared.limits) else { return sleep(PAUSE).await };
+    shared.metrics.shed(worth.into()).inc();
     if let Some(ended) = patrol.next_ended().await {
         note_panic(ended, &shared.metrics);
     }

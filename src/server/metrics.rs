@@ -72,7 +72,9 @@ pub enum Shed {
     NewClient,
     /// … and this one was between two reviews.
     IdleClient,
-    /// … and none of them could be ended for this one.
+    /// … and this one was delivering a review, and was asked to close after its answer.
+    BusyClient,
+    /// … and this new one found no place in time.
     Refused,
 }
 
@@ -115,7 +117,7 @@ const HTTP_ERRORS: [(StatusCode, &str); 9] = [
     (StatusCode::INTERNAL_SERVER_ERROR, "500"),
     (StatusCode::SERVICE_UNAVAILABLE, "503"),
 ];
-const SHED: [(Shed, &str); 8] = [
+const SHED: [(Shed, &str); 9] = [
     (Shed::Deadline, "deadline"),
     (Shed::Memory, "memory"),
     (Shed::SlowBody, "slow_body"),
@@ -123,6 +125,7 @@ const SHED: [(Shed, &str); 8] = [
     (Shed::UselessClient, "useless_client"),
     (Shed::NewClient, "new_client"),
     (Shed::IdleClient, "idle_client"),
+    (Shed::BusyClient, "busy_client"),
     (Shed::Refused, "refused"),
 ];
 const LIMITS: [(Limit, &str); 2] = [(Limit::Connections, "connections"), (Limit::Source, "source")];
@@ -341,14 +344,14 @@ impl LimitHits {
 }
 
 /// Why a connection had to go, when it gave way or was the newcomer that nobody gave way to.
-impl From<Option<Worth>> for Shed {
-    fn from(gave_way: Option<Worth>) -> Self {
+impl From<Worth> for Shed {
+    fn from(gave_way: Worth) -> Self {
         match gave_way {
-            Some(Worth::Slow) => Self::SlowClient,
-            Some(Worth::Useless) => Self::UselessClient,
-            Some(Worth::Silent | Worth::New) => Self::NewClient,
-            Some(Worth::Useful) => Self::IdleClient,
-            None => Self::Refused,
+            Worth::Slow => Self::SlowClient,
+            Worth::Useless => Self::UselessClient,
+            Worth::Silent | Worth::New => Self::NewClient,
+            Worth::Useful => Self::IdleClient,
+            Worth::Busy => Self::BusyClient,
         }
     }
 }

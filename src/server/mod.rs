@@ -1,7 +1,7 @@
 //! Bytes from sockets in, answers out: HTTPS for the API server, plain HTTP for operators.
 //!
 //! [`Server::bind`] opens both listeners; [`Server::run`] serves until it was drained. On the way of
-//! a request: [`listener`] accepts, [`patrol`] ends who is too slow or has to give way, [`connection`] speaks
+//! a request: [`listener`] accepts, [`line`] holds who finds no place yet, [`patrol`] ends who is too slow or has to give way, [`connection`] speaks
 //! HTTP, [`reviews`] reads the body and asks the [`Judge`], [`log`] and [`metrics`] keep the record.
 
 pub mod body;
@@ -13,6 +13,7 @@ pub mod drain;
 pub mod exposition;
 pub mod latency;
 pub mod limits;
+pub mod line;
 pub mod listen;
 pub mod listener;
 pub mod log;

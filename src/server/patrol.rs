@@ -49,12 +49,14 @@ struct Open {
     ended: bool,
 }
 
-/// A newcomer found no place.
+/// Whether there is a place for a newcomer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Crowded {
-    pub limit: Limit,
-    /// What the connection was worth that gave way, if there was one.
-    pub gave_way: Option<Worth>,
+pub enum Room {
+    Free,
+    /// A connection of this worth gave way.
+    Made(Limit, Worth),
+    /// Nobody could be ended.
+    None(Limit),
 }
 
 /// What a newcomer ran into.
@@ -64,6 +66,13 @@ pub enum Limit {
     Connections,
     /// Its source has taken its share.
     Source,
+}
+
+impl Limit {
+    /// Whose connections make room for a newcomer of this source: its own, or anybody's.
+    fn concerns(self, newcomer: Source) -> Option<Source> {
+        (self == Self::Source).then_some(newcomer)
+    }
 }
 
 impl Default for Patrol {
@@ -125,16 +134,21 @@ impl Patrol {
         self.open.insert(open.task.id(), open);
     }
 
-    /// Makes room for a connection of this source; says what it ran into if there was none.
-    pub fn make_room(&mut self, source: Source, limits: &Limits) -> Option<Crowded> {
+    /// Makes room for a connection of this source, if it has to.
+    pub fn make_room(&mut self, source: Source, limits: &Limits) -> Room {
+        let Some(limit) = self.limit(source, limits) else { return Room::Free };
+        match self.give_way(limit.concerns(source), limits) {
+            Some(worth) => Room::Made(limit, worth),
+            None => Room::None(limit),
+        }
+    }
+
+    /// What a connection of this source runs into.
+    fn limit(&self, source: Source, limits: &Limits) -> Option<Limit> {
         if self.sources.get(&source).is_some_and(|taken| *taken >= limits.connections_by_source()) {
-            let gave_way = self.give_way(Some(source), limits);
-            return Some(Crowded { limit: Limit::Source, gave_way });
+            return Some(Limit::Source);
         }
-        if self.is_full(limits) {
-            return Some(Crowded { limit: Limit::Connections, gave_way: self.give_way(None, limits) });
-        }
-        None
+        self.is_full(limits).then_some(Limit::Connections)
     }
 
     /// Ends the least useful connection, of this source or of all, and returns what it was worth.
@@ -148,18 +162,30 @@ impl Patrol {
         loop {
             while let Some((id, worth)) = self.queue(source).take_next() {
                 // It may have become more useful since.
-                let worth_now = self.open.get(&id).and_then(|open| open.worth(now, limits));
+                let worth_now =
+                    self.open.get(&id).filter(|open| !open.ended).map(|open| open.worth(now, limits));
                 if worth_now.is_some_and(|worth_now| worth_now <= worth) {
                     self.end(id);
                     return Some(worth);
                 }
             }
-            if renewed || self.queue(source).was_empty() {
+            if renewed || self.queue(source).nobody_gives_way() {
                 return None;
             }
             self.renew_queue(source, now, limits);
             renewed = true;
         }
+    }
+
+    /// Asks a connection that is delivering a review to close after its answer, since nobody else can give way.
+    /// Returns whether there was one that had not been asked yet. To be called after [`Patrol::make_room`] found
+    /// none.
+    pub fn ask_to_close(&mut self, source: Source, limit: Limit) -> bool {
+        let queue = self.queue(limit.concerns(source));
+        let Some(id) = queue.take_busy() else { return false };
+        let Some(open) = self.open.get(&id) else { return false };
+        open.pace.make_next_the_last();
+        true
     }
 
     fn queue(&mut self, source: Option<Source>) -> &mut Queue {
@@ -168,8 +194,11 @@ impl Patrol {
 
     fn renew_queue(&mut self, source: Option<Source>, now: Instant, limits: &Limits) {
         let standings = self.open.iter().filter(|(_, open)| source.is_none() || open.source == source);
-        let standings = standings.filter_map(|(id, open)| {
-            let worth = open.worth(now, limits)?;
+        let standings = standings.filter(|(_, open)| !open.ended).filter_map(|(id, open)| {
+            let worth = open.worth(now, limits);
+            if worth == Worth::Busy && open.pace.next_is_last() {
+                return None;
+            }
             let since = if worth < Worth::Useful { open.accepted } else { open.seen.1 };
             Some(Standing { id: *id, source: open.source?, worth, since })
         });
@@ -273,10 +302,7 @@ impl Open {
         }
     }
 
-    fn worth(&self, now: Instant, limits: &Limits) -> Option<Worth> {
-        if self.ended {
-            return None;
-        }
+    fn worth(&self, now: Instant, limits: &Limits) -> Worth {
         let waited = if self.pace.steps() == self.seen.0 { now - self.seen.1 } else { Duration::ZERO };
         let kept_waiting = waited.saturating_sub(self.excused);
         worth::of(&self.pace, kept_waiting, now - self.accepted, limits.patience)
@@ -299,6 +325,8 @@ fn longest(waiting: Waiting, limits: &Limits) -> Duration {
 mod tests {
     use std::future::pending;
 
+    use tokio::time::advance;
+
     use super::super::pace::Delivered;
     use super::*;
 
@@ -310,15 +338,15 @@ mod tests {
         Source::of(([10, 0, 0, number], 1).into())
     }
 
-    /// Comes in if there is a place; what it ran into.
-    fn comes(patrol: &mut Patrol, source: Source, limits: &Limits) -> (Option<Crowded>, Arc<Pace>) {
-        let crowded = patrol.make_room(source, limits);
+    /// Comes in if there is a place.
+    fn comes(patrol: &mut Patrol, source: Source, limits: &Limits) -> (Room, Arc<Pace>) {
+        let room = patrol.make_room(source, limits);
         let pace = Pace::new();
         pace.delivered(Delivered::Bytes);
-        if crowded.is_none_or(|crowded| crowded.gave_way.is_some()) {
+        if !matches!(room, Room::None(_)) {
             patrol.spawn(Some(source), Arc::clone(&pace), limits, pending());
         }
-        (crowded, pace)
+        (room, pace)
     }
 
     /// A client that has delivered this and is idle.
@@ -327,10 +355,6 @@ mod tests {
         pace.delivered(delivered);
         pace.now(Waiting::Idle);
         pace
-    }
-
-    const fn crowded(limit: Limit, gave_way: Option<Worth>) -> Crowded {
-        Crowded { limit, gave_way }
     }
 
     fn still_there(patrol: &Patrol, pace: &Arc<Pace>) -> bool {
@@ -342,16 +366,13 @@ mod tests {
         let (mut patrol, limits) = (Patrol::default(), limits(4));
         let (_, first) = comes(&mut patrol, source(1), &limits);
         for _ in 0..2 {
-            assert_eq!(comes(&mut patrol, source(1), &limits).0, None);
+            assert_eq!(comes(&mut patrol, source(1), &limits).0, Room::Free);
         }
-        let hit = Some(crowded(Limit::Source, Some(Worth::New)));
+        let hit = Room::Made(Limit::Source, Worth::New);
         assert_eq!(comes(&mut patrol, source(1), &limits).0, hit);
         assert!(!still_there(&patrol, &first), "the oldest one gives way");
-        assert_eq!(comes(&mut patrol, source(2), &limits).0, None);
-        assert_eq!(
-            comes(&mut patrol, source(3), &limits).0,
-            Some(crowded(Limit::Connections, Some(Worth::New)))
-        );
+        assert_eq!(comes(&mut patrol, source(2), &limits).0, Room::Free);
+        assert_eq!(comes(&mut patrol, source(3), &limits).0, Room::Made(Limit::Connections, Worth::New));
     }
 
     #[tokio::test]
@@ -361,17 +382,14 @@ mod tests {
         let useless = idle(&mut patrol, source(2), Delivered::Other, &limits);
         let news = [3, 4].map(|number| comes(&mut patrol, source(number), &limits).1);
         let newest = comes(&mut patrol, source(5), &limits);
-        assert_eq!(newest.0, Some(crowded(Limit::Connections, Some(Worth::Useless))));
+        assert_eq!(newest.0, Room::Made(Limit::Connections, Worth::Useless));
         assert!(!still_there(&patrol, &useless));
-        assert_eq!(
-            comes(&mut patrol, source(6), &limits).0,
-            Some(crowded(Limit::Connections, Some(Worth::New)))
-        );
+        assert_eq!(comes(&mut patrol, source(6), &limits).0, Room::Made(Limit::Connections, Worth::New));
         assert!(!still_there(&patrol, &news[0]) && still_there(&patrol, &news[1]));
         assert!(still_there(&patrol, &useful));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn silent_ones_give_way_before_those_that_have_begun_however_old() {
         let (mut patrol, limits) = (Patrol::default(), limits(4));
         let (_, begun) = comes(&mut patrol, source(1), &limits);
@@ -380,9 +398,10 @@ mod tests {
             patrol.spawn(Some(source(number)), Arc::clone(&pace), &limits, pending());
             pace
         });
+        advance(Duration::from_millis(300)).await;
         for number in 5..8 {
             let hit = comes(&mut patrol, source(number), &limits).0;
-            assert_eq!(hit, Some(crowded(Limit::Connections, Some(Worth::Silent))));
+            assert_eq!(hit, Room::Made(Limit::Connections, Worth::Silent));
         }
         assert!(still_there(&patrol, &begun) && !silent.iter().any(|pace| still_there(&patrol, pace)));
     }
@@ -394,7 +413,7 @@ mod tests {
             (0..8).map(|number| idle(&mut patrol, source(number), Delivered::Reviews, &limits)).collect();
         let hits: Vec<_> = (0..4).map(|number| comes(&mut patrol, source(10 + number), &limits).0).collect();
         let [useful_one, new_one] =
-            [Worth::Useful, Worth::New].map(|worth| Some(crowded(Limit::Connections, Some(worth))));
+            [Worth::Useful, Worth::New].map(|worth| Room::Made(Limit::Connections, worth));
         assert_eq!(hits, [useful_one, useful_one, useful_one, new_one]);
         assert_eq!(useful.iter().filter(|pace| still_there(&patrol, pace)).count(), 5);
     }
@@ -408,21 +427,28 @@ mod tests {
         }
         comes(&mut patrol, source(3), &limits);
         comes(&mut patrol, source(4), &limits);
-        assert_eq!(
-            comes(&mut patrol, source(5), &limits).0,
-            Some(crowded(Limit::Connections, Some(Worth::New)))
-        );
+        assert_eq!(comes(&mut patrol, source(5), &limits).0, Room::Made(Limit::Connections, Worth::New));
         assert!(still_there(&patrol, &lonely), "though it is the oldest one");
         assert_eq!(patrol.sources.get(&source(2)), Some(&4));
     }
 
-    #[tokio::test]
-    async fn without_anybody_who_may_be_ended_a_newcomer_is_refused() {
+    #[tokio::test(start_paused = true)]
+    async fn without_anybody_who_may_be_ended_the_busy_ones_are_asked_to_close_once_each() {
         let (mut patrol, limits) = (Patrol::default(), limits(2));
-        for number in 1..=2 {
-            comes(&mut patrol, source(number), &limits).1.now(Waiting::Request);
+        let busy = [1, 2].map(|number| {
+            let (_, pace) = comes(&mut patrol, source(number), &limits);
+            pace.now(Waiting::Request);
+            pace
+        });
+        let asked = |busy: &[Arc<Pace>; 2]| busy.iter().filter(|pace| pace.next_is_last()).count();
+        for asked_so_far in 1..=2 {
+            assert_eq!(comes(&mut patrol, source(3), &limits).0, Room::None(Limit::Connections));
+            assert!(patrol.ask_to_close(source(3), Limit::Connections));
+            assert_eq!(asked(&busy), asked_so_far);
+            advance(Duration::from_millis(20)).await;
         }
-        assert_eq!(comes(&mut patrol, source(3), &limits).0, Some(crowded(Limit::Connections, None)));
+        assert_eq!(comes(&mut patrol, source(3), &limits).0, Room::None(Limit::Connections));
+        assert!(!patrol.ask_to_close(source(3), Limit::Connections));
         assert_eq!(patrol.len(), 2);
     }
 
@@ -431,11 +457,11 @@ mod tests {
         let (mut patrol, limits) = (Patrol::default(), limits(1));
         let ourselves = Pace::new();
         patrol.spawn(None, Arc::clone(&ourselves), &limits, pending());
-        assert_eq!(comes(&mut patrol, source(1), &limits).0, None);
+        assert_eq!(comes(&mut patrol, source(1), &limits).0, Room::Free);
         for number in 2..50 {
             assert_eq!(
                 comes(&mut patrol, source(number), &limits).0,
-                Some(crowded(Limit::Connections, Some(Worth::New)))
+                Room::Made(Limit::Connections, Worth::New)
             );
         }
         assert!(still_there(&patrol, &ourselves));

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::source::Source;
 use super::worth::Worth;
 
-/// How long a look is good for. Also how long newcomers are refused when nobody can give way.
+/// How long a look is good for. Also how long newcomers wait at least when nobody can give way.
 const GOOD_FOR: Duration = Duration::from_millis(10);
 
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub struct Queue {
     /// Of this source only.
     source: Option<Source>,
     made: Option<Instant>,
-    was_empty: bool,
+    nobody_gives_way: bool,
 }
 
 /// A connection that may give way.
@@ -50,8 +50,8 @@ impl Queue {
         // with reviews does not keep everybody else out either.
         let few_are_new = new * 4 <= standings.len();
         let turn = |worth| match worth {
-            Worth::Silent if few_are_new => (Worth::Useful, 1),
-            Worth::New if few_are_new => (Worth::Useful, 2),
+            Worth::Silent if few_are_new => (Worth::Busy, 1),
+            Worth::New if few_are_new => (Worth::Busy, 2),
             worth => (worth, 0),
         };
         // Sources with about as many are equals, so that a queue does not empty one of them.
@@ -66,7 +66,8 @@ impl Queue {
         }
         standings.sort_unstable_by_key(|one| Reverse(key(one)));
         let ids: Vec<_> = standings.iter().map(|one| (one.id, one.worth)).collect();
-        Self { was_empty: ids.is_empty(), ids, source, made: Some(now) }
+        let nobody_gives_way = ids.last().is_none_or(|(_, worth)| *worth == Worth::Busy);
+        Self { ids, source, made: Some(now), nobody_gives_way }
     }
 
     #[must_use]
@@ -74,14 +75,19 @@ impl Queue {
         self.source != source || self.made.is_none_or(|made| now - made > GOOD_FOR)
     }
 
-    /// Was nobody in it from the start?
+    /// Was there nobody who may be ended, from the start?
     #[must_use]
-    pub fn was_empty(&self) -> bool {
-        self.was_empty
+    pub fn nobody_gives_way(&self) -> bool {
+        self.nobody_gives_way
     }
 
     /// The next one to give way, and what it was worth.
     pub fn take_next(&mut self) -> Option<(Id, Worth)> {
-        self.ids.pop()
+        self.ids.pop_if(|(_, worth)| *worth != Worth::Busy)
+    }
+
+    /// The next one that may be asked to close after its answer.
+    pub fn take_busy(&mut self) -> Option<Id> {
+        self.ids.pop_if(|(_, worth)| *worth == Worth::Busy).map(|(id, _)| id)
     }
 }

@@ -1,7 +1,7 @@
 //! How useful an open connection is when another one needs its place.
 //!
 //! [`of`] returns a [`Worth`]. Connections are ended in its order. A connection that is delivering a review on
-//! time has none and is never ended.
+//! time is [`Worth::Busy`] and is never ended: at most it is asked to close after its answer.
 
 use std::time::Duration;
 
@@ -20,29 +20,31 @@ pub enum Worth {
     New,
     /// It has delivered reviews, and is between two of them.
     Useful,
+    /// It is delivering a review on time, or taking the answer.
+    Busy,
 }
 
-/// `None` while the connection must not be ended.
-///
+/// For how long a new connection may stay silent before it counts as [`Worth::Silent`]. A client on a slow network
+/// needs a round trip before its first byte arrives.
+const GRACE: Duration = Duration::from_millis(250);
+
 /// `kept_waiting` is for how long the client has kept the server waiting for the same thing, `age` for how long
 /// the connection has been open.
-pub fn of(pace: &Pace, kept_waiting: Duration, age: Duration, patience: Duration) -> Option<Worth> {
+pub fn of(pace: &Pace, kept_waiting: Duration, age: Duration, patience: Duration) -> Worth {
     let delivered = pace.has_delivered();
     let so_far = match delivered {
         Delivered::Nothing | Delivered::Bytes if age > patience => Worth::Slow,
-        Delivered::Nothing => Worth::Silent,
-        Delivered::Bytes => Worth::New,
+        Delivered::Nothing if age > GRACE => Worth::Silent,
+        Delivered::Nothing | Delivered::Bytes => Worth::New,
         Delivered::Other => Worth::Useless,
         Delivered::Reviews => Worth::Useful,
     };
     match pace.waiting() {
-        Waiting::Request | Waiting::Response | Waiting::Head if kept_waiting > patience => Some(Worth::Slow),
-        Waiting::Request => None,
-        Waiting::Response if delivered == Delivered::Reviews => None,
-        Waiting::Close => Some(Worth::Useless),
-        Waiting::Handshake | Waiting::Fresh | Waiting::Idle | Waiting::Head | Waiting::Response => {
-            Some(so_far)
-        }
+        Waiting::Request | Waiting::Response | Waiting::Head if kept_waiting > patience => Worth::Slow,
+        Waiting::Request => Worth::Busy,
+        Waiting::Response if delivered == Delivered::Reviews => Worth::Busy,
+        Waiting::Close => Worth::Useless,
+        Waiting::Handshake | Waiting::Fresh | Waiting::Idle | Waiting::Head | Waiting::Response => so_far,
     }
 }
 
@@ -51,42 +53,44 @@ mod tests {
     use super::*;
 
     const PATIENCE: Duration = Duration::from_secs(1);
+    const AT_FIRST: Duration = Duration::from_millis(200);
     const SOON: Duration = Duration::from_millis(900);
     const LATE: Duration = Duration::from_millis(1100);
 
-    /// What a connection is worth that has delivered this and waits for that: soon after, and late.
-    fn worth(delivered: Delivered, waiting: Waiting) -> [Option<Worth>; 2] {
+    /// What a connection is worth that has delivered this and waits for that: at first, soon after, and late.
+    fn worth(delivered: Delivered, waiting: Waiting) -> [Worth; 3] {
         let pace = Pace::new();
         pace.delivered(delivered);
         pace.now(waiting);
         pace.unwritten(waiting == Waiting::Response);
-        [SOON, LATE].map(|kept| of(&pace, kept, kept, PATIENCE))
+        [AT_FIRST, SOON, LATE].map(|kept| of(&pace, kept, kept, PATIENCE))
     }
 
     #[test]
     fn a_connection_without_a_request_is_new_and_then_slow() {
         for waiting in [Waiting::Handshake, Waiting::Fresh, Waiting::Head] {
-            assert_eq!(worth(Delivered::Nothing, waiting), [Some(Worth::Silent), Some(Worth::Slow)]);
-            assert_eq!(worth(Delivered::Bytes, waiting), [Some(Worth::New), Some(Worth::Slow)]);
+            assert_eq!(worth(Delivered::Nothing, waiting), [Worth::New, Worth::Silent, Worth::Slow]);
+            assert_eq!(worth(Delivered::Bytes, waiting), [Worth::New, Worth::New, Worth::Slow]);
         }
     }
 
     #[test]
-    fn one_that_is_delivering_a_review_on_time_never_gives_way() {
-        assert_eq!(worth(Delivered::Bytes, Waiting::Request), [None, Some(Worth::Slow)]);
-        assert_eq!(worth(Delivered::Reviews, Waiting::Request), [None, Some(Worth::Slow)]);
-        assert_eq!(worth(Delivered::Reviews, Waiting::Response), [None, Some(Worth::Slow)]);
+    fn one_that_is_delivering_a_review_on_time_is_busy() {
+        let busy_then_slow = [Worth::Busy, Worth::Busy, Worth::Slow];
+        assert_eq!(worth(Delivered::Bytes, Waiting::Request), busy_then_slow);
+        assert_eq!(worth(Delivered::Reviews, Waiting::Request), busy_then_slow);
+        assert_eq!(worth(Delivered::Reviews, Waiting::Response), busy_then_slow);
     }
 
     #[test]
     fn what_it_has_delivered_is_what_an_idle_one_is_worth() {
-        assert_eq!(worth(Delivered::Reviews, Waiting::Idle), [Some(Worth::Useful); 2]);
-        assert_eq!(worth(Delivered::Other, Waiting::Idle), [Some(Worth::Useless); 2]);
+        assert_eq!(worth(Delivered::Reviews, Waiting::Idle), [Worth::Useful; 3]);
+        assert_eq!(worth(Delivered::Other, Waiting::Idle), [Worth::Useless; 3]);
     }
 
     #[test]
-    fn slow_ones_give_way_first_and_useful_ones_last() {
-        let all = [Worth::Slow, Worth::Useless, Worth::Silent, Worth::New, Worth::Useful];
+    fn slow_ones_give_way_first_and_busy_ones_last() {
+        let all = [Worth::Slow, Worth::Useless, Worth::Silent, Worth::New, Worth::Useful, Worth::Busy];
         assert!(all.is_sorted());
     }
 }

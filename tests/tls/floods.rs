@@ -17,11 +17,12 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep, timeout};
+use tokio_rustls::client::TlsStream;
 
 use crate::client::{
     Client, FINE, PATIENCE, Reply, allowed, create, half_a_review, json_request, request, tcp_from,
 };
-use crate::in_process::serve;
+use crate::in_process::{InProcess, serve};
 use crate::slow_clients::make_room;
 use crate::webhook::{Webhook, eventually};
 
@@ -46,6 +47,16 @@ async fn busy_clients_of_the_ops_port_do_not_keep_probes_out() {
         flood.in_place(64).await;
         all_get_in(&format!("{clients} busy clients of the ops port"), &webhook).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_that_stop_in_mid_head_and_come_back_do_not_keep_probes_out() {
+    let webhook = Webhook::self_signed(&[]).await;
+    webhook.is_ready().await;
+    let attack = Attack::HalfHead { from: SAME, ops: webhook.ops };
+    let flood = Flood::returning(200, Duration::ZERO, |_| Duration::from_millis(100), &attack);
+    flood.in_place(1_000).await;
+    newcomers_get_in("200 half heads on the ops port", &webhook).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -102,6 +113,21 @@ async fn all_of_them_together_do_not_keep_callers_out_either() {
     all_get_in("all of them together", &webhook).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_that_always_have_a_review_on_the_way_do_not_keep_callers_out() {
+    make_room();
+    let webhook = Webhook::self_signed(&["--max-connections", "256"]).await;
+    webhook.is_ready().await;
+    let floods = [1, 2].map(|last| {
+        let client = webhook.client().from(Ipv4Addr::new(127, 0, 1, last));
+        Flood::returning(192, Duration::from_millis(3), |_| IN_TIME, &Attack::Endless(client))
+    });
+    let busy = async || webhook.metric(r#"modelendpoint_webhook_shed_total{reason="busy_client"}"#).await;
+    eventually(true, async || busy().await > 0).await;
+    newcomers_get_in("384 endless reviews", &webhook).await;
+    drop(floods);
+}
+
 #[tokio::test]
 async fn one_source_does_not_take_all_places() {
     let webhook = Webhook::self_signed(&["--max-connections", "40"]).await;
@@ -132,26 +158,58 @@ async fn an_idle_connection_that_has_delivered_reviews_outlives_strangers() {
 }
 
 #[tokio::test]
-async fn a_review_under_way_never_gives_way_and_who_finds_no_place_then_is_refused() {
+async fn a_review_under_way_never_gives_way_and_closes_its_connection_for_a_newcomer() {
     // However busy this machine is: the reviews are on time.
     let server = serve(answer_under, Limits { patience: Duration::from_hours(1), ..Limits::new(3) });
-    let mut under_way = Vec::new();
-    for uid in ["u-1", "u-2", "u-3"] {
-        under_way.push(half_a_review(&server.client, uid).await);
+    let mut under_way = three_reviews_under_way(&server).await;
+    let client = server.client.clone();
+    let newcomer = tokio::spawn(async move { client.post("/validate", &create("u-4", FINE)).await.review() });
+    let asked = r#"modelendpoint_webhook_shed_total{reason="busy_client"} 1"#;
+    eventually(true, async || server.counts(asked).await).await;
+    let mut closed = 0;
+    for (stream, rest) in &mut under_way {
+        stream.write_all(rest).await.expect("the server still reads");
+        closed += usize::from(answer_and_asks_to_leave(stream).await);
     }
-    eventually(true, async || server.counts("modelendpoint_webhook_requests_in_flight 3").await).await;
+    assert_eq!(closed, 1, "one makes room for one newcomer");
+    assert_eq!(newcomer.await.expect("it does not panic"), allowed("u-4"));
+    assert!(server.counts(r#"modelendpoint_webhook_shed_total{reason="refused"} 0"#).await);
+}
+
+#[tokio::test]
+async fn a_newcomer_that_finds_no_place_in_time_is_refused() {
+    let no_patience = Duration::from_millis(300);
+    let limits = Limits { patience: Duration::from_hours(1), handshake: no_patience, ..Limits::new(3) };
+    let server = serve(answer_under, limits);
+    let under_way = three_reviews_under_way(&server).await;
     let mut refused = tcp_from(SAME, server.https).await.expect("the kernel accepts");
     let mut said = Vec::new();
     // However it is told: it does not get a place.
     let _ = refused.read_to_end(&mut said).await;
     assert_eq!(said, b"");
     assert!(server.counts(r#"modelendpoint_webhook_shed_total{reason="refused"} 1"#).await);
-    for (stream, rest) in &mut under_way {
-        stream.write_all(rest).await.expect("the server still reads");
-        let mut said = [0; 12];
-        stream.read_exact(&mut said).await.expect("an answer");
-        assert_eq!(&said, b"HTTP/1.1 200");
+    for (mut stream, rest) in under_way {
+        stream.write_all(&rest).await.expect("the server still reads");
+        answer_and_asks_to_leave(&mut stream).await;
     }
+}
+
+async fn three_reviews_under_way(server: &InProcess) -> Vec<(TlsStream<TcpStream>, Vec<u8>)> {
+    let mut under_way = Vec::new();
+    for uid in ["u-1", "u-2", "u-3"] {
+        under_way.push(half_a_review(&server.client, uid).await);
+    }
+    eventually(true, async || server.counts("modelendpoint_webhook_requests_in_flight 3").await).await;
+    under_way
+}
+
+/// Reads an answer, which is a 200. Returns whether it asks the client to leave.
+async fn answer_and_asks_to_leave(stream: &mut TlsStream<TcpStream>) -> bool {
+    let mut said = vec![0; 4096];
+    let length = stream.read(&mut said).await.expect("an answer");
+    let said = String::from_utf8_lossy(&said[..length]).into_owned();
+    assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+    said.contains("\r\nconnection: close\r\n")
 }
 
 #[tokio::test]
@@ -174,7 +232,7 @@ fn asks_to_leave(reply: &Reply) -> bool {
 
 /// 95 of 100 new callers and probes get their answer in time, and whoever was there before keeps being served.
 async fn all_get_in(crowd: &str, webhook: &Webhook) {
-    let (client, ops) = (webhook.client(), webhook.ops);
+    let client = webhook.client();
     let kept = timeout(PATIENCE, async {
         loop {
             let Ok(mut connection) = client.try_connect().await else { continue };
@@ -192,6 +250,14 @@ async fn all_get_in(crowd: &str, webhook: &Webhook) {
             assert_eq!(kept.post("/validate", &create("u-1", FINE)).await.review(), allowed("u-1"));
         }
     });
+    newcomers_get_in(crowd, webhook).await;
+    stop.send(()).expect("the client that was there before is still served");
+    kept.await.expect("the client that was there before is still served");
+}
+
+/// 95 of 100 new callers and probes get their answer in time.
+async fn newcomers_get_in(crowd: &str, webhook: &Webhook) {
+    let (client, ops) = (webhook.client(), webhook.ops);
     let reviews = figures(|| review(client.clone())).await;
     let alive = figures(|| probe(ops, "/livez")).await;
     let ready = figures(|| probe(ops, "/readyz")).await;
@@ -199,8 +265,6 @@ async fn all_get_in(crowd: &str, webhook: &Webhook) {
     for figures in [reviews, alive, ready] {
         assert!(figures.in_time * 100 >= CALLERS * 95, "{figures:?}");
     }
-    stop.send(()).expect("the client that was there before is still served");
-    kept.await.expect("the client that was there before is still served");
 }
 
 #[derive(Debug)]
@@ -258,10 +322,16 @@ impl Flood {
     /// So many clients, so long after one another. Whoever is thrown out comes again 10 to 30 seconds later: the
     /// attackers share the machine with the server, and should take its places and not its CPU time.
     fn of(clients: u32, after: Duration, attack: &Attack) -> Self {
+        let pause = |number| Duration::from_millis(10_000 + u64::from(number) * 7_919 % 20_000);
+        Self::returning(clients, after, pause, attack)
+    }
+
+    /// … and whoever is thrown out comes again after this pause.
+    fn returning(clients: u32, after: Duration, pause: impl Fn(u32) -> Duration, attack: &Attack) -> Self {
         let in_place = Arc::new(AtomicUsize::new(0));
         let mut tasks = JoinSet::new();
         for number in 0..clients {
-            let pause = Duration::from_millis(10_000 + u64::from(number) * 7_919 % 20_000);
+            let pause = pause(number);
             let (attack, in_place) = (attack.clone(), Arc::clone(&in_place));
             tasks.spawn(async move {
                 sleep(after * number).await;
@@ -285,8 +355,12 @@ impl Flood {
 enum Attack {
     /// A request every half a second.
     BusyOps { from: Ipv4Addr, ops: SocketAddr, path: &'static str },
+    /// The beginning of a request, and nothing else.
+    HalfHead { from: Ipv4Addr, ops: SocketAddr },
     /// A request that is no review every half a second.
     Busy(Client),
+    /// A review of which the last byte is always missing: it comes with the next review's head, 0.7 s later.
+    Endless(Client),
     /// Nothing at all.
     Silent { from: Ipv4Addr, https: SocketAddr },
     /// The first message of a handshake, and nothing else.
@@ -299,6 +373,13 @@ impl Attack {
         match self {
             Self::BusyOps { from, ops, path } => busy(tcp_from(*from, *ops).await?, path, in_place).await,
             Self::Busy(client) => busy(client.stream().await?, "/", in_place).await,
+            Self::HalfHead { from, ops } => {
+                let mut stream = tcp_from(*from, *ops).await?;
+                stream.write_all(b"GET /livez HTTP/1.1\r\nHost:").await?;
+                in_place.fetch_add(1, Relaxed);
+                to_the_end(stream).await
+            }
+            Self::Endless(client) => endless(client.stream().await?, in_place).await,
             Self::Silent { from, https } => {
                 let stream = tcp_from(*from, *https).await?;
                 in_place.fetch_add(1, Relaxed);
@@ -333,6 +414,28 @@ async fn busy(
             in_place.fetch_add(1, Relaxed);
         }
         sleep(Duration::from_millis(500)).await;
+    }
+}
+
+async fn endless(mut stream: impl AsyncRead + AsyncWrite + Unpin, in_place: &AtomicUsize) -> io::Result<()> {
+    let review = create("u-1", FINE).to_string();
+    let head = format!(
+        "POST /validate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n",
+        review.len()
+    );
+    let whole = format!("{head}{review}").into_bytes();
+    let (begun, last) = whole.split_at(whole.len() - 1);
+    let last_and_next = [last, begun].concat();
+    let mut answer = vec![0; 4096];
+    stream.write_all(begun).await?;
+    in_place.fetch_add(1, Relaxed);
+    loop {
+        sleep(Duration::from_millis(700)).await;
+        stream.write_all(&last_and_next).await?;
+        if stream.read(&mut answer).await? == 0 {
+            return Ok(());
+        }
     }
 }
 
