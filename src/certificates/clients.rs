@@ -23,7 +23,8 @@ use tokio::sync::watch;
 use tracing::info;
 use x509_cert::der::Decode;
 use x509_cert::ext::pkix::SubjectAltName;
-use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::name::{DirectoryString, GeneralName};
+use x509_cert::spki::ObjectIdentifier;
 
 use super::reload::{self, InFiles};
 
@@ -95,11 +96,16 @@ pub fn valid_until(leaf: &CertificateDer<'_>) -> Option<SystemTime> {
     Some(certificate.tbs_certificate().validity().not_after.to_system_time())
 }
 
-/// The common name and the DNS names.
+/// An attribute of a subject (RFC 5280, section 4.1.2.6).
+const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+
+/// The common name and the DNS names. Of several common names, the last one counts, as in Kubernetes: Go's
+/// `crypto/x509` keeps the last (`pkix.Name.FillFromRDNSequence`).
 fn names(leaf: &CertificateDer<'_>) -> Vec<String> {
     let Ok(certificate) = x509_cert::Certificate::from_der(leaf) else { return Vec::new() };
     let certificate = certificate.tbs_certificate();
-    let common = certificate.subject().common_name().ok().flatten();
+    let common = certificate.subject().iter().filter(|attribute| attribute.oid == COMMON_NAME);
+    let common = common.filter_map(|attribute| DirectoryString::try_from(&attribute.value).ok()).last();
     let alternative = certificate.get_extension::<SubjectAltName>().ok().flatten();
     let alternative = alternative.into_iter().flat_map(|(_, names)| names.0).filter_map(|name| match name {
         GeneralName::DnsName(name) => Some(name.to_string()),

@@ -153,6 +153,18 @@ async fn a_wrong_name_is_forbidden_with_the_reason_in_the_log() {
 }
 
 #[tokio::test]
+async fn of_several_common_names_the_last_one_counts_as_in_kubernetes() {
+    let ca = Authority::new();
+    let guarded = guarded(&ca, &["--client-name", NAME]).await;
+    let presenting = |names| guarded.webhook.client().presenting(&ca.client_called(names));
+    may_call(&presenting(["jane", NAME])).await;
+    let reply = presenting([NAME, "jane"]).post("/validate", &create("u-5", FINE)).await;
+    let sentence =
+        "Your client certificate is for jane, and none of its names may call this webhook (--client-name).";
+    assert_eq!((reply.status, reply.body), (403, format!("{sentence}\n")));
+}
+
+#[tokio::test]
 async fn the_ca_is_reloaded_by_content_and_a_bad_one_changes_nothing() {
     let (first, second) = (Authority::new(), Authority::new());
     let guarded = guarded(&first, &[]).await;

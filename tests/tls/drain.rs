@@ -83,6 +83,19 @@ async fn what_never_ends_is_not_awaited_for_ever() {
 }
 
 #[tokio::test]
+async fn a_hangup_changes_nothing() {
+    let mut webhook = Webhook::self_signed(&["--drain", "0s"]).await;
+    webhook.signal(Signal::HUP);
+    webhook.logged("ignored SIGHUP").await;
+    webhook.is_ready().await;
+    assert_eq!(webhook.client().post("/validate", &create("u-8", FINE)).await.review(), allowed("u-8"));
+    // nor is it the first of two
+    webhook.signal(Signal::TERM);
+    webhook.logged("closing").await;
+    assert_eq!(webhook.exit().await.code(), Some(0));
+}
+
+#[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
     for second in [Signal::TERM, Signal::INT] {
         let mut webhook = Webhook::self_signed(&["--drain", "10m"]).await;

@@ -70,6 +70,17 @@ impl Authority {
         self.sign(&leaf)
     }
 
+    /// With several common names, in this order.
+    pub fn client_called(&self, common_names: [&str; 2]) -> Pair {
+        let mut leaf = CertificateParams::new(Vec::new()).expect("no names");
+        // rcgen keeps one value for each type, and takes a type written as its OID for another one
+        let types = [DnType::CommonName, DnType::CustomDnType(vec![2, 5, 4, 3])];
+        for (kind, common_name) in types.into_iter().zip(common_names) {
+            leaf.distinguished_name.push(kind, common_name);
+        }
+        self.sign(&leaf)
+    }
+
     /// For these uses; for none in particular, if there are none.
     pub fn client_for(&self, common_name: &str, uses: &[ExtendedKeyUsagePurpose]) -> Pair {
         let mut leaf = CertificateParams::new(Vec::new()).expect("no names");

@@ -1,5 +1,6 @@
 //! SIGTERM, as kubelet sends it, and SIGINT, as Ctrl-C does: the first one asks a server to leave, the next
-//! one ends the process, whatever it is waiting for.
+//! one ends the process, whatever it is waiting for. SIGHUP, which asks other servers to read their files again,
+//! changes nothing.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process;
@@ -28,6 +29,7 @@ impl Signals {
     pub fn heed(runtime: &Handle, log: Log) -> anyhow::Result<Self> {
         let _within = runtime.enter();
         let mut both = Both::listen()?;
+        let mut hangup = listen(SignalKind::hangup())?;
         let (first, serving) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
         let signals = Self { first: Arc::clone(&first), serving: Arc::clone(&serving) };
         runtime.spawn(async move {
@@ -40,6 +42,11 @@ impl Signals {
             both.next().await;
             info!("stopped at once, as told by a second signal");
             end(&log);
+        });
+        runtime.spawn(async move {
+            while hangup.recv().await.is_some() {
+                info!("ignored SIGHUP: certificates, the client CA and the policy are reloaded when their files change");
+            }
         });
         Ok(signals)
     }
@@ -62,6 +69,10 @@ fn end(log: &Log) {
     process::exit(0);
 }
 
+fn listen(kind: SignalKind) -> anyhow::Result<Signal> {
+    signal(kind).context("cannot listen for signals")
+}
+
 struct Both {
     terminate: Signal,
     interrupt: Signal,
@@ -69,7 +80,6 @@ struct Both {
 
 impl Both {
     fn listen() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("cannot listen for signals");
         Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
     }
 

@@ -51,7 +51,8 @@ const LAYOUTS: [Layout; 4] = [
 ///
 /// One that hands out credentials counts in any layout, and whatever the octets hold that should be zero:
 /// translators do not look at them. For everything else, the shortest layout counts that fits, because the
-/// readings behind it end in zero, as hardly any host does.
+/// readings behind it end in zero, as hardly any host does. So a suffix that is not zero hides a loopback
+/// address, which no translator can reach; to find it, every host behind `64:ff9b:1:7f00::/64` would be refused.
 fn special_of_local_nat64(octets: [u8; 16]) -> Option<Ipv4Addr> {
     let readings = || LAYOUTS.iter().map(|layout| read(octets, layout.v4));
     let hands_out_credentials =
@@ -151,6 +152,12 @@ mod tests {
             ("64:ff9b:1:ae6:1:200::", None),
             // 127.0.1.0 behind /56 is 0.127.0.1 behind /48
             ("64:ff9b:1:7f:0:100::", Some("127.0.1.0")),
+            // 127.0.0.1 behind /48, with a suffix that should be zero
+            ("64:ff9b:1:7f00:0:101:200:0", None),
+            // 8.8.8.8 behind /64 and /96 networks whose own numbers look like 127/8
+            ("64:ff9b:1:7f00:8:808:800:0", None),
+            ("64:ff9b:1:7f:8:808:800:0", None),
+            ("64:ff9b:1:7f00:0:100:808:808", None),
             // nobody, in every layout
             ("64:ff9b:1::", Some("0.0.0.0")),
             ("64:ff9b:1::1", None),
@@ -243,6 +250,20 @@ mod tests {
             // by chance: another reading is in 169.254/16, or is a metadata service
             let octets = [&address.octets()[6..8], &address.octets()[9..]].concat();
             prop_assume!(!octets.windows(2).any(|pair| pair == [169, 254]));
+            prop_assert_eq!(special(address), None, "{}", address);
+        }
+
+        // Why a loopback address is not looked for in every layout: these networks look like one in the layouts
+        // of shorter prefixes.
+        #[test]
+        fn an_ordinary_host_is_admitted_behind_a_prefix_that_looks_like_loopback(
+            subnet in prop::sample::select(vec![0x7f00_u16, 0x7f01, 0x7f08, 0x007f, 0x087f, 0x7f7f]),
+            length in prop::sample::select(vec![56, 64, 96]),
+            inner in (1..127_u8, 1..168_u8, any::<u8>(), 1_u8..),
+        ) {
+            let v4 = Ipv4Addr::from(<[u8; 4]>::from(inner));
+            prop_assume!(special_v4(v4).is_none());
+            let address = translated((0x0064_ff9b_0001 << 80) | (u128::from(subnet) << 64), length, v4);
             prop_assert_eq!(special(address), None, "{}", address);
         }
     }

@@ -18,7 +18,7 @@ pub(super) static RULE: Rule = Rule {
               Deleting is enough where Modelplane composed the endpoint: it comes back within seconds, with the new \
               url. An endpoint whose host changed before the webhook was there is stuck with its old EndpointSlice: \
               delete it as well, or change the host back, which is admitted while its condition `Synced` is `False` \
-              with the message `Unsynced resources: endpointslice`.",
+              with the message `Unsynced resources: endpointslice`. The message may name other resources too.",
     good: &[
         Example::update("http://10.0.1.50/v1", "http://10.0.1.51/v1"),
         Example::update("http://a.example.com/v1", "https://b.example.com/v1"),

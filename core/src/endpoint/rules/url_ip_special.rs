@@ -27,6 +27,7 @@ pub(super) static RULE: Rule = Rule {
         Example::url("http://169.254.169.254/v1"),
         Example::url("http://100.100.100.200/v1"),
         Example::url("http://metadata.google.internal/v1"),
+        Example::url("http://instance-data.us-west-2.compute.internal/v1"),
         Example::url("http://224.0.1.1/v1"),
         Example::url("http://255.255.255.255/v1"),
         Example::url("http://[::1]/v1"),
@@ -58,7 +59,7 @@ const METADATA_NAMES: [&str; 9] = [
 
 fn check(subject: &Subject<'_>) -> Option<String> {
     let url = subject.url.text()?;
-    if url.name().is_some_and(|name| METADATA_NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))) {
+    if url.name().is_some_and(is_metadata_service) {
         return Some(refusal("a cloud's metadata service, which hands out the node's credentials"));
     }
     if url.host? == Host::Refused(HostFault::Ipv6Zone) {
@@ -79,6 +80,45 @@ fn check(subject: &Subject<'_>) -> Option<String> {
     Some(refusal(why))
 }
 
+fn is_metadata_service(name: &str) -> bool {
+    METADATA_NAMES.iter().any(|known| name.eq_ignore_ascii_case(known)) || is_in_a_region_of_aws(name)
+}
+
+/// `instance-data.<region>.compute.internal`: what AWS resolves to 169.254.169.254 in every region but
+/// us-east-1, which has `instance-data.ec2.internal`.
+fn is_in_a_region_of_aws(name: &str) -> bool {
+    let mut labels = name.splitn(3, '.');
+    let (first, _region, rest) = (labels.next(), labels.next(), labels.next());
+    let is = |label: Option<&str>, known| label.is_some_and(|label| label.eq_ignore_ascii_case(known));
+    is(first, "instance-data") && is(rest, "compute.internal")
+}
+
 fn refusal(why: &str) -> String {
     format!("has as its host {why}; write an address or a name that other machines reach")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aws_has_a_name_for_its_metadata_service_in_each_region() {
+        for name in [
+            "instance-data.ec2.internal",
+            "instance-data.us-west-2.compute.internal",
+            "Instance-Data.cn-north-1.Compute.Internal",
+        ] {
+            assert!(is_metadata_service(name), "{name}");
+        }
+        for name in [
+            "instance-data.compute.internal",
+            "ip-10-0-0-5.us-west-2.compute.internal",
+            "instance-data.us-west-2.example.internal",
+            "instance-data.us-west-2.compute.example",
+            "instance-data.us-west-2.compute.internal.example",
+            "x.instance-data.us-west-2.compute.internal",
+        ] {
+            assert!(!is_metadata_service(name), "{name}");
+        }
+    }
 }

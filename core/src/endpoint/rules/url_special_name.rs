@@ -20,6 +20,8 @@ pub(super) static RULE: Rule = Rule {
         Example::url("http://LOCALHOST./v1"),
         Example::url("http://app.localhost/v1"),
         Example::url("http://localhost.localdomain/v1"),
+        Example::url("http://localhost4.localdomain4/v1"),
+        Example::url("http://localhost6.localdomain6/v1"),
         Example::url("http://llm.invalid/v1"),
         Example::url("http://abcdefghijklmnop.onion/v1"),
     ],
@@ -39,10 +41,16 @@ fn check(subject: &Subject<'_>) -> Option<String> {
     ))
 }
 
-/// `localhost` and what lies under it, and the top-level domains that never resolve.
+/// What `/etc/hosts` of Fedora and its relatives calls the loopback addresses, besides `localhost` and names of a
+/// single label.
+const LOCAL_NAMES: [&str; 3] =
+    ["localhost.localdomain", "localhost4.localdomain4", "localhost6.localdomain6"];
+
+/// `localhost` and what lies under it, its other names, and the top-level domains that never resolve.
 pub(super) fn is_special(host: &str) -> bool {
     let name = host.strip_suffix('.').unwrap_or(host);
     let last = name.rsplit_once('.').map_or(name, |(_, last)| last);
     let is = |known: &&str| last.eq_ignore_ascii_case(known);
-    ["localhost", "invalid", "onion"].iter().any(is) || name.eq_ignore_ascii_case("localhost.localdomain")
+    ["localhost", "invalid", "onion"].iter().any(is)
+        || LOCAL_NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
