@@ -19,6 +19,7 @@ pub mod certificates;
 pub mod cli;
 pub mod commands;
 pub mod duration;
+pub mod files;
 pub mod lint;
 pub mod policy;
 pub mod server;

@@ -27,6 +27,7 @@ use x509_cert::ext::pkix::name::{DirectoryString, GeneralName};
 use x509_cert::spki::ObjectIdentifier;
 
 use super::reload::{self, InFiles};
+use crate::files::shown;
 
 /// The clients that may call.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ impl Clients {
     pub fn load(file: &ClientCa, names: &[String]) -> anyhow::Result<(Vec<u8>, Arc<Self>)> {
         let pem = file.read()?;
         let verifier =
-            verifier(&pem).map_err(|defect| anyhow!("{defect} (--client-ca {})", file.0.display()))?;
+            verifier(&pem).map_err(|defect| anyhow!("{defect} (--client-ca {})", shown(&file.0)))?;
         let clients = Self {
             verifier: ArcSwap::from_pointee(verifier),
             names: names.to_vec(),

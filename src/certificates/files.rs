@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 use super::pair::{Defect, Pair, utc};
 use super::reload::{self, InFiles, LOOK_EVERY, Reload};
 use super::served::Served;
+use crate::files::shown;
 
 const REMIND_EVERY: Duration = Duration::from_hours(24);
 
@@ -38,7 +39,7 @@ impl Files {
         let content = self.read()?;
         let pair = content.pair().map_err(|defect| {
             let Self { certificate, key } = self;
-            anyhow!("{defect} (--tls-cert {}, --tls-key {})", certificate.display(), key.display())
+            anyhow!("{defect} (--tls-cert {}, --tls-key {})", shown(certificate), shown(key))
         })?;
         if let Err(defect) = pair.validity.at(SystemTime::now()) {
             error!(%defect, "not ready: waiting for the certificate files to be renewed");

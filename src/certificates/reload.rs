@@ -5,13 +5,15 @@
 //! at again every second, since it may be half written, or valid later.
 
 use std::fmt::Display;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
-use std::{fs, io};
 
 use anyhow::anyhow;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::error;
+
+use crate::files::{self, Accept, MOUNTED, shown};
 
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -105,12 +107,12 @@ impl<Source: InFiles, Tell: Fn(Reload)> Reloader<Source, Tell> {
 /// # Errors
 /// For the person who gave the flag, with `advice` if there is no such file.
 pub fn read(flag: &str, file: &Path, advice: &str) -> anyhow::Result<Vec<u8>> {
-    fs::read(file).map_err(|error| {
+    files::read(file, Accept::Regular, MOUNTED).map_err(|error| {
         let advice = match error.kind() {
             io::ErrorKind::NotFound => advice,
             io::ErrorKind::PermissionDenied => "; let this user read it",
             _ => "",
         };
-        anyhow!("cannot read {flag} {}: {error}{advice}", file.display())
+        anyhow!("cannot read {flag} {}: {error}{advice}", shown(file))
     })
 }

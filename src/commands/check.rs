@@ -8,11 +8,13 @@ use anyhow::{Context, bail};
 
 use crate::cli::{self, CheckFormat};
 use crate::endpoint::Policy;
+use crate::endpoint::quote::Seen;
+use crate::files::Accept;
 use crate::lint::check::Terms;
 use crate::lint::cluster::{self, Scope};
 use crate::lint::diff;
 use crate::lint::format::text::Style;
-use crate::lint::format::{github, json, sarif, seen, text};
+use crate::lint::format::{github, json, sarif, text};
 use crate::lint::run::{Fix, Outcome, Report, run as check_all};
 use crate::lint::sources::{Source, Unreadable, find};
 use crate::policy::file::load;
@@ -21,7 +23,7 @@ use crate::policy::file::load;
 /// When there is nothing to check, or nowhere to write to.
 pub fn run(args: &cli::Check) -> anyhow::Result<ExitCode> {
     let policy = match &args.policy {
-        Some(file) => load(file)?.policy,
+        Some(file) => load(file, Accept::Any)?.policy,
         None => Policy::NONE,
     };
     let terms = Terms { policy: &policy, namespace: args.namespace.as_deref().unwrap_or("default") };
@@ -45,7 +47,7 @@ pub fn run(args: &cli::Check) -> anyhow::Result<ExitCode> {
     report.unreadable.splice(0..0, unreadable);
     show(&report, args, fix).context("cannot write to standard output")?;
     for Unreadable(why) in &report.unreadable {
-        eprintln!("error: {}", seen(why, &['\n']));
+        eprintln!("error: {}", Seen(why));
     }
     Ok(exit_code(&report, args.warnings_as_errors))
 }

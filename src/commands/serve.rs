@@ -2,7 +2,6 @@
 
 mod signals;
 
-use std::fs;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZero;
@@ -29,6 +28,7 @@ use crate::certificates::reload;
 use crate::certificates::served::Served;
 use crate::cli;
 use crate::endpoint::Policy;
+use crate::files::{Accept, shown};
 use crate::policy::file::{Loaded, hash, load};
 use crate::policy::{self, Active};
 use crate::server::drain::Drain;
@@ -110,8 +110,8 @@ async fn serve(
         }
         Origin::Issued(issued) => {
             if let Some(file) = &args.write_ca {
-                fs::write(file, &issued.ca)
-                    .with_context(|| format!("cannot write --write-ca {}", file.display()))?;
+                crate::files::write(file, issued.ca.as_bytes())
+                    .with_context(|| format!("cannot write --write-ca {}", shown(file)))?;
             }
             let how_to_call = how_to_call(server.https_address()?, args.write_ca.as_deref());
             // Whoever closed stdout does not want to read it.
@@ -149,7 +149,7 @@ async fn serve(
 /// The policy of the file, followed from now on; without a file, the rules as they are.
 fn follow_policy(file: Option<&Path>, metrics: &Arc<Metrics>) -> anyhow::Result<Arc<Active>> {
     let Some(file) = file else { return Ok(Active::new(Policy::NONE)) };
-    let Loaded { content, policy } = load(file)?;
+    let Loaded { content, policy } = load(file, Accept::Regular)?;
     let hash = hash(&content);
     info!(hash, "policy loaded");
     metrics.holds(&hash);

@@ -86,7 +86,7 @@ fn run_one(source: &Source, terms: Terms<'_>, how: Fix) -> Result<Outcome, Unrea
         Fix::Show | Fix::Write => fix(&text, terms),
     };
     if let (Fix::Write, Some(new)) = (how, &fixed) {
-        if let Source::File(path) = source {
+        if let Source::File(path, _) = source {
             write(path, &text, new)
                 .map_err(|error| Unreadable(format!("cannot write {}: {error}", path.display())))?;
         }

@@ -1,17 +1,30 @@
 //! What a person names flows in: files, directories, `-`; the files to check flow out.
 
 use std::collections::HashSet;
-use std::fs;
-use std::io::{self, Read};
+use std::fs::{self, FileType};
+use std::io;
 use std::path::{Path, PathBuf};
+
+use crate::files::{self, Accept, MANIFESTS};
 
 /// Something to check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    File(PathBuf),
+    File(PathBuf, Way),
     StandardInput,
     /// What a cluster stores; it has no lines.
     Cluster,
+}
+
+/// How a file came to be checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// By its name, so that it may be a pipe or a device.
+    Named,
+    /// Below a directory that was named.
+    Found,
+    /// Below a directory that was named, as a link to a file that is neither named nor below one.
+    LinkedOut,
 }
 
 /// What can't be read, for the person who named it.
@@ -29,13 +42,14 @@ pub fn find(named: &[PathBuf]) -> (Vec<Source>, Vec<Unreadable>) {
         } else if path.is_dir() {
             found.walk(path);
         } else {
-            found.sources.push(Source::File(path.clone()));
+            found.sources.push(Source::File(path.clone(), Way::Named));
         }
     }
+    found.follow_links(named);
     if found.may_repeat {
         let mut seen = HashSet::new();
         found.sources.retain(|source| match source {
-            Source::File(path) => seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone())),
+            Source::File(path, _) => seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone())),
             Source::StandardInput | Source::Cluster => true,
         });
     }
@@ -52,7 +66,7 @@ struct Found {
 
 impl Found {
     /// Manifests below a directory. What is hidden is left out, and a linked directory, which could lead
-    /// back here.
+    /// back here, and what is neither a directory nor a regular file.
     fn walk(&mut self, directory: &Path) {
         let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
         let mut entries = match entries {
@@ -65,15 +79,39 @@ impl Found {
                 continue;
             }
             let path = entry.path();
-            let kind = entry.file_type().ok();
-            if kind.is_some_and(|kind| kind.is_dir()) {
+            let kind = match entry.file_type() {
+                Ok(kind) => kind,
+                Err(error) => {
+                    self.unreadable.push(Unreadable::because(&path, &error));
+                    continue;
+                }
+            };
+            if kind.is_dir() {
                 self.walk(&path);
-            } else if is_manifest(&path) && !path.is_dir() {
-                self.may_repeat |= kind.is_some_and(|kind| kind.is_symlink());
-                self.sources.push(Source::File(path));
+            } else if is_manifest(&path) && may_be_regular(&path, kind) {
+                let is_link = kind.is_symlink();
+                self.may_repeat |= is_link;
+                self.sources.push(Source::File(path, if is_link { Way::LinkedOut } else { Way::Found }));
             }
         }
     }
+
+    /// Finds out which of the links that were found lead to what was named after all.
+    fn follow_links(&mut self, named: &[PathBuf]) {
+        let named: Vec<_> = named.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
+        for source in &mut self.sources {
+            if let Source::File(path, way @ Way::LinkedOut) = source
+                && fs::canonicalize(path).is_ok_and(|file| named.iter().any(|named| file.starts_with(named)))
+            {
+                *way = Way::Found;
+            }
+        }
+    }
+}
+
+/// Whether it is a regular file, or a link to one, or a link that leads nowhere, as reading it will tell.
+fn may_be_regular(path: &Path, kind: FileType) -> bool {
+    kind.is_file() || kind.is_symlink() && fs::metadata(path).map_or(true, |target| target.is_file())
 }
 
 fn is_manifest(path: &Path) -> bool {
@@ -88,13 +126,13 @@ impl Source {
     /// When it can't be read.
     pub fn read(&self) -> Result<Vec<u8>, Unreadable> {
         match self {
-            Source::File(path) => fs::read(path).map_err(|error| Unreadable::because(path, &error)),
-            Source::Cluster => Ok(Vec::new()),
-            Source::StandardInput => {
-                let mut bytes = Vec::new();
-                let read = io::stdin().lock().read_to_end(&mut bytes);
-                read.map(|_| bytes).map_err(|error| Unreadable::because(Path::new("standard input"), &error))
+            Source::File(path, way) => {
+                let accept = if *way == Way::Named { Accept::Any } else { Accept::Regular };
+                files::read(path, accept, MANIFESTS).map_err(|error| Unreadable::because(path, &error))
             }
+            Source::Cluster => Ok(Vec::new()),
+            Source::StandardInput => files::read_all(io::stdin().lock(), 0, MANIFESTS)
+                .map_err(|error| Unreadable::because(Path::new("standard input"), &error)),
         }
     }
 
@@ -102,7 +140,7 @@ impl Source {
     #[must_use]
     pub fn name(&self) -> String {
         match self {
-            Source::File(path) => path.display().to_string(),
+            Source::File(path, _) => path.display().to_string(),
             Source::StandardInput => "-".to_owned(),
             Source::Cluster => "the cluster".to_owned(),
         }

@@ -5,12 +5,15 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::Path;
 
+use crate::files::{self, Accept, MANIFESTS};
+
 /// Puts a new file in the place of one that still has the content `old`. A link is followed; permissions
 /// stay, and the owner, where this process may give files away.
 ///
 /// # Errors
 /// When the file was changed in the meantime, or can't be written.
 pub fn write(path: &Path, old: &str, new: &str) -> io::Result<()> {
+    files::must_be_regular(&fs::metadata(path)?)?;
     let path = fs::canonicalize(path)?;
     let directory = path.parent().unwrap_or(Path::new("/"));
     let mut beside = tempfile::NamedTempFile::new_in(directory)?;
@@ -19,7 +22,7 @@ pub fn write(path: &Path, old: &str, new: &str) -> io::Result<()> {
     let _ = fchown(beside.as_file(), Some(metadata.uid()), Some(metadata.gid()));
     beside.as_file().set_permissions(metadata.permissions())?;
     beside.as_file().sync_all()?;
-    if fs::read(&path)? != old.as_bytes() {
+    if files::read(&path, Accept::Regular, MANIFESTS)? != old.as_bytes() {
         return Err(io::Error::other("it was changed while it was checked; try again"));
     }
     beside.persist(&path)?;

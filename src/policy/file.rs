@@ -4,8 +4,8 @@
 
 use std::collections::HashSet;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::io;
+use std::path::Path;
 
 use anyhow::anyhow;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -14,7 +14,9 @@ use crate::endpoint::Value;
 use crate::endpoint::policy::{
     AllowList, BadPattern, HostPattern, Level, NamespacePattern, Policy, parse_addresses, parse_ports,
 };
+use crate::endpoint::quote::Seen;
 use crate::endpoint::url::Scheme;
+use crate::files::{self, Accept, MOUNTED, shown};
 use crate::yaml::source::Lines;
 use crate::yaml::{Document, Kind, NodeId, parse as parse_yaml};
 
@@ -37,22 +39,22 @@ pub struct Mistake {
 ///
 /// # Errors
 /// Every mistake, for the person who wrote it.
-pub fn load(path: &Path) -> anyhow::Result<Loaded> {
-    let content = read(path)?;
+pub fn load(path: &Path, accept: Accept) -> anyhow::Result<Loaded> {
+    let content = read(path, accept)?;
     let policy = understand(path, &content)?;
     Ok(Loaded { content, policy })
 }
 
 /// # Errors
 /// When the file can't be read.
-pub fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    fs::read(path).map_err(|error| {
+pub fn read(path: &Path, accept: Accept) -> anyhow::Result<Vec<u8>> {
+    files::read(path, accept, MOUNTED).map_err(|error| {
         let advice = match error.kind() {
             io::ErrorKind::NotFound => "; give a file that exists",
             io::ErrorKind::PermissionDenied => "; let this user read it",
             _ => "",
         };
-        anyhow!("cannot read --policy {}: {error}{advice}", path.display())
+        anyhow!("cannot read --policy {}: {error}{advice}", shown(path))
     })
 }
 
@@ -60,12 +62,12 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 /// Every mistake, a line for each.
 pub fn understand(path: &Path, content: &[u8]) -> anyhow::Result<Policy> {
     let text = str::from_utf8(content)
-        .map_err(|_| anyhow!("--policy {} is no UTF-8; save it as UTF-8", path.display()))?;
+        .map_err(|_| anyhow!("--policy {} is no UTF-8; save it as UTF-8", shown(path)))?;
     parse(text).map_err(|mistakes| {
-        let path: PathBuf = path.into();
+        let path = shown(path);
         let lines = mistakes
             .iter()
-            .map(|Mistake { line, column, why }| format!("{}:{line}:{column}: {why}", path.display()));
+            .map(|Mistake { line, column, why }| format!("{path}:{line}:{column}: {}", Seen(why)));
         anyhow!("the policy can't be used:\n{}", lines.collect::<Vec<_>>().join("\n"))
     })
 }

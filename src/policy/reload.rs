@@ -13,6 +13,7 @@ use tracing::{error, info};
 
 use super::Active;
 use super::file::{hash, read, understand};
+use crate::files::Accept;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -53,7 +54,7 @@ struct Reloader<Tell> {
 
 impl<Tell: Fn(Reload)> Reloader<Tell> {
     fn look(&mut self) {
-        let content = match read(&self.path) {
+        let content = match read(&self.path, Accept::Regular) {
             Ok(content) => content,
             Err(error) => return self.failed(format!("{error:#}")),
         };

@@ -1,6 +1,9 @@
 //! What is checked, and what is skipped.
 
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+
+use rustix::fs::{CWD, FileType, mknodat};
 
 use crate::workspace::{Run, Workspace, endpoint};
 
@@ -150,4 +153,70 @@ fn anchors_that_hold_themselves_come_to_an_end() {
         "a: &a [x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b, *b, *b]\n";
     let run = Workspace::with(&[]).check_input(&["-"], &format!("{list}---\n{merge}---\n{bomb}"));
     assert_eq!(run.code, Some(0), "{run:?}");
+}
+
+fn pipe(workspace: &Workspace, name: &str) {
+    mknodat(CWD, workspace.path(name), FileType::Fifo, 0o600.into(), 0).expect("a pipe");
+}
+
+#[test]
+fn special_files_in_a_directory_are_skipped() {
+    let workspace = Workspace::with(&[("m/b.yaml", &bad("b"))]);
+    pipe(&workspace, "m/a.yaml");
+    let _socket = UnixListener::bind(workspace.path("m/c.yaml")).expect("a socket");
+    symlink("a.yaml", workspace.path("m/d.yaml")).expect("a link");
+    symlink("/dev/zero", workspace.path("m/e.yaml")).expect("a link");
+    let run = workspace.check(&["m"]);
+    assert_eq!((run.code, names(&run), run.err.as_str()), (Some(1), vec!["b"], ""));
+    assert!(summary(&run).starts_with("1 ModelEndpoint in 1 file:"), "{}", summary(&run));
+}
+
+#[test]
+fn a_pipe_is_read_if_it_is_named() {
+    let workspace = Workspace::with(&[("policy.yaml", "rules: {url-port: warn}"), ("b.yaml", &bad("b"))]);
+    let program = env!("CARGO_BIN_EXE_modelendpoint-webhook");
+    let script = format!("{program} check <(cat b.yaml); {program} check --policy <(cat policy.yaml) b.yaml");
+    let output = std::process::Command::new("bash")
+        .args(["-c", &script])
+        .current_dir(workspace.path(""))
+        .output()
+        .expect("bash");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let found: Vec<_> = text.lines().filter_map(|line| Some(line.split_once("]:")?.0)).collect();
+    assert_eq!(found, ["error[url-port", "warning[url-port"], "{text}");
+
+    pipe(&workspace, "pipe");
+    let path = workspace.path("pipe");
+    let writer = std::thread::spawn(move || std::fs::write(path, bad("b")));
+    let run = workspace.check(&["pipe"]);
+    writer.join().expect("no panic").expect("a reader");
+    assert_eq!((run.code, names(&run)), (Some(1), vec!["b"]));
+}
+
+#[test]
+fn what_is_too_large_is_told_and_the_rest_is_checked() {
+    let workspace = Workspace::with(&[("b.yaml", &bad("b"))]);
+    let large = std::fs::File::create(workspace.path("large.yaml")).expect("a file");
+    large.set_len((32 << 20) + 1).expect("room");
+    let run = workspace.check(&["large.yaml", "b.yaml", "/dev/zero"]);
+    assert_eq!((run.code, names(&run)), (Some(2), vec!["b"]));
+    assert_eq!(
+        run.err,
+        "error: cannot read large.yaml: it is larger than 32 MiB, which is the limit\n\
+         error: cannot read /dev/zero: it is larger than 32 MiB, which is the limit\n"
+    );
+    let run = workspace.check(&["--policy", "/dev/zero", "b.yaml"]);
+    assert_eq!(
+        (run.code, run.err.as_str()),
+        (Some(2), "error: cannot read --policy /dev/zero: it is larger than 1 MiB, which is the limit\n")
+    );
+    let endless = std::process::Command::new(env!("CARGO_BIN_EXE_modelendpoint-webhook"))
+        .args(["check", "-"])
+        .stdin(std::fs::File::open("/dev/zero").expect("a device"))
+        .output()
+        .expect("the binary ends");
+    assert_eq!(
+        (endless.status.code(), String::from_utf8_lossy(&endless.stderr).as_ref()),
+        (Some(2), "error: cannot read standard input: it is larger than 32 MiB, which is the limit\n")
+    );
 }

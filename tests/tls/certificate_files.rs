@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use rustix::fs::{CWD, FileType, mknodat};
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 use tokio::time::sleep;
@@ -150,11 +151,16 @@ async fn a_bad_pair_never_replaces_a_good_one() {
     running.refused_and_still_serves(&good, "the certificate can't be read").await;
     fs::remove_file(&certificate).expect("a file");
     running.refused_and_still_serves(&good, "No such file or directory").await;
+    mknodat(CWD, &certificate, FileType::Fifo, 0o600.into(), 0).expect("a pipe");
+    running.refused_and_still_serves(&good, "it is a pipe, not a regular file").await;
+    fs::remove_file(&certificate).expect("a file");
+    fs::write(&certificate, vec![b'\n'; (1 << 20) + 1]).expect("a file");
+    running.refused_and_still_serves(&good, "it is larger than 1 MiB, which is the limit").await;
     authority.pair_valid(Duration::days(-2), Duration::days(-1)).write_to(running.directory.path());
     running.refused_and_still_serves(&good, "the certificate expired at").await;
     authority.pair_valid(Duration::days(1), Duration::days(2)).write_to(running.directory.path());
     running.refused_and_still_serves(&good, "the certificate is not valid before").await;
-    assert_eq!(running.webhook.metric(REFUSED).await, 7);
+    assert_eq!(running.webhook.metric(REFUSED).await, 9);
 
     other.write_to(running.directory.path());
     running.serves(&other).await;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use rustix::fs::{CWD, FileType, mknodat};
 use serde_json::json;
 
 use crate::client::{Reply, create};
@@ -45,6 +46,10 @@ async fn a_policy_is_followed_by_its_content_and_a_broken_one_changes_nothing() 
     fs::remove_file(&file).expect("a file");
     webhook.logged("cannot read --policy").await;
     assert!(!allows(&webhook, inside).await);
+    mknodat(CWD, &file, FileType::Fifo, 0o600.into(), 0).expect("a pipe");
+    webhook.logged("it is a pipe, not a regular file").await;
+    assert!(!allows(&webhook, inside).await);
+    fs::remove_file(&file).expect("a file");
 
     fs::write(&file, NO_LIMITS).expect("a file");
     eventually(1, async || webhook.metric(SWAPPED).await).await;

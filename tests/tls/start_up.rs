@@ -4,6 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 
+use rustix::fs::{CWD, FileType, mknodat};
 use tokio::process::Command;
 
 use crate::pairs::Authority;
@@ -152,4 +153,36 @@ async fn flags_can_come_from_the_environment() {
         .expect("the binary starts");
     let stderr = String::from_utf8(output.stderr).expect("UTF-8");
     assert_eq!((output.status.code(), stderr), error("--tls-key is missing: the private key of --tls-cert"));
+}
+
+#[tokio::test]
+async fn a_flag_takes_regular_files_only() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    Authority::new().pair().write_to(directory.path());
+    let file = |name: &str| directory.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (certificate, key, pipe, large) = (file("tls.crt"), file("tls.key"), file("pipe"), file("large"));
+    mknodat(CWD, &pipe, FileType::Fifo, 0o600.into(), 0).expect("a pipe");
+    fs::File::create(&large).expect("a file").set_len((1 << 20) + 1).expect("room");
+
+    let pair = ["--tls-cert", &certificate, "--tls-key", &key];
+    let reading: [(&str, &[&str]); 4] = [
+        ("--tls-cert", &["--tls-key", &key]),
+        ("--tls-key", &["--tls-cert", &certificate]),
+        ("--client-ca", &pair),
+        ("--policy", &["--self-signed"]),
+    ];
+    for (flag, others) in reading {
+        for (file, why) in [
+            (pipe.as_str(), "it is a pipe, not a regular file"),
+            ("/dev/zero", "it is a device, not a regular file"),
+            (large.as_str(), "it is larger than 1 MiB, which is the limit"),
+        ] {
+            let expected = format!("cannot read {flag} {file}: {why}");
+            assert_eq!(start(&[others, &[flag, file]].concat()).await, error(&expected));
+        }
+    }
+    for (file, kind) in [(pipe.as_str(), "pipe"), ("/dev/null", "device")] {
+        let expected = format!("cannot write --write-ca {file}: it is a {kind}, not a regular file");
+        assert_eq!(start(&["--self-signed", "--write-ca", file]).await, error(&expected));
+    }
 }

@@ -6,10 +6,10 @@
 //! kubelet renews them and there are few requests.
 
 use std::env;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use std::{fs, io};
 
 use anyhow::{Context, anyhow};
 use axum::http::header::AUTHORIZATION;
@@ -27,6 +27,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tower::service_fn;
 
 use crate::certificates::clock::Clock;
+use crate::files::{self, Accept, MOUNTED};
 
 /// For a connection, and for anything that was sent to be acknowledged.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -90,7 +91,8 @@ fn url() -> anyhow::Result<String> {
 impl ApiServer {
     /// The request with the whole URL and the token, and what to send it by.
     fn prepare(&self, mut request: Request<Body>) -> io::Result<(Connections, Request<Body>)> {
-        let token = fs::read_to_string(self.service_account.join("token"))?;
+        let token = self.read("token")?;
+        let token = str::from_utf8(&token).map_err(io::Error::other)?;
         let mut token =
             HeaderValue::try_from(format!("Bearer {}", token.trim())).map_err(io::Error::other)?;
         token.set_sensitive(true);
@@ -102,7 +104,7 @@ impl ApiServer {
 
     /// New ones when the CA has changed.
     fn connections(&self) -> io::Result<Connections> {
-        let ca = fs::read(self.service_account.join("ca.crt"))?;
+        let ca = self.read("ca.crt")?;
         let mut current = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         match &*current {
             Some((trusted, connections)) if *trusted == ca => Ok(connections.clone()),
@@ -112,6 +114,10 @@ impl ApiServer {
                 Ok(connections)
             }
         }
+    }
+
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        files::read(&self.service_account.join(name), Accept::Regular, MOUNTED)
     }
 }
 
