@@ -12,6 +12,7 @@ use super::check::{Terms, check};
 use super::manifests::Manifests;
 use super::mask::Mask;
 use super::run::{Outcome, Report};
+use crate::endpoint::quote::is_invisible;
 use crate::yaml::parse;
 use crate::yaml::source::Lines;
 
@@ -21,7 +22,6 @@ pub fn render(report: &Report) -> String {
 }
 
 fn one(outcome: &Outcome, fixed: &str) -> String {
-    let name = name(outcome);
     let before = outcome.checked.mask.show_all(&outcome.text);
     let after = mask_of(fixed).show_all(fixed);
     let (before, after) = (before.tokenize_lines(), after.tokenize_lines());
@@ -32,7 +32,7 @@ fn one(outcome: &Outcome, fixed: &str) -> String {
         let lines = shown.get(shown.partition_point(|lines| lines.end <= line));
         is_known && lines.is_some_and(|lines| lines.contains(&line))
     };
-    let mut text = format!("--- a/{name}\n+++ b/{name}\n");
+    let mut text = format!("--- {}\n+++ {}\n", header('a', outcome), header('b', outcome));
     for hunk in hunks(&changes(&before, &after), may_show) {
         let _ = writeln!(text, "{}", UnifiedHunkHeader::new(&hunk));
         for change in hunk.iter().flat_map(|op| op.iter_changes(&before[..], &after[..])) {
@@ -55,12 +55,27 @@ fn changes(before: &[&str], after: &[&str]) -> Vec<DiffOp> {
     }
 }
 
-/// As `git apply` takes it: relative, without a dot, and with a tab behind it where there is a space in it.
-fn name(outcome: &Outcome) -> String {
+/// As `git apply` takes it below `a` or `b`: relative, without a dot, with a tab behind it where there is a
+/// space in it, and like a string in C where there is something in it that could not be seen.
+fn header(side: char, outcome: &Outcome) -> String {
     let name = outcome.source.name();
-    let end = if name.contains(' ') { "\t" } else { "" };
     let name = name.trim_start_matches("./").trim_start_matches('/');
-    format!("{name}{end}")
+    if !name.contains(|character| is_invisible(character) || matches!(character, '"' | '\\')) {
+        let end = if name.contains(' ') { "\t" } else { "" };
+        return format!("{side}/{name}{end}");
+    }
+    let mut quoted = format!("\"{side}/");
+    for character in name.chars() {
+        if is_invisible(character) {
+            for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+                let _ = write!(quoted, "\\{byte:03o}");
+            }
+        } else {
+            quoted.extend(matches!(character, '"' | '\\').then_some('\\'));
+            quoted.push(character);
+        }
+    }
+    quoted + "\""
 }
 
 fn mask_of(text: &str) -> Mask {

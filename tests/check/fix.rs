@@ -182,6 +182,7 @@ fn a_diff_is_what_git_and_patch_apply() {
     let files = [
         ("m/plain.yaml", spec(&["url: http://h.example/a"])),
         ("m/a b.yaml", spec(&["url: http://h.example/a", "other: 1"])),
+        ("m/a\n\"\\\u{202e}é.yaml", spec(&["url: http://h.example/a"])),
         ("m/open.yaml", spec(&["url: http://h.example/a"]).trim_end().to_owned()),
         ("m/crlf.yaml", spec(&["url: http://h.example/a"]).replace('\n', "\r\n")),
         (

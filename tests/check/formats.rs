@@ -1,5 +1,6 @@
 //! What programs read.
 
+use modelendpoint_webhook::endpoint::quote::is_invisible;
 use serde_json::{Value, json};
 
 use crate::workspace::{Run, Workspace, endpoint};
@@ -101,5 +102,77 @@ fn github_commands_are_escaped() {
         lines[1].starts_with(
             "::error title=broken-manifest,file=broken.yaml,line=1,endLine=1,col=4,endColumn=4::"
         )
+    );
+}
+
+/// A name that would end a line and begin a workflow command, and turn what follows it around.
+const FORGED: &str = "a\n::error file=x::y\r\u{1b}[2K\u{202e}\u{200b},%.yaml";
+
+#[test]
+fn no_format_shows_what_a_file_name_hides() {
+    let manifest = endpoint("qwen", &["url: h.example/v1", "rewritePath: /"]);
+    let workspace = Workspace::with(&[(FORGED, &manifest)]);
+    for args in [
+        &["--format", "text"][..],
+        &["--format", "json"],
+        &["--format", "sarif"],
+        &["--format", "github"],
+        &["--diff"],
+    ] {
+        let run = workspace.check(&[args, &["."]].concat());
+        let shown = run.out + &run.err;
+        assert!(shown.contains(".yaml"), "{args:?}: {shown}");
+        assert_eq!(shown.chars().find(|shown| *shown != '\n' && is_invisible(*shown)), None, "{args:?}");
+        let forged = shown.lines().find(|line| line.trim_start().starts_with("::error file="));
+        assert_eq!(forged, None, "{args:?}");
+    }
+}
+
+#[test]
+fn programs_get_the_name_as_it_is_and_people_by_code_points() {
+    let manifest = endpoint("qwen", &["url: h.example/v1", "rewritePath: /"]);
+    let workspace = Workspace::with(&[(FORGED, &manifest)]);
+    let json: Value =
+        serde_json::from_str(&workspace.check(&["--format", "json", FORGED]).out).expect("JSON");
+    assert_eq!(json["findings"][0]["file"], FORGED);
+    let sarif: Value =
+        serde_json::from_str(&workspace.check(&["--format", "sarif", FORGED]).out).expect("JSON");
+    assert_eq!(
+        sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"],
+        "a%0A%3A%3Aerror%20file%3Dx%3A%3Ay%0D%1B%5B2K%E2%80%AE%E2%80%8B%2C%25.yaml"
+    );
+    let github = workspace.check(&["--format", "github", FORGED]).out;
+    assert!(
+        github.contains(
+            ",file=a%0A%3A%3Aerror file=x%3A%3Ay%0D<U+001B>[2K<U+202E><U+200B>%2C%25.yaml,line=7,endLine=7,"
+        ),
+        "{github}"
+    );
+    let text = workspace.check(&[FORGED]).out;
+    let seen = "a<U+000A>::error file=x::y<U+000D><U+001B>[2K<U+202E><U+200B>,%.yaml";
+    assert!(text.contains(&format!("--> {seen}:7:8\n")), "{text}");
+    let diff = workspace.check(&["--diff", FORGED]).out;
+    let quoted = r"a\012::error file=x::y\015\033[2K\342\200\256\342\200\213,%.yaml";
+    assert!(diff.starts_with(&format!("--- \"a/{quoted}\"\n+++ \"b/{quoted}\"\n@@ ")), "{diff}");
+}
+
+#[test]
+fn errors_show_what_a_file_name_hides() {
+    let workspace = Workspace::with(&[("p\n.yaml", "\"a\\n::error::\": 1\n")]);
+    let run = workspace.check(&["a\n::error file=x::y"]);
+    assert_eq!(
+        run.err,
+        "error: cannot read a<U+000A>::error file=x::y: No such file or directory (os error 2)\n"
+    );
+    let run = workspace.check(&["--policy", "a\n::error::", "p\n.yaml"]);
+    assert_eq!(
+        run.err,
+        "error: cannot read --policy a<U+000A>::error::: No such file or directory (os error 2); give a file that exists\n"
+    );
+    let run = workspace.check(&["--policy", "p\n.yaml", "p\n.yaml"]);
+    assert_eq!(
+        run.err,
+        "error: the policy can't be used:\n\
+         p<U+000A>.yaml:1:1: `a<U+000A>::error::` is unknown here; known are rules, allow\n"
     );
 }

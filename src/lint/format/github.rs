@@ -17,7 +17,13 @@ pub fn render(report: &Report) -> String {
         };
         let _ = write!(text, "::{command} title={}", property(finding.id));
         if let Some(At { file, start, end, .. }) = at {
-            let _ = write!(text, ",file={},line={},endLine={}", property(&file), start.line, end.line);
+            let _ = write!(
+                text,
+                ",file={},line={},endLine={}",
+                property(&seen(&file, &['\n', '\r'])),
+                start.line,
+                end.line
+            );
             // columns count only where there is one line
             if start.line == end.line {
                 let _ = write!(text, ",col={},endColumn={}", start.column, end.column);

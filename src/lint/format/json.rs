@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{At, Placed, placed};
+use super::{At, Placed, placed, printed};
 use crate::lint::run::Report;
 use crate::lint::sources::Source;
 
@@ -19,7 +19,7 @@ pub fn render(report: &Report) -> String {
         "skipped": count.skipped,
         "findings": placed(report).map(|placed| finding(&placed)).collect::<Vec<_>>(),
     });
-    format!("{document:#}\n")
+    printed(&document)
 }
 
 fn files(report: &Report) -> usize {

@@ -7,10 +7,12 @@ pub mod text;
 
 use std::fmt::Write;
 
+use serde_json::Value;
+
 use super::finding::Finding;
 use super::run::{Outcome, Report};
 use super::sources::Source;
-use crate::endpoint::quote::Seen;
+use crate::endpoint::quote::{Seen, is_invisible};
 use crate::yaml::source::{Lines, Place};
 
 /// A finding with its file and its place in it.
@@ -40,6 +42,21 @@ pub fn seen(text: &str, needed: &[char]) -> String {
         let (piece, last) = piece.split_at(end.map_or(piece.len(), |(end, _)| end));
         let _ = write!(seen, "{}{last}", Seen(piece));
         seen
+    })
+}
+
+/// JSON for programs: what can't be seen is in strings only, and its escape means the same.
+fn printed(document: &Value) -> String {
+    let json = format!("{document:#}\n");
+    json.chars().fold(String::with_capacity(json.len()), |mut printed, character| {
+        if character == '\n' || !is_invisible(character) {
+            printed.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                let _ = write!(printed, "\\u{unit:04x}");
+            }
+        }
+        printed
     })
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::{At, Placed, placed};
+use super::{At, Placed, placed, printed};
 use crate::endpoint::mutation;
 use crate::endpoint::rules::{self, Severity};
 use crate::lint::finding::{Level, OTHERS};
@@ -27,7 +27,7 @@ pub fn render(report: &Report) -> String {
             "results": results,
         }],
     });
-    format!("{document:#}\n")
+    printed(&document)
 }
 
 /// Every id that a finding can have.
