@@ -7,7 +7,7 @@ use std::thread;
 
 use super::check::{Checked, Count, Terms, check, read};
 use super::fix::fix;
-use super::sources::{Source, Unreadable};
+use super::sources::{Source, Unreadable, Way};
 use super::write::write;
 
 /// What became of a source.
@@ -85,6 +85,10 @@ fn run_one(source: &Source, terms: Terms<'_>, how: Fix) -> Result<Outcome, Unrea
         Fix::Show | Fix::Write if checked.findings.is_empty() => None,
         Fix::Show | Fix::Write => fix(&text, terms),
     };
+    if let (Source::File(path, Way::LinkedOut), Some(_)) = (source, &fixed) {
+        let why = "it is a link to a file outside of what was named; name that file too";
+        return Err(Unreadable(format!("cannot fix {}: {why}", path.display())));
+    }
     if let (Fix::Write, Some(new)) = (how, &fixed) {
         if let Source::File(path, _) = source {
             write(path, &text, new)

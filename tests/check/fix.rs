@@ -212,3 +212,56 @@ fn a_diff_is_what_git_and_patch_apply() {
         }
     }
 }
+
+#[test]
+fn a_link_that_leads_out_of_a_directory_is_checked_and_its_target_left_alone() {
+    let before = spec(&["url: http://h.example/"]);
+    let after = spec(&["url: http://h.example/", "rewritePath: /"]);
+    let workspace = || {
+        let workspace = Workspace::with(&[("m/a.yaml", &before), ("out/e.yaml", &before)]);
+        symlink("../out/e.yaml", workspace.path("m/link.yaml")).expect("a link");
+        workspace
+    };
+    let refused = "error: cannot fix m/link.yaml: it is a link to a file outside of what was named; name that file too\n";
+    for flag in ["--fix", "--diff"] {
+        let workspace = workspace();
+        let run = workspace.check(&[flag, "m"]);
+        assert_eq!(run.code, Some(2), "{flag}: {run:?}");
+        assert!(run.err.ends_with(refused), "{flag}: {}", run.err);
+        assert!(!run.out.contains("link.yaml"), "{flag}: {}", run.out);
+        assert_eq!(workspace.read("out/e.yaml"), before, "{flag}");
+        assert_eq!(workspace.read("m/a.yaml") == after, flag == "--fix");
+    }
+    assert_eq!(workspace().check(&["m"]).code, Some(0), "it is checked");
+    // what is named may be written, by whichever name
+    for args in [&["--fix", "m", "m/link.yaml"][..], &["--fix", "m", "out/e.yaml"], &["--fix", "m", "out"]] {
+        let workspace = workspace();
+        assert_eq!(workspace.check(args).code, Some(0), "{args:?}");
+        assert_eq!(
+            (workspace.read("m/a.yaml"), workspace.read("out/e.yaml")),
+            (after.clone(), after.clone())
+        );
+        assert!(fs::symlink_metadata(workspace.path("m/link.yaml")).expect("a link").is_symlink());
+    }
+}
+
+#[test]
+fn a_file_gets_a_new_one_in_its_place_so_that_its_other_names_keep_the_old_content() {
+    let before = spec(&["url: http://h.example/"]);
+    let workspace = Workspace::with(&[("e.yaml", &before)]);
+    fs::hard_link(workspace.path("e.yaml"), workspace.path("other")).expect("a link");
+    assert_eq!(workspace.check(&["--fix", "e.yaml"]).code, Some(0));
+    assert_eq!(workspace.read("e.yaml"), spec(&["url: http://h.example/", "rewritePath: /"]));
+    assert_eq!(workspace.read("other"), before);
+}
+
+#[test]
+fn a_pipe_is_not_written() {
+    let workspace = Workspace::with(&[("e.yaml", &spec(&["url: http://h.example/"]))]);
+    let script = format!("{} check --fix <(cat e.yaml)", env!("CARGO_BIN_EXE_modelendpoint-webhook"));
+    let mut bash = std::process::Command::new("bash");
+    let output = bash.args(["-c", &script]).current_dir(workspace.path("")).output().expect("bash");
+    let error = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(error, "error: cannot write /dev/fd/63: it is a pipe, not a regular file\n");
+}
