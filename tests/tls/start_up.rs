@@ -3,9 +3,11 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::fs::{CWD, FileType, mknodat};
 use tokio::process::Command;
+use tokio::time::timeout;
 
 use crate::pairs::Authority;
 use crate::webhook::binary;
@@ -17,7 +19,8 @@ pub async fn start(flags: &[&str]) -> (Option<i32>, String) {
 }
 
 async fn run(arguments: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(binary()).args(arguments).output().await.expect("the binary starts");
+    let output = Command::new(binary()).args(arguments).kill_on_drop(true).output();
+    let output = timeout(Duration::from_secs(30), output).await.expect("it ends").expect("the binary starts");
     (output.status.code(), String::from_utf8(output.stderr).expect("UTF-8"))
 }
 
