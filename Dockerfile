@@ -10,7 +10,7 @@ COPY . .
 # `auditable` writes the crates into the program, so that scanners and the SBOM of the image know them. With a target
 # named, the flag is for the program and not for build scripts and macros.
 RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
-    && RUSTFLAGS='-C target-feature=+crt-static' cargo auditable build --locked --release --target "$target" --bin modelendpoint-webhook \
+    && RUSTFLAGS='-C target-feature=+crt-static' cargo auditable build --locked --release --target "$target" --package modelendpoint-webhook --bin modelendpoint-webhook \
     && cp "target/$target/release/modelendpoint-webhook" /modelendpoint-webhook
 
 FROM scratch

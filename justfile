@@ -12,35 +12,31 @@ bench-instructions *arguments:
 
 # The server over TLS, beside one that parses nothing: CPU time, latency, memory
 bench-server *arguments:
-    cargo build --release --bin modelendpoint-webhook
+    cargo build --release --package modelendpoint-webhook --bin modelendpoint-webhook
     cargo build --release --package bench-server
     {{ target }}/release/bench-server {{ arguments }} {{ target }}/release/constant-answer {{ target }}/release/modelendpoint-webhook
 
 # What a request costs as its work grows: tables, and the plots of docs/growth
 bench-growth *arguments:
-    cargo build --release --bin modelendpoint-webhook
+    cargo build --release --package modelendpoint-webhook --bin modelendpoint-webhook
     cargo build --release --package bench-server
     {{ target }}/release/bench-server growth {{ arguments }} docs/growth {{ target }}/release/modelendpoint-webhook
 
 # Latencies under the CPU limits of a container; needs root, for the cgroups
 bench-limits *arguments:
-    cargo build --release --bin modelendpoint-webhook
+    cargo build --release --package modelendpoint-webhook --bin modelendpoint-webhook
     cargo build --release --package bench-server
     {{ target }}/release/bench-server limits {{ arguments }} {{ target }}/release/constant-answer {{ target }}/release/modelendpoint-webhook
 
 # A create through a real kube-apiserver: without admission, with the webhook, with CEL policies in its place
 bench-api-server *arguments:
-    cargo build --release --bin modelendpoint-webhook
+    cargo build --release --package modelendpoint-webhook --bin modelendpoint-webhook
     cargo build --release --package bench-server --package bench-api-server
     {{ target }}/release/bench-api-server {{ arguments }} {{ target }}/release/modelendpoint-webhook {{ target }}/release/constant-answer
 
-# Which functions a replica runs, for the linker: when the compiler or a large dependency is new
-link-order:
-    link/order
-
 # The tests with a real API server on every supported minor version of Kubernetes, or on those named
 test-minors *minors:
-    tests/control-plane/kubernetes/each {{ minors }}
+    crates/control-plane/kubernetes/each {{ minors }}
 
 # Minutes of good, bad, huge and slow requests while certificates rotate and instances are replaced.
 soak minutes="5":

@@ -13,18 +13,13 @@
 //!          └─ endpoint       pure: a url and a rewritePath in, a default or violations out
 //! ```
 //!
-//! `docs/architecture.md` follows one request through it. The last two are the crate in `core/`.
+//! `docs/architecture.md` follows one request through it. The last two are the crate `crates/core`.
 
 pub mod certificates;
 pub mod cli;
-pub mod commands;
 pub mod duration;
-pub mod files;
-pub mod lint;
 pub mod policy;
+pub mod serve;
 pub mod server;
 pub mod telemetry;
 pub mod traces;
-pub mod yaml;
-
-pub use modelendpoint_core::{admission, endpoint};

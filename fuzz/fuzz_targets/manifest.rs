@@ -5,10 +5,10 @@
 use libfuzzer_sys::fuzz_target;
 use modelendpoint_core::admission::{Hook, Outcome, answer};
 use modelendpoint_core::endpoint::{Spec, Value, policy};
-use modelendpoint_webhook::lint::check::{Terms, check};
-use modelendpoint_webhook::lint::fix::fix;
-use modelendpoint_webhook::lint::manifests::Manifests;
-use modelendpoint_webhook::yaml::parse;
+use modelendpoint::lint::check::{Terms, check};
+use modelendpoint::lint::fix::fix;
+use modelendpoint::lint::manifests::Manifests;
+use modelendpoint_yaml::parse;
 use serde_json::json;
 
 const TERMS: Terms<'static> = Terms { policy: &policy::NONE, namespace: "default" };

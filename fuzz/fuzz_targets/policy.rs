@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use modelendpoint_core::endpoint::rules::{ALL, Severity, Subject, judge};
 use modelendpoint_core::endpoint::{Spec, Value};
-use modelendpoint_webhook::policy::file::{Mistake, parse};
+use modelendpoint_policy::{Mistake, parse};
 
 fuzz_target!(|input: &str| {
     let (url, file) = input.split_once('\n').unwrap_or(("http://api.example.com/v1", input));

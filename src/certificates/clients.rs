@@ -27,7 +27,7 @@ use x509_cert::ext::pkix::name::{DirectoryString, GeneralName};
 use x509_cert::spki::ObjectIdentifier;
 
 use super::reload::{self, InFiles};
-use crate::files::shown;
+use modelendpoint_files::shown;
 
 /// The clients that may call.
 #[derive(Debug)]

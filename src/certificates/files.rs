@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 use super::pair::{Defect, Pair, utc};
 use super::reload::{self, InFiles, LOOK_EVERY, Reload};
 use super::served::Served;
-use crate::files::shown;
+use modelendpoint_files::shown;
 
 const REMIND_EVERY: Duration = Duration::from_hours(24);
 
@@ -48,7 +48,7 @@ impl Files {
     }
 
     fn read(&self) -> anyhow::Result<Content> {
-        const ADVICE: &str = "; give a file that exists (`modelendpoint-webhook certs` makes a pair for \
+        const ADVICE: &str = "; give a file that exists (`modelendpoint certs` makes a pair for \
                               development)";
         Ok(Content {
             certificate: reload::read("--tls-cert", &self.certificate, ADVICE)?,

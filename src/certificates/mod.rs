@@ -1,6 +1,6 @@
 //! Where the server's certificate comes from, and whose certificates it accepts.
 //!
-//! In: PEM, from files ([`files`]), made to try it out ([`issue`]), or from a Secret that the replicas
+//! In: PEM, from files ([`files`]), made to try it out (`crates/issuer`), or from a Secret that the replicas
 //! keep up to date themselves ([`managed`]). It becomes a [`pair::Pair`], which is
 //! proved to belong together, and the [`served::Served`] one is what every handshake gets.
 //! [`clients`] has the CA that clients are checked by, and [`clock`] the time by which they check us. [`reload`] keeps both at what their files hold.
@@ -8,7 +8,6 @@
 pub mod clients;
 pub mod clock;
 pub mod files;
-pub mod issue;
 pub mod managed;
 pub mod pair;
 pub mod reload;
@@ -23,13 +22,13 @@ mod tests {
     use base64::engine::general_purpose::STANDARD;
     use k8s_openapi::api::core::v1::Secret;
 
-    use super::issue::issue;
     use super::managed::authority::Signer;
     use super::managed::lifetimes::Lifetimes;
     use super::managed::stored::Stored;
     use super::managed::watch::Seen;
     use super::pair::Pair;
     use super::served::Served;
+    use modelendpoint_issuer::issue;
 
     const LIFETIMES: Lifetimes =
         Lifetimes { authority: Duration::from_hours(9000), leaf: Duration::from_hours(700) };

@@ -13,7 +13,7 @@ use anyhow::anyhow;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::error;
 
-use crate::files::{self, Accept, MOUNTED, shown};
+use modelendpoint_files::{Accept, MOUNTED, shown};
 
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -107,7 +107,7 @@ impl<Source: InFiles, Tell: Fn(Reload)> Reloader<Source, Tell> {
 /// # Errors
 /// For the person who gave the flag, with `advice` if there is no such file.
 pub fn read(flag: &str, file: &Path, advice: &str) -> anyhow::Result<Vec<u8>> {
-    files::read(file, Accept::Regular, MOUNTED).map_err(|error| {
+    modelendpoint_files::read(file, Accept::Regular, MOUNTED).map_err(|error| {
         let advice = match error.kind() {
             io::ErrorKind::NotFound => advice,
             io::ErrorKind::PermissionDenied => "; let this user read it",

@@ -1,16 +1,17 @@
 //! A policy file in, the [`Policy`] that rules are held under out, kept at what the file says.
 //!
-//! [`mod@file`] reads it, with line and column for what is wrong; [`reload`] follows its content while
+//! `crates/policy` reads it, with line and column for what is wrong; [`reload`] follows its content while
 //! serving; [`Active`] is where every request finds the current one.
 
-pub mod file;
 pub mod reload;
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
+use aws_lc_rs::digest::{SHA256, digest};
 
-use crate::endpoint::Policy;
+use modelendpoint_core::endpoint::Policy;
 
 /// The policy that holds now.
 #[derive(Debug)]
@@ -29,5 +30,25 @@ impl Active {
 
     pub fn swap(&self, policy: Policy) {
         self.0.store(Arc::new(policy));
+    }
+}
+
+/// What tells one policy from another: SHA-256 of its file, in hexadecimal.
+#[must_use]
+pub fn hash(content: &[u8]) -> String {
+    let mut hexadecimal = String::with_capacity(64);
+    for byte in digest(&SHA256, content).as_ref() {
+        let _ = write!(hexadecimal, "{byte:02x}");
+    }
+    hexadecimal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_is_sha_256() {
+        assert_eq!(hash(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 }

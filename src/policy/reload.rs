@@ -11,9 +11,9 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info};
 
-use super::Active;
-use super::file::{hash, read, understand};
-use crate::files::Accept;
+use super::{Active, hash};
+use modelendpoint_files::Accept;
+use modelendpoint_policy::{read, understand};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 

@@ -12,8 +12,8 @@ use tracing::{debug, info};
 
 use super::metrics::{operation, path};
 use super::refusal::Refusal;
-use crate::admission::{Answer, Hook, Outcome};
 use crate::telemetry::quota::Kind;
+use modelendpoint_core::admission::{Answer, Hook, Outcome};
 
 /// Most characters of a value that a client wrote.
 const LONGEST_VALUE: usize = 256;

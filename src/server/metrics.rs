@@ -20,14 +20,14 @@ use super::managed_metrics::ManagedMetrics;
 use super::patrol::Limit;
 use super::process::Process;
 use super::worth::Worth;
-use crate::admission::{Answer, Hook, Operation, Outcome};
 use crate::certificates::managed;
 use crate::certificates::pair::Pair;
 use crate::certificates::reload::Reload;
-use crate::endpoint::{mutation, rules};
 use crate::policy::reload as policy;
 use crate::telemetry::Dropped;
 use crate::telemetry::quota::LeftOut;
+use modelendpoint_core::admission::{Answer, Hook, Operation, Outcome};
+use modelendpoint_core::endpoint::{mutation, rules};
 
 type Labels<const N: usize> = [(&'static str, &'static str); N];
 

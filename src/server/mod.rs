@@ -39,21 +39,21 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tracing::info;
 
-use crate::admission::{Answer, Hook, NoUid};
 use crate::certificates::clients::Clients;
 use crate::certificates::served::Served;
-use crate::endpoint::Policy;
 use crate::policy::Active;
 use crate::traces::Traces;
 use drain::Drain;
 use limits::Limits;
 use listener::{Listener, Tls};
 use metrics::Metrics;
+use modelendpoint_core::admission::{Answer, Hook, NoUid};
+use modelendpoint_core::endpoint::Policy;
 use readiness::Readiness;
 use reviews::Reviews;
 use self_dial::Caller;
 
-/// Answers a review: [`crate::admission::answer_under`], or a stand-in that a test brings.
+/// Answers a review: [`modelendpoint_core::admission::answer_under`], or a stand-in that a test brings.
 pub type Judge = for<'a> fn(&Policy, Hook, &'a [u8]) -> Result<Answer<'a>, NoUid>;
 
 /// What a server is made of.

@@ -22,10 +22,10 @@ use super::metrics::{self, Counted, Metrics, Rejection, Shed, path};
 use super::refusal::Refusal;
 use super::room::Room;
 use super::{deadline, log};
-use crate::admission::{self, Answer, Hook, NoUid};
 use crate::certificates::clients::Stranger;
 use crate::policy::Active;
 use crate::traces::{Span, Traces};
+use modelendpoint_core::admission::{self, Answer, Hook, NoUid};
 
 /// What the person at kubectl reads when judging panicked.
 const PANICKED: &str = "the modelendpoint-webhook failed by a defect of its own; nothing is known to \

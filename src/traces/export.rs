@@ -28,7 +28,7 @@ use tokio_rustls::TlsConnector;
 use tracing::{info, warn};
 
 use super::variable;
-use crate::files::{self, Accept, MOUNTED};
+use modelendpoint_files::{Accept, MOUNTED};
 
 /// Of a collector's answer, which is empty or a sentence.
 const MOST_BYTES: usize = 64 * 1024;
@@ -142,7 +142,8 @@ impl Trust {
             .context("OTEL_EXPORTER_OTLP_CERTIFICATE is missing: the CA of the https:// collector, in PEM")?;
         let mut roots = RootCertStore::empty();
         let unreadable = || format!("cannot use OTEL_EXPORTER_OTLP_CERTIFICATE {file}");
-        let pem = files::read(Path::new(&file), Accept::Regular, MOUNTED).with_context(unreadable)?;
+        let pem =
+            modelendpoint_files::read(Path::new(&file), Accept::Regular, MOUNTED).with_context(unreadable)?;
         for certificate in CertificateDer::pem_slice_iter(&pem) {
             let certificate = certificate.map_err(io::Error::other).with_context(unreadable)?;
             roots.add(certificate).with_context(unreadable)?;

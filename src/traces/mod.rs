@@ -22,7 +22,7 @@ use opentelemetry_sdk::trace::{IdGenerator, SdkTracer, SdkTracerProvider};
 use tokio::runtime::Handle;
 use tracing::{info, warn};
 
-use crate::admission::{Answer, Outcome};
+use modelendpoint_core::admission::{Answer, Outcome};
 
 const NAME: &str = "modelendpoint-webhook";
 

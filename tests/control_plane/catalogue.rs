@@ -1,7 +1,7 @@
 //! Every example of every rule, through the API server.
 
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
-use modelendpoint_webhook::endpoint::rules::{self, Example, Severity};
+use modelendpoint_core::endpoint::rules::{self, Example, Severity};
 use serde_json::{Value, json};
 
 use crate::cluster::{endpoint, refused, shared, test};

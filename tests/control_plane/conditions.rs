@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result};
 use kube::api::{Patch, PatchParams, PostParams};
-use modelendpoint_webhook::admission::{self, Hook, Outcome};
-use modelendpoint_webhook::endpoint::rewrite_path::ends_in_one_slash;
+use modelendpoint_core::admission::{self, Hook, Outcome};
+use modelendpoint_core::endpoint::rewrite_path::ends_in_one_slash;
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, endpoint, test};

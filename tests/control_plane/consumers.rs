@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::{Api, DynamicObject, PostParams};
-use modelendpoint_webhook::endpoint::host::{Family, Host};
+use modelendpoint_core::endpoint::host::{Family, Host};
 use serde_json::{Value, json};
 
 use crate::cluster::{endpoint, refused, refused_fields, shared, test};

@@ -4,13 +4,10 @@
 //! stops the webhook, or needs endpoints from before its time starts one of its own.
 
 mod cluster;
-#[path = "../otlp/receiver.rs"]
-mod otlp;
 
 mod admission;
 mod audit;
 mod catalogue;
-mod check;
 mod client_certificates;
 mod clients;
 mod conditions;

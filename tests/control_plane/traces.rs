@@ -8,7 +8,7 @@ use kube::api::{Api, PostParams};
 use serde_json::json;
 
 use crate::cluster::{binary, deploy_directory, endpoint, test};
-use crate::otlp::Receiver;
+use test_support::otlp::Receiver;
 
 /// What the API server itself exports goes nowhere; that it traces is what counts.
 const TRACING: &str = "
@@ -43,7 +43,7 @@ fn both_reviews_of_a_write_are_in_the_api_servers_trace() {
         endpoints.create(&PostParams::default(), &bare).await?;
         let spans = receiver.spans(2).await;
         ensure!(spans.iter().all(|span| !span.parent.is_empty()), "a span without a parent: {spans:#?}");
-        let together = |span: &&crate::otlp::Received| {
+        let together = |span: &&test_support::otlp::Received| {
             span.name == "POST /mutate"
                 && spans.iter().any(|other| other.name == "POST /validate" && other.trace == span.trace)
         };

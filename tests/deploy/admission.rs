@@ -9,7 +9,7 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::installed::{Installed, NAME, SOON};
-use crate::writer::endpoint;
+use control_plane::writer::endpoint;
 
 /// The pod that the Deployment makes, as Pod Security admission gets to see it.
 async fn create_pod(installed: &Installed, change: impl Fn(&mut Value)) -> Result<Result<(), String>> {

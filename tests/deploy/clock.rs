@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use crate::installed::{Installed, LONG, NAME, SECRET, SHORT, SOON, ready};
 use crate::rotation::{shake_hands, signing};
 use crate::skewed::Skewed;
-use crate::writer::Writer;
+use control_plane::writer::Writer;
 
 /// Before a clock was set back, and before it leapt.
 fn other_times() -> [SystemTime; 2] {

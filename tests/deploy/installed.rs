@@ -19,7 +19,7 @@ use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 
 use crate::relay::{Relay, is_ready};
-use crate::writer::endpoint;
+use control_plane::writer::endpoint;
 
 /// Of all objects in deploy/.
 pub const NAME: &str = "modelendpoint-webhook";

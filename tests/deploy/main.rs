@@ -3,12 +3,10 @@
 
 mod installed;
 mod relay;
-mod writer;
 
 mod admission;
 mod api_server_away;
 mod clock;
-mod function_order;
 mod manifests;
 mod names;
 mod network_policy;

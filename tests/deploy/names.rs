@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::installed::{NAME, SECRET, SOON, deploy, ready};
 use crate::relay::Relay;
-use crate::writer::endpoint;
+use control_plane::writer::endpoint;
 
 const NAMES: [&str; 5] = [
     "--namespace=guards",

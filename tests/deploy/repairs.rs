@@ -14,7 +14,7 @@ use rustls::pki_types::CertificateDer;
 use serde_json::json;
 
 use crate::installed::{Installed, LONG, NAME, SECRET, SOON, ready};
-use crate::writer::Writer;
+use control_plane::writer::Writer;
 
 async fn start() -> Result<(Installed, [Webhook; 2])> {
     let installed = Installed::new().await?;

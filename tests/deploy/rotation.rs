@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use tokio_rustls::TlsConnector;
 
 use crate::installed::{Installed, LONG, NAME, SECRET, SHORT, SOON, ready};
-use crate::writer::Writer;
+use control_plane::writer::Writer;
 
 const ROTATION: Duration = Duration::from_mins(1);
 

@@ -15,7 +15,7 @@ use tokio::time::sleep;
 
 use crate::installed::{Installed, NAME, SECRET, SOON, ready};
 use crate::rotation::signing;
-use crate::writer::Writer;
+use control_plane::writer::Writer;
 
 /// Replicas need this long to become ready, and this test to stop an API server.
 const PREPARATION: Duration = Duration::from_secs(40);

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::Instant;
 
-use crate::writer::{Writer, Written};
+use control_plane::writer::{Writer, Written};
 
 pub const NAME: &str = "modelendpoint-webhook";
 /// For anything that a cluster does by itself.

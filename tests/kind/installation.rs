@@ -6,7 +6,7 @@ use kube::api::{DeleteParams, ListParams, PostParams};
 use tokio::time::Instant;
 
 use crate::cluster::{Cluster, SOON};
-use crate::writer::endpoint;
+use control_plane::writer::endpoint;
 
 pub async fn installs_with_one_command_and_refuses_bad_endpoints(cluster: &Cluster) -> Result<()> {
     let began = Instant::now();
@@ -28,7 +28,7 @@ pub async fn calls_both_webhooks_through_the_service(cluster: &Cluster) -> Resul
     Ok(())
 }
 
-/// What docs/operations.md promises, and what link/order.txt is for.
+/// What docs/operations.md promises.
 pub async fn takes_little_memory(cluster: &Cluster) -> Result<()> {
     const RESIDENT: &str = "process_resident_memory_bytes ";
     let replicas = cluster.metrics().await?;
@@ -38,7 +38,7 @@ pub async fn takes_little_memory(cluster: &Cluster) -> Result<()> {
         let bytes: f64 = line.context("no figure of resident memory")?.parse()?;
         let kib = bytes / 1024.0;
         eprintln!("resident memory of a replica: {kib} KiB");
-        ensure!(kib <= 9216.0, "a replica takes {kib} KiB: does link/order.txt still name what it runs?");
+        ensure!(kib <= 9216.0, "a replica takes {kib} KiB");
     }
     Ok(())
 }

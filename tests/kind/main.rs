@@ -6,8 +6,6 @@
 mod cluster;
 mod disruptions;
 mod installation;
-#[path = "../deploy/writer.rs"]
-mod writer;
 
 use anyhow::Result;
 

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::client::{Client, FINE, MALFORMED, create, json_request};
+use test_support::client::{Client, FINE, MALFORMED, create, json_request};
 
 const SLOW_CLIENTS: usize = 50;
 /// Requests over one connection.

@@ -4,16 +4,6 @@
 //! One instance runs from the start to the end, and its memory and descriptors are printed; another
 //! one is replaced again and again, the new one first, and no request may notice.
 
-#[path = "../tls/client.rs"]
-#[expect(dead_code, reason = "the tests use more of it")]
-mod client;
-#[path = "../tls/pairs.rs"]
-#[expect(dead_code, reason = "the tests use more of it")]
-mod pairs;
-#[path = "../tls/webhook.rs"]
-#[expect(dead_code, reason = "the tests use more of it")]
-mod webhook;
-
 mod load;
 
 use std::process::ExitCode;
@@ -26,10 +16,10 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::time::{Instant, interval, interval_at, sleep};
 
-use client::Client;
 use load::{Load, Tally};
-use pairs::Authority;
-use webhook::Webhook;
+use test_support::client::Client;
+use test_support::pairs::Authority;
+use test_support::webhook::Webhook;
 
 const ROTATE_EVERY: Duration = Duration::from_secs(3);
 const REPLACE_EVERY: Duration = Duration::from_secs(10);

@@ -19,8 +19,8 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::runtime;
 
-use crate::client::{self, Client, FINE, allowed, create};
-use crate::webhook::{binary, eventually};
+use test_support::client::{self, Client, FINE, allowed, create};
+use test_support::webhook::{binary, eventually};
 
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);

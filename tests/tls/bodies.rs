@@ -8,8 +8,8 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep, timeout};
 
-use crate::client::{Client, FINE, allowed, create};
-use crate::webhook::Webhook;
+use test_support::client::{Client, FINE, allowed, create};
+use test_support::webhook::Webhook;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -105,7 +105,7 @@ async fn late(webhook: &Webhook, bytes: usize, reviews: usize) -> (usize, Durati
         let posted = async {
             let mut connection = webhook.client().try_connect().await.ok()?;
             connection
-                .send(crate::client::json_request("/validate?timeout=10s", review.to_string()))
+                .send(test_support::client::json_request("/validate?timeout=10s", review.to_string()))
                 .await
                 .ok()
         };

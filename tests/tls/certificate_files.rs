@@ -11,9 +11,9 @@ use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 use tokio::time::sleep;
 
-use crate::client::{Client, FINE, Reply, allowed, create};
-use crate::pairs::{Authority, Pair};
-use crate::webhook::{Webhook, eventually};
+use test_support::client::{Client, FINE, Reply, allowed, create};
+use test_support::pairs::{Authority, Pair};
+use test_support::webhook::{Webhook, eventually};
 
 const REFUSED: &str = r#"modelendpoint_webhook_certificate_reloads_total{result="failure"}"#;
 const SWAPPED: &str = r#"modelendpoint_webhook_certificate_reloads_total{result="success"}"#;

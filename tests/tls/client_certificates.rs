@@ -11,9 +11,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use crate::client::{Client, FINE, Reply, allowed, create, half_a_review};
-use crate::pairs::Authority;
-use crate::webhook::{Webhook, eventually};
+use test_support::client::{Client, FINE, Reply, allowed, create, half_a_review};
+use test_support::pairs::Authority;
+use test_support::webhook::{Webhook, eventually};
 
 const NAME: &str = "kube-apiserver";
 const IN_FLIGHT: &str = "modelendpoint_webhook_requests_in_flight";

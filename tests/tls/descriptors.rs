@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 use tokio::net::TcpStream;
 
-use crate::client::{FINE, allowed, create, tcp_from};
-use crate::webhook::{Webhook, eventually};
+use test_support::client::{FINE, allowed, create, tcp_from};
+use test_support::webhook::{Webhook, eventually};
 
 const CONNECTIONS: &str = r#"modelendpoint_webhook_connections{listener="https"}"#;
 const SLOW_GAVE_WAY: &str = r#"modelendpoint_webhook_shed_total{reason="slow_client"}"#;

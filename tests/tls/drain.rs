@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use modelendpoint_webhook::admission::answer_under;
+use modelendpoint_core::admission::answer_under;
 use modelendpoint_webhook::server::limits::Limits;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,9 +13,9 @@ use tokio::process::Command;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::client::{FINE, PATIENCE, Reply, allowed, create, half_a_review};
 use crate::in_process::serve;
-use crate::webhook::{Webhook, binary, eventually};
+use test_support::client::{FINE, PATIENCE, Reply, allowed, create, half_a_review};
+use test_support::webhook::{Webhook, binary, eventually};
 
 const IN_FLIGHT: &str = "modelendpoint_webhook_requests_in_flight";
 const CLOSING: [(&str, &str); 2] = [("connection", "close"), ("content-type", "application/json")];

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use hyper::Method;
-use modelendpoint_webhook::admission::answer_under;
+use modelendpoint_core::admission::answer_under;
 use modelendpoint_webhook::server::limits::Limits;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -19,12 +19,12 @@ use tokio::task::JoinSet;
 use tokio::time::{interval, sleep, timeout};
 use tokio_rustls::client::TlsStream;
 
-use crate::client::{
-    Client, FINE, PATIENCE, Reply, allowed, create, half_a_review, json_request, request, tcp_from,
-};
 use crate::in_process::{InProcess, serve};
 use crate::slow_clients::make_room;
-use crate::webhook::{Webhook, eventually};
+use test_support::client::{
+    Client, FINE, PATIENCE, Reply, allowed, create, half_a_review, json_request, request, tcp_from,
+};
+use test_support::webhook::{Webhook, eventually};
 
 /// How long a caller waits for its answer.
 const IN_TIME: Duration = Duration::from_secs(1);

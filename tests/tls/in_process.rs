@@ -4,10 +4,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use modelendpoint_webhook::certificates::issue::issue;
+use modelendpoint_core::endpoint::Policy;
+use modelendpoint_issuer::issue;
 use modelendpoint_webhook::certificates::pair::Pair;
 use modelendpoint_webhook::certificates::served::Served;
-use modelendpoint_webhook::endpoint::Policy;
 use modelendpoint_webhook::policy::Active;
 use modelendpoint_webhook::server::drain::Drain;
 use modelendpoint_webhook::server::limits::Limits;
@@ -19,7 +19,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::task::JoinHandle;
 
-use crate::client::{self, Client};
+use test_support::client::{self, Client};
 
 pub struct InProcess {
     pub client: Client,

@@ -3,9 +3,9 @@
 use rustix::process::Signal;
 use tokio::task::JoinSet;
 
-use crate::client::{Client, MALFORMED, create, json_request};
-use crate::pairs::Authority;
-use crate::webhook::{Webhook, eventually};
+use test_support::client::{Client, MALFORMED, create, json_request};
+use test_support::pairs::Authority;
+use test_support::webhook::{Webhook, eventually};
 
 fn suppressed(kind: &str) -> String {
     format!("modelendpoint_webhook_log_lines_suppressed_total{{kind=\"{kind}\"}}")

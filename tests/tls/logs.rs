@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::client::{FINE, MALFORMED, PATIENCE, create, json_request};
-use crate::webhook::{Webhook, eventually};
+use test_support::client::{FINE, MALFORMED, PATIENCE, create, json_request};
+use test_support::webhook::{Webhook, eventually};
 
 /// A review whose every name tries to end the line and to begin another.
 fn forging(uid: &str) -> Value {
@@ -162,8 +162,10 @@ async fn a_call_without_a_review_is_one_line() {
 #[tokio::test]
 async fn a_client_that_does_not_trust_the_certificate_is_a_hint_about_the_ca_bundle() {
     let webhook = Webhook::self_signed(&[]).await;
-    let stranger =
-        crate::client::Client::new(webhook.https, vec![crate::pairs::Authority::new().certificate()]);
+    let stranger = test_support::client::Client::new(
+        webhook.https,
+        vec![test_support::pairs::Authority::new().certificate()],
+    );
     assert!(stranger.stream().await.is_err(), "the stranger refuses");
     webhook.logged("does the caBundle of the webhook configuration match it?").await;
 }

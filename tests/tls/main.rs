@@ -3,17 +3,11 @@
 //! [`webhook`] starts it, [`client`] calls it, [`pairs`] issues its certificates; [`in_process`] is for
 //! what the binary has no flag for.
 
-mod client;
 mod in_process;
-#[path = "../otlp/receiver.rs"]
-mod otlp;
-mod pairs;
-mod webhook;
 
 mod addresses;
 mod bodies;
 mod certificate_files;
-mod certs_command;
 mod client_certificates;
 mod descriptors;
 mod drain;

@@ -4,8 +4,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use crate::client::{Client, FINE, allowed, create};
-use crate::webhook::Webhook;
+use test_support::client::{Client, FINE, allowed, create};
+use test_support::webhook::Webhook;
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;

@@ -5,8 +5,8 @@ use hyper::Method;
 use hyper::header::ACCEPT;
 use serde_json::json;
 
-use crate::client::{FINE, MALFORMED, Reply, create, json_request, plain, request};
-use crate::webhook::{Webhook, eventually};
+use test_support::client::{FINE, MALFORMED, Reply, create, json_request, plain, request};
+use test_support::webhook::{Webhook, eventually};
 
 #[tokio::test]
 async fn reviews_are_counted_by_path_operation_and_outcome() {

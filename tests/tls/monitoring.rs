@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
-use crate::client::{Client, FINE, MALFORMED, create, get};
-use crate::pairs::Authority;
-use crate::webhook::{Webhook, eventually};
+use test_support::client::{Client, FINE, MALFORMED, create, get};
+use test_support::pairs::Authority;
+use test_support::webhook::{Webhook, eventually};
 
 const RULES: &str = include_str!("../../deploy/components/monitoring/prometheus-rule.yaml");
 const RULE_TESTS: &str = include_str!("../../deploy/components/monitoring/prometheus-rule.test.yaml");

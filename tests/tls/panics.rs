@@ -1,7 +1,7 @@
 //! A judge that panics, in a server that does not mind.
 
-use modelendpoint_webhook::admission::{self, Answer, Hook, NoUid};
-use modelendpoint_webhook::endpoint::Policy;
+use modelendpoint_core::admission::{self, Answer, Hook, NoUid};
+use modelendpoint_core::endpoint::Policy;
 use modelendpoint_webhook::server::limits::Limits;
 use modelendpoint_webhook::traces::Traces;
 use opentelemetry::trace::{SpanId, TraceId};
@@ -9,8 +9,8 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{IdGenerator, SdkTracerProvider, Span, SpanData, SpanProcessor};
 use serde_json::json;
 
-use crate::client::{FINE, Reply, allowed, create, json_request};
 use crate::in_process::{serve, serve_traced};
+use test_support::client::{FINE, Reply, allowed, create, json_request};
 
 /// Panics at `/validate` and judges at `/mutate`.
 fn panic_at_validate<'a>(policy: &Policy, hook: Hook, body: &'a [u8]) -> Result<Answer<'a>, NoUid> {

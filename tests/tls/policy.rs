@@ -6,8 +6,8 @@ use std::path::Path;
 use rustix::fs::{CWD, FileType, mknodat};
 use serde_json::json;
 
-use crate::client::{Reply, create};
-use crate::webhook::{Webhook, binary, eventually};
+use test_support::client::{Reply, create};
+use test_support::webhook::{Webhook, binary, eventually};
 
 const HASH: &str = "modelendpoint_webhook_policy_hash";
 const REFUSED: &str = r#"modelendpoint_webhook_policy_reloads_total{result="failure"}"#;

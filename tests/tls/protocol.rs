@@ -12,8 +12,8 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::client::{self, FINE, MALFORMED, PATIENCE, Reply, allowed, create, json_request, request};
-use crate::webhook::{Webhook, eventually};
+use test_support::client::{self, FINE, MALFORMED, PATIENCE, Reply, allowed, create, json_request, request};
+use test_support::webhook::{Webhook, eventually};
 
 const NOT_JSON: &str = "Send an AdmissionReview as Content-Type: application/json.";
 const NO_PATH: &str = "There is nothing at this path.";

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use modelendpoint_webhook::admission::answer_under;
-use modelendpoint_webhook::certificates::issue::issue;
+use modelendpoint_core::admission::answer_under;
+use modelendpoint_issuer::issue;
 use modelendpoint_webhook::certificates::pair::Pair;
 use modelendpoint_webhook::certificates::served::Served;
 use modelendpoint_webhook::server::drain::Drain;
@@ -13,7 +13,7 @@ use modelendpoint_webhook::server::readiness::{Readiness, Unready};
 use tokio::net::TcpListener;
 
 use crate::in_process::serve;
-use crate::webhook::eventually;
+use test_support::webhook::eventually;
 
 /// What is proved of a server at this address, which should serve this.
 fn readiness_of(https: SocketAddr, certificate: Arc<Served>) -> Arc<Readiness> {

@@ -12,8 +12,8 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::client::TlsStream;
 
-use crate::client::{Client, Connection, FINE, PATIENCE, allowed, create, tcp_from};
-use crate::webhook::{Webhook, eventually};
+use test_support::client::{Client, Connection, FINE, PATIENCE, allowed, create, tcp_from};
+use test_support::webhook::{Webhook, eventually};
 
 const CONNECTIONS: &str = r#"modelendpoint_webhook_connections{listener="https"}"#;
 const GAVE_WAY: &str = r#"modelendpoint_webhook_shed_total{reason="slow_client"}"#;

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use modelendpoint_webhook::admission;
+use modelendpoint_core::admission;
 use modelendpoint_webhook::server::limits::Limits;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::client::{FINE, Reply, allowed, create};
 use crate::in_process::serve;
-use crate::webhook::eventually;
+use test_support::client::{FINE, Reply, allowed, create};
+use test_support::webhook::eventually;
 
 #[tokio::test]
 async fn an_idle_connection_is_closed_in_good_order() {

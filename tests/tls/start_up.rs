@@ -9,8 +9,8 @@ use rustix::fs::{CWD, FileType, mknodat};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::pairs::Authority;
-use crate::webhook::binary;
+use test_support::pairs::Authority;
+use test_support::webhook::binary;
 
 /// Exit code and stderr of a server that is not expected to start.
 pub async fn start(flags: &[&str]) -> (Option<i32>, String) {
@@ -83,7 +83,7 @@ async fn it_says_what_is_wrong_with_the_files() {
             &key,
             format!(
                 "cannot read --tls-cert {none}: No such file or directory (os error 2); give a file that exists \
-             (`modelendpoint-webhook certs` makes a pair for development)"
+             (`modelendpoint certs` makes a pair for development)"
             ),
         ),
         (

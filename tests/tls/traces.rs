@@ -8,10 +8,10 @@ use rustix::process::Signal;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
-use crate::client::{FINE, MALFORMED, create, json_request};
-use crate::otlp::{Received, Receiver};
-use crate::pairs::Authority;
-use crate::webhook::{Webhook, binary};
+use test_support::client::{FINE, MALFORMED, create, json_request};
+use test_support::otlp::{Received, Receiver};
+use test_support::pairs::Authority;
+use test_support::webhook::{Webhook, binary};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";

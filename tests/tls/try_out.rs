@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
-use crate::webhook::binary;
+use test_support::webhook::binary;
 
 /// Starts a server and runs every `curl` line that it prints, in the root of the repository.
 async fn answers_to_the_printed_lines(flags: &[&str]) -> Vec<Value> {

@@ -9,9 +9,9 @@ use tokio::process::Command;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::client::{FINE, create};
 use crate::slow_clients::make_room;
-use crate::webhook::{Webhook, eventually};
+use test_support::client::{FINE, create};
+use test_support::webhook::{Webhook, eventually};
 
 const KIB: u64 = 1024;
 /// Of docs/serving.md: the kernel's share of a connection.

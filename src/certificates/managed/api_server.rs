@@ -27,7 +27,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tower::service_fn;
 
 use crate::certificates::clock::Clock;
-use crate::files::{self, Accept, MOUNTED};
+use modelendpoint_files::{Accept, MOUNTED};
 
 /// For a connection, and for anything that was sent to be acknowledged.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -117,7 +117,7 @@ impl ApiServer {
     }
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        files::read(&self.service_account.join(name), Accept::Regular, MOUNTED)
+        modelendpoint_files::read(&self.service_account.join(name), Accept::Regular, MOUNTED)
     }
 }
 

@@ -9,7 +9,7 @@ use k8s_openapi::api::admissionregistration::v1::{MatchCondition, RuleWithOperat
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::configuration::Service;
-use crate::yaml::{Kind, parse};
+use modelendpoint_yaml::{Kind, parse};
 
 /// A webhook of a configuration.
 #[derive(Debug, Clone, Copy)]

@@ -1,0 +1,46 @@
+//! A real kube-apiserver and etcd, for tests and for `cargo playground`.
+//!
+//! In goes nothing but a module of `kubernetes/`; out comes a running API
+//! server with a [`kube::Client`] and a kubeconfig for it, and on it what the
+//! webhook's tests stand on:
+//!
+//! ```text
+//! assets          kube-apiserver, etcd and kubectl: given, cached, or built once
+//!   └─ control_plane   starts the two servers, waits until they are ready
+//!        ├─ crd                    ModelEndpoint, as Crossplane defines it
+//!        ├─ webhook_registration   the manifests of deploy/, pointed at a local port
+//!        ├─ manifests              applied as they are
+//!        ├─ service_account        access with the rights of one, and no more
+//!        └─ webhook                the webhook's own binary, with certificates for it
+//! supervised      every process that is started, and why none is left behind
+//! own_directory   the same for files that no such process owns
+//! ```
+
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "every error is one for a person to read: it says what failed and what to do"
+)]
+
+mod assets;
+mod certificates;
+mod control_plane;
+mod crd;
+mod eventually;
+mod manifests;
+mod own_directory;
+mod release;
+mod service_account;
+mod supervised;
+mod webhook;
+mod webhook_certificates;
+mod webhook_registration;
+pub mod writer;
+
+pub use control_plane::{AnotherApiServer, ControlPlane, ControlPlaneBuilder};
+pub use crd::{install_crd, install_definition, model_endpoint_definition, model_endpoint_resource};
+pub use eventually::{Seen, eventually};
+pub use manifests::{api, apply};
+pub use service_account::ServiceAccountFiles;
+pub use webhook::Webhook;
+pub use webhook_certificates::WebhookCertificates;
+pub use webhook_registration::WebhookRegistration;

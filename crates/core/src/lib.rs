@@ -1,0 +1,12 @@
+//! The pure core of modelendpoint-webhook: the bytes of an AdmissionReview in, the bytes of its answer out.
+//!
+//! ```text
+//! admission    an AdmissionReview in, its answer out
+//!  └─ endpoint    a url and a rewritePath in, a default or violations out
+//! ```
+//!
+//! A crate of its own, so that it compiles with nothing but what crates/core/Cargo.toml lists: no runtime, no
+//! Kubernetes client, no TLS. `crates/core/tests/arrows.rs` keeps clocks and I/O of `std` out.
+
+pub mod admission;
+pub mod endpoint;

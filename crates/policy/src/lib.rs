@@ -1,0 +1,343 @@
+//! The bytes of a policy file in; a policy, or every mistake in it with its line and column, out.
+//!
+//! docs/policy.schema.json describes the same for editors.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+
+use anyhow::anyhow;
+
+use modelendpoint_core::endpoint::Value;
+use modelendpoint_core::endpoint::policy::{
+    AllowList, BadPattern, HostPattern, Level, NamespacePattern, Policy, parse_addresses, parse_ports,
+};
+use modelendpoint_core::endpoint::quote::Seen;
+use modelendpoint_core::endpoint::url::Scheme;
+use modelendpoint_files::{Accept, MOUNTED, shown};
+use modelendpoint_yaml::source::Lines;
+use modelendpoint_yaml::{Document, Kind, NodeId, parse as parse_yaml};
+
+/// A policy that was read.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    pub content: Vec<u8>,
+    pub policy: Policy,
+}
+
+/// What is wrong with a policy, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    pub line: usize,
+    pub column: usize,
+    pub why: String,
+}
+
+/// Reads the policy in a file.
+///
+/// # Errors
+/// Every mistake, for the person who wrote it.
+pub fn load(path: &Path, accept: Accept) -> anyhow::Result<Loaded> {
+    let content = read(path, accept)?;
+    let policy = understand(path, &content)?;
+    Ok(Loaded { content, policy })
+}
+
+/// # Errors
+/// When the file can't be read.
+pub fn read(path: &Path, accept: Accept) -> anyhow::Result<Vec<u8>> {
+    modelendpoint_files::read(path, accept, MOUNTED).map_err(|error| {
+        let advice = match error.kind() {
+            io::ErrorKind::NotFound => "; give a file that exists",
+            io::ErrorKind::PermissionDenied => "; let this user read it",
+            _ => "",
+        };
+        anyhow!("cannot read --policy {}: {error}{advice}", shown(path))
+    })
+}
+
+/// # Errors
+/// Every mistake, a line for each.
+pub fn understand(path: &Path, content: &[u8]) -> anyhow::Result<Policy> {
+    let text = str::from_utf8(content)
+        .map_err(|_| anyhow!("--policy {} is no UTF-8; save it as UTF-8", shown(path)))?;
+    parse(text).map_err(|mistakes| {
+        let path = shown(path);
+        let lines = mistakes
+            .iter()
+            .map(|Mistake { line, column, why }| format!("{path}:{line}:{column}: {}", Seen(why)));
+        anyhow!("the policy can't be used:\n{}", lines.collect::<Vec<_>>().join("\n"))
+    })
+}
+
+/// # Errors
+/// Every mistake, in the order of its place.
+pub fn parse(text: &str) -> Result<Policy, Vec<Mistake>> {
+    let lines = Lines::of(text);
+    let place = |at: usize, why: String| {
+        let place = lines.place(at);
+        Mistake { line: place.line, column: place.column, why }
+    };
+    let documents = parse_yaml(text);
+    let document = match documents.as_slice() {
+        [Ok(document)] => document,
+        [Err(broken), ..] | [_, Err(broken), ..] => {
+            let is_pattern = text.get(broken.at..).is_some_and(|rest| rest.starts_with('*'));
+            let advice = if is_pattern { "; in YAML, write what begins with `*` in quotes" } else { "" };
+            return Err(vec![place(broken.at, format!("{}{advice}", broken.why))]);
+        }
+        [] => return Err(vec![place(0, NOTHING.to_owned())]),
+        [_, Ok(second), ..] => {
+            let at = second.node(second.root()).span.start;
+            return Err(vec![place(at, "a policy is one document; leave out the second".to_owned())]);
+        }
+    };
+    let mut reader = Reader { document, mistakes: Vec::new() };
+    let policy = reader.policy();
+    let mut mistakes = reader.mistakes;
+    mistakes.sort_by_key(|(at, _)| *at);
+    if mistakes.is_empty() {
+        Ok(policy)
+    } else {
+        Err(mistakes.into_iter().map(|(at, why)| place(at, why)).collect())
+    }
+}
+
+const NOTHING: &str = "the policy is empty; write `rules: {}` for one that changes nothing";
+
+const NO_WORD: &str = "write a single value here; in quotes, if it is a word that means something to YAML";
+
+struct Reader<'a> {
+    document: &'a Document<'a>,
+    mistakes: Vec<(usize, String)>,
+}
+
+impl Reader<'_> {
+    fn policy(&mut self) -> Policy {
+        let mut policy = Policy::NONE;
+        let root = self.document.root();
+        if self.document.value(root) == Value::Absent {
+            self.mistake(root, NOTHING.to_owned());
+            return policy;
+        }
+        for (key, value) in self.fields(root, &["rules", "allow"]) {
+            if key == "rules" {
+                self.rules(value, &mut policy);
+            } else {
+                let lists = self.items(value);
+                policy.allow.extend(lists.into_iter().filter_map(|list| self.allow_list(list)));
+            }
+        }
+        policy
+    }
+
+    fn rules(&mut self, rules: NodeId, policy: &mut Policy) {
+        for entry in self.mapping(rules) {
+            let (id, level) = (self.scalar(entry.0).unwrap_or_default(), self.scalar(entry.1));
+            let level = match level {
+                Some("deny") => Level::Deny,
+                Some("warn") => Level::Warn,
+                Some("off") => Level::Off,
+                _ => {
+                    self.mistake(entry.1, "a rule is set to `deny`, `warn` or `off`".to_owned());
+                    continue;
+                }
+            };
+            if let Err(BadPattern(why)) = policy.set(id, level) {
+                self.mistake(entry.0, why);
+            }
+        }
+    }
+
+    fn allow_list(&mut self, list: NodeId) -> Option<AllowList> {
+        let mut allow = AllowList::default();
+        let fields = self.fields(list, &["namespaces", "hosts", "cidrs", "schemes", "ports"]);
+        if !matches!(self.document.node(list).kind, Kind::Mapping { .. }) {
+            return None;
+        }
+        if fields.iter().all(|(key, _)| *key != "namespaces") {
+            self.mistake(list, "`namespaces` is missing; write `[\"*\"]` for all of them".to_owned());
+        }
+        for (key, value) in fields {
+            match key {
+                "namespaces" => allow.namespaces = self.patterns(value, NamespacePattern::parse),
+                "hosts" => allow.hosts = self.patterns(value, HostPattern::parse),
+                "cidrs" => allow.addresses = self.patterns(value, parse_addresses),
+                "ports" => allow.ports = self.patterns(value, parse_ports),
+                _ => allow.schemes = self.patterns(value, scheme),
+            }
+        }
+        Some(allow)
+    }
+
+    fn patterns<T, All: FromIterator<T>>(
+        &mut self,
+        list: NodeId,
+        parse: impl Fn(&str) -> Result<T, BadPattern>,
+    ) -> All {
+        let mut patterns = Vec::new();
+        for item in self.items(list) {
+            match self.word(item).map(&parse) {
+                Some(Ok(pattern)) => patterns.push(pattern),
+                Some(Err(BadPattern(why))) => self.mistake(item, why),
+                None => self.mistake(item, NO_WORD.to_owned()),
+            }
+        }
+        patterns.into_iter().collect()
+    }
+
+    /// A text or a number.
+    fn word(&self, node: NodeId) -> Option<&str> {
+        let text = self.scalar(node)?;
+        let is_bool = ["true", "false"].iter().any(|word| text.eq_ignore_ascii_case(word));
+        match self.document.value(node) {
+            Value::Absent => None,
+            Value::NotText if is_bool => None,
+            _ => Some(text),
+        }
+    }
+
+    fn scalar(&self, node: NodeId) -> Option<&str> {
+        match &self.document.node(node).kind {
+            Kind::Scalar { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The items of a list that has some.
+    fn items(&mut self, list: NodeId) -> Vec<NodeId> {
+        match &self.document.node(list).kind {
+            Kind::Sequence(items) if !items.is_empty() => return items.clone(),
+            Kind::Sequence(_) => {
+                self.mistake(list, "the list is empty; write an item, or leave it out".to_owned());
+            }
+            _ => self.mistake(list, "a list is expected here".to_owned()),
+        }
+        Vec::new()
+    }
+
+    /// The entries of a mapping, each key once.
+    fn mapping(&mut self, mapping: NodeId) -> Vec<(NodeId, NodeId)> {
+        if !matches!(self.document.node(mapping).kind, Kind::Mapping { .. }) {
+            self.mistake(mapping, "`key: value` pairs are expected here".to_owned());
+        }
+        let entries = self.document.entries(mapping);
+        let mut seen = HashSet::new();
+        let mut twice = Vec::new();
+        for entry in entries {
+            let key = self.scalar(entry.key).unwrap_or_default();
+            if !seen.insert(key) {
+                twice.push((entry.key, format!("`{key}` is there twice; write it once")));
+            }
+        }
+        let entries = entries.iter().map(|entry| (entry.key, entry.value)).collect();
+        for (node, why) in twice {
+            self.mistake(node, why);
+        }
+        entries
+    }
+
+    /// The entries of a mapping whose keys are known.
+    fn fields(&mut self, mapping: NodeId, known: &[&'static str]) -> Vec<(&'static str, NodeId)> {
+        let mut fields = Vec::new();
+        for (key, value) in self.mapping(mapping) {
+            let name = self.scalar(key).unwrap_or_default();
+            if let Some(known) = known.iter().find(|known| **known == name) {
+                fields.push((*known, value));
+            } else {
+                let why = format!("`{name}` is unknown here; known are {}", known.join(", "));
+                self.mistake(key, why);
+            }
+        }
+        fields
+    }
+
+    fn mistake(&mut self, node: NodeId, why: String) {
+        self.mistakes.push((self.document.node(node).span.start, why));
+    }
+}
+
+fn scheme(text: &str) -> Result<Scheme, BadPattern> {
+    match text {
+        "http" => Ok(Scheme::Http),
+        "https" => Ok(Scheme::Https),
+        _ => Err(BadPattern(format!("no endpoint can have the scheme `{text}`; write `http` or `https`"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistakes(text: &str) -> Vec<(usize, usize, String)> {
+        let found = parse(text).expect_err("mistakes");
+        found.into_iter().map(|Mistake { line, column, why }| (line, column, why)).collect()
+    }
+
+    #[test]
+    fn a_policy_is_read() {
+        let policy = parse(
+            "rules:\n  url-http-on-443: deny\n  url-version: off\nallow:\n- namespaces: [team-*]\n  hosts: ['*.example.com']\n  \
+             cidrs: [10.0.0.0/8]\n  schemes: [https]\n  ports: [443, 8000-8999]\n",
+        )
+        .expect("a policy");
+        let mut expected = Policy::NONE;
+        expected.set("url-http-on-443", Level::Deny).expect("a rule");
+        expected.set("url-version", Level::Off).expect("a rule");
+        expected.allow.extend([AllowList {
+            namespaces: vec![NamespacePattern::parse("team-*").expect("a pattern")],
+            hosts: HostPattern::parse("*.example.com").into_iter().collect(),
+            addresses: parse_addresses("10.0.0.0/8").into_iter().collect(),
+            schemes: vec![Scheme::Https],
+            ports: [443..=443, 8000..=8999].into_iter().collect(),
+        }]);
+        assert_eq!(policy, expected);
+        assert_eq!(parse("rules: {}\n"), Ok(Policy::NONE));
+    }
+
+    #[test]
+    fn every_mistake_has_its_line_and_column() {
+        let text = "rule: {}\nrules:\n  url-prt: deny\n  url-port: no\n  url-host: warn\n  url-host: off\nallow:\n- hosts: \
+                    [https://a]\n- namespaces: []\n- namespaces: [a]\n  cidrs: 10.0.0.0/8\n  ports: [{}]\n  schemes: [ftp]\n- 5\n- {}\n- namespaces: [null, True, 'true', 12]\n";
+        let known = "`rule` is unknown here; known are rules, allow";
+        assert_eq!(
+            mistakes(text),
+            [
+                (1, 1, known.to_owned()),
+                (3, 3, "there is no rule `url-prt`; `modelendpoint rules` lists them all".to_owned()),
+                (4, 13, "a rule is set to `deny`, `warn` or `off`".to_owned()),
+                (6, 3, "`url-host` is there twice; write it once".to_owned()),
+                (8, 3, "`namespaces` is missing; write `[\"*\"]` for all of them".to_owned()),
+                (
+                    8,
+                    11,
+                    "no host can match `https://a`: write the host only, without scheme and path".to_owned()
+                ),
+                (9, 15, "the list is empty; write an item, or leave it out".to_owned()),
+                (11, 10, "a list is expected here".to_owned()),
+                (12, 11, NO_WORD.to_owned()),
+                (13, 13, "no endpoint can have the scheme `ftp`; write `http` or `https`".to_owned()),
+                (14, 3, "`key: value` pairs are expected here".to_owned()),
+                (15, 3, "`namespaces` is missing; write `[\"*\"]` for all of them".to_owned()),
+                (16, 16, NO_WORD.to_owned()),
+                (16, 22, NO_WORD.to_owned()),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_empty_or_cut_off_is_no_policy() {
+        for text in ["", "\n", "# nothing\n", "---\n"] {
+            assert_eq!(mistakes(text).len(), 1, "{text:?}");
+            assert!(mistakes(text)[0].2.contains("the policy is empty"), "{text:?} {:?}", mistakes(text));
+        }
+        assert_eq!(mistakes("rules: {url-port: de")[0].0, 1);
+        let star = &mistakes("allow:\n- namespaces: [a]\n  hosts: [*.example.com]\n")[0];
+        assert!(star.2.ends_with("; in YAML, write what begins with `*` in quotes"), "{star:?}");
+        assert_eq!((star.0, star.1), (3, 11));
+        assert_eq!(
+            mistakes("rules: {}\n---\nrules: {}\n"),
+            [(3, 1, "a policy is one document; leave out the second".to_owned())]
+        );
+    }
+}

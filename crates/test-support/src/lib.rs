@@ -1,0 +1,16 @@
+//! What several test programs need: [`webhook`] starts the server, [`client`] calls it over TLS, [`pairs`]
+//! issues certificates, [`otlp`] receives traces.
+
+#![expect(
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::new_without_default,
+    clippy::return_self_not_must_use,
+    reason = "for tests, which panic when something is not as they expect"
+)]
+
+pub mod client;
+pub mod otlp;
+pub mod pairs;
+pub mod webhook;

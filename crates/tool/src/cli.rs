@@ -1,0 +1,223 @@
+//! Every flag, defined and documented once. Each can be given by an environment variable too.
+
+use std::path::PathBuf;
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Checks Modelplane `ModelEndpoint`s as the admission webhook would.
+///
+/// Exit codes: 0 fine, 1 findings, 2 usage or start-up error.
+#[derive(Debug, Parser)]
+#[command(name = "modelendpoint", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Check(Check),
+    Rules(Rules),
+    Certs(Certs),
+    Completions(Completions),
+    Man(Man),
+}
+
+/// Check manifests as the webhook would: what it would refuse, warn of or change, and where.
+///
+/// Other kinds are skipped. Exit codes: 0 fine, 1 something would be refused, 2 something can't be read.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
+pub struct Check {
+    /// Files, directories (searched for .yaml, .yml and .json), or `-` for standard input.
+    #[arg(value_name = "FILE|DIR|-", required_unless_present = "cluster")]
+    pub paths: Vec<PathBuf>,
+
+    /// How to write what was found.
+    #[arg(
+        long,
+        value_enum,
+        default_value_t = CheckFormat::Text,
+        env = "MODELENDPOINT_WEBHOOK_CHECK_FORMAT"
+    )]
+    pub format: CheckFormat,
+
+    /// Write what the webhook would store, and corrections where a rule knows them. Standard input comes
+    /// out on standard output.
+    #[arg(
+        long,
+        env = "MODELENDPOINT_WEBHOOK_CHECK_FIX",
+        value_parser = BoolishValueParser::new()
+    )]
+    pub fix: bool,
+
+    /// Show what --fix would write, and write nothing.
+    #[arg(
+        long,
+        env = "MODELENDPOINT_WEBHOOK_CHECK_DIFF",
+        value_parser = BoolishValueParser::new()
+    )]
+    pub diff: bool,
+
+    /// Severities of rules and allow lists of hosts, as `serve` takes them: docs/policy.md.
+    #[arg(long, value_name = "FILE", env = "MODELENDPOINT_WEBHOOK_CHECK_POLICY")]
+    pub policy: Option<PathBuf>,
+
+    /// Exit with 1 for warnings too.
+    #[arg(
+        long,
+        env = "MODELENDPOINT_WEBHOOK_CHECK_WARNINGS_AS_ERRORS",
+        value_parser = BoolishValueParser::new()
+    )]
+    pub warnings_as_errors: bool,
+
+    /// Check what a cluster stores: which ModelEndpoints would be refused or changed if they were written
+    /// today. The cluster is that of the kubeconfig, or the one that this runs in.
+    #[arg(
+        long,
+        conflicts_with_all = ["paths", "fix", "diff"],
+        env = "MODELENDPOINT_WEBHOOK_CHECK_CLUSTER",
+        value_parser = BoolishValueParser::new()
+    )]
+    pub cluster: bool,
+
+    /// The namespace of manifests that name none, `default` if it is not given; with --cluster, the one
+    /// to read.
+    #[arg(long, short, value_name = "NAME", env = "MODELENDPOINT_WEBHOOK_CHECK_NAMESPACE")]
+    pub namespace: Option<String>,
+
+    /// With --cluster, read all namespaces.
+    #[arg(
+        long,
+        short = 'A',
+        requires = "cluster",
+        conflicts_with_all = ["namespace", "paths"],
+        env = "MODELENDPOINT_WEBHOOK_CHECK_ALL_NAMESPACES",
+        value_parser = BoolishValueParser::new()
+    )]
+    pub all_namespaces: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people: the source line with the part that matters underlined.
+    Text,
+    /// For programs: docs/check.schema.json describes it.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Workflow commands of GitHub Actions.
+    Github,
+}
+
+/// Show the rules: what each one judges, why, and examples.
+#[derive(Debug, Args)]
+pub struct Rules {
+    /// Show this rule only.
+    pub id: Option<String>,
+
+    /// How to write them.
+    #[arg(
+        long,
+        value_enum,
+        default_value_t = RulesFormat::Text,
+        env = "MODELENDPOINT_WEBHOOK_RULES_FORMAT"
+    )]
+    pub format: RulesFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RulesFormat {
+    Text,
+    Json,
+    Markdown,
+}
+
+/// Make a CA and a certificate for development: ca.crt, tls.crt and tls.key.
+///
+/// The certificate is for SERVICE.NAMESPACE.svc, SERVICE.NAMESPACE.svc.cluster.local, localhost
+/// and the loopback addresses. The CA's key is thrown away: nothing else can be signed with it.
+#[derive(Debug, Args)]
+pub struct Certs {
+    /// The Service that the API server calls.
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "modelendpoint-webhook",
+        env = "MODELENDPOINT_WEBHOOK_SERVICE"
+    )]
+    pub service: String,
+
+    /// The namespace of the Service.
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "modelendpoint-webhook",
+        env = "MODELENDPOINT_WEBHOOK_NAMESPACE"
+    )]
+    pub namespace: String,
+
+    /// The directory to write to; made if it does not exist.
+    #[arg(long, value_name = "DIR", default_value = ".", env = "MODELENDPOINT_WEBHOOK_CERTS_OUT")]
+    pub out: PathBuf,
+
+    /// How many days both certificates are valid.
+    #[arg(
+        long,
+        default_value_t = 365,
+        value_parser = clap::value_parser!(u16).range(1..),
+        env = "MODELENDPOINT_WEBHOOK_CERTS_DAYS"
+    )]
+    pub days: u16,
+
+    /// Overwrite files that exist.
+    #[arg(
+        long,
+        env = "MODELENDPOINT_WEBHOOK_CERTS_FORCE",
+        value_parser = BoolishValueParser::new()
+    )]
+    pub force: bool,
+}
+
+/// Print what a shell needs to complete commands and flags.
+#[derive(Debug, Args)]
+pub struct Completions {
+    pub shell: clap_complete::Shell,
+}
+
+/// Write the manual pages: one for the program and one for each command.
+#[derive(Debug, Args)]
+pub struct Man {
+    /// The directory to write to; made if it does not exist.
+    #[arg(long, value_name = "DIR", default_value = ".", env = "MODELENDPOINT_WEBHOOK_MAN_OUT")]
+    pub out: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_a_doc_and_an_environment_variable_of_its_own() {
+        let mut seen = std::collections::BTreeMap::new();
+        for command in Cli::command().get_subcommands() {
+            for flag in command.get_arguments().filter(|flag| !flag.is_positional()) {
+                let name = format!("{} --{}", command.get_name(), flag.get_id());
+                let variable = flag.get_env().and_then(|env| env.to_str());
+                let variable = variable.unwrap_or_else(|| panic!("{name} has no variable"));
+                assert!(variable.starts_with("MODELENDPOINT_WEBHOOK_"), "{name}: {variable}");
+                let taken_by = seen.insert(variable.to_owned(), flag.get_id().clone());
+                assert!(taken_by.is_none_or(|id| id == *flag.get_id()), "{name}: {variable} is taken");
+                assert!(flag.get_help().is_some(), "{name} has no doc");
+            }
+        }
+    }
+}

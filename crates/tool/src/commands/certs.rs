@@ -1,0 +1,62 @@
+//! `certs`: a CA and a certificate for development, in three files.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+
+use crate::cli;
+use modelendpoint_issuer::issue;
+
+/// # Errors
+/// When a file exists and may not be overwritten, or can't be written.
+pub fn run(args: &cli::Certs) -> anyhow::Result<ExitCode> {
+    let issued =
+        issue(names(&args.service, &args.namespace), args.days).context("cannot make the certificates")?;
+    let files =
+        [("ca.crt", issued.ca, 0o644), ("tls.crt", issued.leaf, 0o644), ("tls.key", issued.leaf_key, 0o600)];
+    let out = &args.out;
+    fs::create_dir_all(out).with_context(|| format!("cannot make --out {}", out.display()))?;
+    if !args.force {
+        for (name, ..) in &files {
+            let file = out.join(name);
+            if file.symlink_metadata().is_ok() {
+                bail!("{} exists: give --force to overwrite it", file.display());
+            }
+        }
+    }
+    for (name, pem, mode) in &files {
+        let file = out.join(name);
+        write(&file, pem, *mode).with_context(|| format!("cannot write {}", file.display()))?;
+        println!("{}", file.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn names(service: &str, namespace: &str) -> Vec<String> {
+    vec![
+        format!("{service}.{namespace}.svc"),
+        format!("{service}.{namespace}.svc.cluster.local"),
+        "localhost".to_owned(),
+        "127.0.0.1".to_owned(),
+        "::1".to_owned(),
+    ]
+}
+
+/// A new file beside it takes its place, so that a key is never readable by others, not even where
+/// an old file was, and a reader sees the old content or the new.
+fn write(file: &Path, pem: &str, mode: u32) -> io::Result<()> {
+    let beside = file.with_added_extension("new");
+    if let Err(error) = fs::remove_file(&beside)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    let mut new = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
+    new.write_all(pem.as_bytes())?;
+    new.sync_all()?;
+    fs::rename(beside, file)
+}

@@ -1,0 +1,7 @@
+//! One file per subcommand: arguments in, an exit code or a start-up error out.
+
+pub mod certs;
+pub mod check;
+pub mod completions;
+pub mod man;
+pub mod rules;

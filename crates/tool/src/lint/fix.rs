@@ -1,0 +1,313 @@
+//! A source in, what the webhook would store of it out, with corrections where a rule knows them.
+//!
+//! Everything else stays as it is, byte for byte. What comes out is read again: if it does not say what
+//! it should, nothing is changed.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use super::check::{Review, Terms, name_of};
+use super::manifests::{Manifest, Manifests, key};
+use modelendpoint_core::endpoint::{Field, Spec, Value};
+use modelendpoint_yaml::spelling::spell;
+use modelendpoint_yaml::{Document, Entry, Kind, NodeId, ScalarStyle, parse};
+
+/// The source with its endpoints as they should be; `None` if there is nothing to change.
+#[must_use]
+pub fn fix(source: &str, terms: Terms<'_>) -> Option<String> {
+    let mut fixed = fix_once(source, terms)?;
+    // a value that became its own user's leaves its anchor to be corrected
+    for _ in 1..ROUNDS {
+        match fix_once(&fixed, terms) {
+            Some(again) => fixed = again,
+            None => break,
+        }
+    }
+    Some(fixed)
+}
+
+/// A correction can uncover one more.
+const ROUNDS: usize = 4;
+
+fn fix_once(source: &str, terms: Terms<'_>) -> Option<String> {
+    let mut edits = Vec::new();
+    for document in parse(source).iter().flatten() {
+        let mut wishes = Vec::new();
+        let endpoints = Manifests::of(document).endpoints;
+        for manifest in endpoints.iter().filter(|manifest| is_only_theirs(document, **manifest, &endpoints)) {
+            wishes.extend(wishes_for(document, *manifest, terms));
+        }
+        edits.extend(edits_for(source, document, &wishes));
+    }
+    let fixed = apply(source, edits)?;
+    says_what_it_should(source, &fixed, terms).then_some(fixed)
+}
+
+/// Whether a spec that is anchored is used as the spec of endpoints, and for nothing else.
+fn is_only_theirs(document: &Document<'_>, manifest: Manifest, endpoints: &[Manifest]) -> bool {
+    let Some(spec) = manifest.spec_node(document) else { return false };
+    let aliases = document.node(spec).aliases;
+    let users = || endpoints.iter().filter(|endpoint| endpoint.spec_node(document) == Some(spec)).count();
+    aliases == 0 || users() == aliases + 1
+}
+
+/// A field that should have another value.
+struct Wish {
+    manifest: Manifest,
+    field: Field,
+    value: String,
+}
+
+/// Corrected values.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Wanted {
+    url: Option<String>,
+    rewrite_path: Option<String>,
+}
+
+fn wishes_for(document: &Document<'_>, manifest: Manifest, terms: Terms<'_>) -> Vec<Wish> {
+    let namespace = name_of(document, manifest, terms).namespace;
+    let wanted = wanted(manifest.spec(document), terms, &namespace);
+    let wish = |field, value: Option<String>| value.map(|value| Wish { manifest, field, value });
+    [wish(Field::Url, wanted.url), wish(Field::RewritePath, wanted.rewrite_path)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// What the fields should be: corrected by the rules, then as the webhook stores them.
+fn wanted(spec: Spec<'_>, terms: Terms<'_>, namespace: &str) -> Wanted {
+    let mut wanted = Wanted::default();
+    for _ in 0..ROUNDS {
+        let review = Review::of(wanted.over(spec), terms, namespace);
+        let mut corrected = Wanted::default();
+        for violation in &review.violations {
+            let place = match violation.rule.field {
+                Field::Url => &mut corrected.url,
+                Field::RewritePath => &mut corrected.rewrite_path,
+            };
+            if place.is_none() {
+                place.clone_from(&violation.meant);
+            }
+        }
+        if corrected == Wanted::default() {
+            let path = review.mutation.change.map(|change| change.path.as_str().to_owned());
+            wanted.rewrite_path = path.or(wanted.rewrite_path);
+            break;
+        }
+        wanted.url = corrected.url.or(wanted.url);
+        wanted.rewrite_path = corrected.rewrite_path.or(wanted.rewrite_path);
+    }
+    wanted
+}
+
+impl Wanted {
+    fn over<'a>(&'a self, spec: Spec<'a>) -> Spec<'a> {
+        let text = |value: &'a Option<String>| value.as_deref().map(Value::Text);
+        Spec {
+            url: text(&self.url).unwrap_or(spec.url),
+            rewrite_path: text(&self.rewrite_path).unwrap_or(spec.rewrite_path),
+        }
+    }
+}
+
+/// Bytes to replace.
+#[derive(PartialEq, Eq)]
+struct Edit {
+    at: Range<usize>,
+    with: String,
+}
+
+fn edits_for(source: &str, document: &Document<'_>, wishes: &[Wish]) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    for wish in wishes {
+        let url = wish.manifest.own_entry(document, Field::Url);
+        match (wish.manifest.own_entry(document, wish.field), wish.field) {
+            (Some(entry), _) => edits.extend(replace(source, document, entry, wish, wishes)),
+            // merged in from elsewhere: others may use it too
+            (None, field) if wish.manifest.entry(document, field).is_some() => {}
+            (None, _) => edits.extend(url.and_then(|url| insert(source, document, url, wish))),
+        }
+    }
+    edits
+}
+
+fn replace(
+    source: &str,
+    document: &Document<'_>,
+    entry: &Entry,
+    wish: &Wish,
+    wishes: &[Wish],
+) -> Option<Edit> {
+    let node = document.node(entry.value);
+    let Kind::Scalar { style, .. } = &node.kind else { return None };
+    let in_flow = is_in_flow(document, wish.manifest);
+    if entry.is_alias {
+        // its anchor gets the same value, if everyone who uses it wants that
+        let shared = shares(document, entry.value, wish, wishes);
+        let spelled = spell(&wish.value, *style, in_flow);
+        return (!shared).then(|| Edit { at: entry.written.clone(), with: spelled });
+    }
+    if node.aliases > 0 && !shares(document, entry.value, wish, wishes) {
+        return None;
+    }
+    let mut at = node.span.clone();
+    if at.is_empty() {
+        // `rewritePath:` with nothing behind it
+        let colon = source.get(at.start..)?.starts_with(':').then_some(at.start + 1)?;
+        return Some(Edit { at: colon..colon, with: format!(" {}", spell(&wish.value, *style, in_flow)) });
+    }
+    if is_block(*style) {
+        at.start = block_header(source, document.node(entry.key).span.end)?;
+        at.end = at.start + source.get(at.clone())?.trim_end().len();
+    }
+    Some(Edit { at, with: spell(&wish.value, *style, in_flow) })
+}
+
+fn is_block(style: ScalarStyle) -> bool {
+    matches!(style, ScalarStyle::Literal | ScalarStyle::Folded)
+}
+
+/// Whether all who use a value that is anchored want the same one in its place.
+fn shares(document: &Document<'_>, value: NodeId, wish: &Wish, wishes: &[Wish]) -> bool {
+    let users = wishes.iter().filter(|other| {
+        let entry = other.manifest.own_entry(document, other.field);
+        other.value == wish.value && entry.is_some_and(|entry| entry.value == value)
+    });
+    users.count() == document.node(value).aliases + 1
+}
+
+/// Where the `|` or `>` of a block scalar is, behind its key.
+fn block_header(source: &str, key_end: usize) -> Option<usize> {
+    let mut at = key_end;
+    loop {
+        let rest = source.get(at..)?;
+        let token = rest.trim_start_matches([' ', '\t', '"', '\'', ':']);
+        at += rest.len() - token.len();
+        if token.starts_with(['|', '>']) {
+            return Some(at);
+        }
+        // an anchor or a tag
+        if !token.starts_with(['&', '!']) {
+            return None;
+        }
+        at += token.find([' ', '\t', '\r', '\n'])?;
+    }
+}
+
+/// A new field behind the url, written as the url is.
+fn insert(source: &str, document: &Document<'_>, url: &Entry, wish: &Wish) -> Option<Edit> {
+    let (key_node, node) = (document.node(url.key), document.node(url.value));
+    let Kind::Scalar { style, .. } = &node.kind else { return None };
+    let Kind::Scalar { style: key_style, .. } = &key_node.kind else { return None };
+    let in_flow = is_in_flow(document, wish.manifest);
+    let name = spell(key(wish.field), *key_style, in_flow);
+    let value = spell(&wish.value, *style, in_flow);
+    let written = source.get(..url.written.end)?.trim_end().len();
+    let line_start = source.get(..key_node.span.start)?.rfind('\n').map_or(0, |at| at + 1);
+    let before = source.get(line_start..key_node.span.start)?.trim_start_matches('\u{feff}');
+    let break_before = |at: usize| {
+        let is_crlf = source.get(..at).is_some_and(|before| before.ends_with("\r\n"));
+        if is_crlf { "\r\n" } else { "\n" }
+    };
+    if in_flow {
+        let indented = before.trim().is_empty() && line_start > 0;
+        let gap = if indented { format!("{}{before}", break_before(line_start)) } else { " ".to_owned() };
+        return Some(Edit { at: written..written, with: format!(",{gap}{name}: {value}") });
+    }
+    let indent = " ".repeat(before.chars().count());
+    let next_line = source.get(written..)?.find('\n').map(|rest| written + rest + 1);
+    Some(if let Some(at) = next_line {
+        Edit { at: at..at, with: format!("{indent}{name}: {value}{}", break_before(at)) }
+    } else {
+        let line = format!("{}{indent}{name}: {value}", break_before(line_start));
+        Edit { at: source.len()..source.len(), with: line }
+    })
+}
+
+fn is_in_flow(document: &Document<'_>, manifest: Manifest) -> bool {
+    let spec = manifest.spec_node(document).map(|spec| &document.node(spec).kind);
+    matches!(spec, Some(Kind::Mapping { flow: true, .. }))
+}
+
+fn apply(source: &str, mut edits: Vec<Edit>) -> Option<String> {
+    edits.sort_by_key(|edit| (edit.at.start, edit.at.end));
+    // several endpoints can share a spec
+    edits.dedup();
+    let mut fixed = String::with_capacity(source.len() + 64);
+    let mut next = 0;
+    for edit in &edits {
+        fixed.push_str(source.get(next..edit.at.start)?);
+        fixed.push_str(&edit.with);
+        next = edit.at.end;
+    }
+    fixed.push_str(source.get(next..)?);
+    (fixed != source).then_some(fixed)
+}
+
+/// Whether each endpoint is what it should be or was, and everything else is as before.
+fn says_what_it_should(source: &str, fixed: &str, terms: Terms<'_>) -> bool {
+    let (before, after) = (parse(source), parse(fixed));
+    before.len() == after.len()
+        && before.iter().zip(&after).all(|pair| match pair {
+            (Ok(before), Ok(after)) => documents_agree(before, after, terms),
+            (Err(_), Err(_)) => true,
+            _ => false,
+        })
+}
+
+fn documents_agree(before: &Document<'_>, after: &Document<'_>, terms: Terms<'_>) -> bool {
+    let (old, new) = (Manifests::of(before).endpoints, Manifests::of(after).endpoints);
+    let agree = |(old, new): (&Manifest, &Manifest)| {
+        let (was, is) = (old.spec(before), new.spec(after));
+        let wanted = wanted(was, terms, &name_of(before, *old, terms).namespace);
+        let should = wanted.over(was);
+        (is.url == was.url || is.url == should.url)
+            && (is.rewrite_path == was.rewrite_path || is.rewrite_path == should.rewrite_path)
+    };
+    old.len() == new.len() && old.iter().zip(&new).all(agree) && is_else_the_same(before, after, &old)
+}
+
+/// Whether two documents are equal, but for the fields of these endpoints.
+fn is_else_the_same(before: &Document<'_>, after: &Document<'_>, endpoints: &[Manifest]) -> bool {
+    let endpoints: HashSet<_> = endpoints.iter().map(Manifest::object).collect();
+    let mut seen = HashSet::new();
+    // with whether the pair is the spec of an endpoint
+    let mut waiting = vec![(before.root(), after.root(), false)];
+    while let Some(pair) = waiting.pop() {
+        let (was, is, is_spec) = pair;
+        if !seen.insert(pair) {
+            continue;
+        }
+        match (&before.node(was).kind, &after.node(is).kind) {
+            _ if before.node(was).tag != after.node(is).tag => return false,
+            (Kind::Sequence(old), Kind::Sequence(new)) if old.len() == new.len() => {
+                waiting.extend(old.iter().zip(new).map(|(old, new)| (*old, *new, false)));
+            }
+            (Kind::Mapping { entries: old, .. }, Kind::Mapping { entries: new, .. }) => {
+                let kept = |document: &Document<'_>, entries: &[Entry]| {
+                    let is_field = |entry: &&Entry| {
+                        is_spec
+                            && [Field::Url, Field::RewritePath]
+                                .iter()
+                                .any(|field| document.is_key(entry, key(*field)))
+                    };
+                    entries.iter().filter(|entry| !is_field(entry)).cloned().collect::<Vec<_>>()
+                };
+                let (old, new) = (kept(before, old), kept(after, new));
+                if old.len() != new.len() {
+                    return false;
+                }
+                for (old, new) in old.iter().zip(&new) {
+                    let is_spec = endpoints.contains(&was) && before.is_key(old, "spec");
+                    waiting.extend([(old.key, new.key, false), (old.value, new.value, is_spec)]);
+                }
+            }
+            (Kind::Scalar { text: old, style: was }, Kind::Scalar { text: new, style: is })
+                if (old, was) == (new, is) => {}
+            (Kind::Nothing, Kind::Nothing) => {}
+            _ => return false,
+        }
+    }
+    true
+}

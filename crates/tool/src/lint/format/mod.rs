@@ -1,0 +1,79 @@
+//! Findings in, text for people or for machines out.
+
+pub mod github;
+pub mod json;
+pub mod sarif;
+pub mod text;
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use super::finding::Finding;
+use super::run::{Outcome, Report};
+use super::sources::Source;
+use modelendpoint_core::endpoint::quote::{Seen, is_invisible};
+use modelendpoint_yaml::source::{Lines, Place};
+
+/// A finding with its file and its place in it.
+pub struct Placed<'a> {
+    pub finding: &'a Finding,
+    pub outcome: &'a Outcome,
+    /// `None` for what a cluster stores.
+    pub at: Option<At>,
+}
+
+/// A place in a file.
+pub struct At {
+    pub file: String,
+    pub start: Place,
+    /// Behind the last character.
+    pub end: Place,
+    /// The line that what is shown around it begins in.
+    pub shown_from: usize,
+}
+
+/// Text in which nothing hides from the reader or steers a terminal: control and invisible characters by
+/// their code point, but for those that the format itself needs.
+#[must_use]
+pub fn seen(text: &str, needed: &[char]) -> String {
+    text.split_inclusive(needed).fold(String::with_capacity(text.len()), |mut seen, piece| {
+        let end = piece.char_indices().next_back().filter(|(_, last)| needed.contains(last));
+        let (piece, last) = piece.split_at(end.map_or(piece.len(), |(end, _)| end));
+        let _ = write!(seen, "{}{last}", Seen(piece));
+        seen
+    })
+}
+
+/// JSON for programs: what can't be seen is in strings only, and its escape means the same.
+fn printed(document: &Value) -> String {
+    let json = format!("{document:#}\n");
+    json.chars().fold(String::with_capacity(json.len()), |mut printed, character| {
+        if character == '\n' || !is_invisible(character) {
+            printed.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                let _ = write!(printed, "\\u{unit:04x}");
+            }
+        }
+        printed
+    })
+}
+
+/// Every finding, file by file, from top to bottom.
+pub fn placed(report: &Report) -> impl Iterator<Item = Placed<'_>> {
+    report.outcomes.iter().flat_map(|outcome| {
+        let lines = Lines::of(&outcome.text);
+        let file = outcome.source.name();
+        outcome.checked.findings.iter().map(move |finding| Placed {
+            finding,
+            outcome,
+            at: (outcome.source != Source::Cluster).then(|| At {
+                file: file.clone(),
+                start: lines.place(finding.at.start),
+                end: lines.place(finding.at.end),
+                shown_from: lines.place(finding.context.as_ref().map_or(0, |context| context.start)).line,
+            }),
+        })
+    })
+}

@@ -1,0 +1,111 @@
+//! A document in, the ModelEndpoints in it out, and a count of what else is there.
+
+use std::collections::HashSet;
+
+use modelendpoint_core::endpoint::{Field, Spec, Value};
+use modelendpoint_yaml::{Document, Entry, Kind, NodeId};
+
+/// What a document holds.
+#[derive(Debug, Default)]
+pub struct Manifests {
+    pub endpoints: Vec<Manifest>,
+    /// ModelEndpoints of versions that are not known: where the version is written, and what it is.
+    pub unknown: Vec<(NodeId, String)>,
+    /// Objects of other kinds.
+    pub skipped: usize,
+}
+
+/// A ModelEndpoint of the version that the webhook knows.
+#[derive(Debug, Clone, Copy)]
+pub struct Manifest {
+    object: NodeId,
+}
+
+const GROUP: &str = "modelplane.ai";
+const VERSION: &str = "v1alpha1";
+const KIND: &str = "ModelEndpoint";
+
+/// How deep a list may be in another.
+const LISTS: usize = 8;
+
+impl Manifests {
+    #[must_use]
+    pub fn of(document: &Document<'_>) -> Self {
+        let mut manifests = Self::default();
+        manifests.take(document, document.root(), LISTS, &mut HashSet::new());
+        manifests
+    }
+
+    fn take(&mut self, document: &Document<'_>, object: NodeId, depth: usize, seen: &mut HashSet<NodeId>) {
+        let is_again = document.node(object).aliases > 0 && !seen.insert(object);
+        if is_again || document.value(object) == Value::Absent {
+            return;
+        }
+        let kind = document.text(object, "kind").unwrap_or_default();
+        let api_version = document.text(object, "apiVersion").unwrap_or_default();
+        if kind == "List" || kind == "ModelEndpointList" {
+            let items = document.get(object, "items").map(|items| &document.node(items.value).kind);
+            if let (Some(Kind::Sequence(items)), true) = (items, depth > 0) {
+                for item in items {
+                    self.take(document, *item, depth - 1, seen);
+                }
+            }
+            return;
+        }
+        match api_version.split_once('/') {
+            Some((GROUP, VERSION)) if kind == KIND => self.endpoints.push(Manifest { object }),
+            Some((GROUP, _)) if kind == KIND => {
+                let place = document.get(object, "apiVersion").map_or(object, |entry| entry.value);
+                self.unknown.push((place, api_version.to_owned()));
+            }
+            _ => self.skipped += 1,
+        }
+    }
+}
+
+impl Manifest {
+    /// What the webhook would be told.
+    #[must_use]
+    pub fn spec<'a>(&self, document: &'a Document<'_>) -> Spec<'a> {
+        let value =
+            |field| self.entry(document, field).map_or(Value::Absent, |entry| document.value(entry.value));
+        Spec { url: value(Field::Url), rewrite_path: value(Field::RewritePath) }
+    }
+
+    /// Where a field is written.
+    #[must_use]
+    pub fn entry<'a>(&self, document: &'a Document<'_>, field: Field) -> Option<&'a Entry> {
+        document.get(self.spec_node(document)?, key(field))
+    }
+
+    /// Where a field is written, unless that is elsewhere and merged in.
+    #[must_use]
+    pub fn own_entry<'a>(&self, document: &'a Document<'_>, field: Field) -> Option<&'a Entry> {
+        document.own(self.spec_node(document)?, key(field))
+    }
+
+    #[must_use]
+    pub fn spec_node(&self, document: &Document<'_>) -> Option<NodeId> {
+        document.get(self.object, "spec").map(|spec| spec.value)
+    }
+
+    #[must_use]
+    pub fn object(&self) -> NodeId {
+        self.object
+    }
+
+    /// A text in its metadata.
+    #[must_use]
+    pub fn metadata<'a>(&self, document: &'a Document<'_>, key: &str) -> Option<&'a str> {
+        document.text(document.get(self.object, "metadata")?.value, key)
+    }
+}
+
+/// The field's key in `spec`.
+#[must_use]
+pub fn key(field: Field) -> &'static str {
+    match field {
+        Field::Url => "url",
+        Field::RewritePath => "rewritePath",
+    }
+}

@@ -1,0 +1,267 @@
+//! `--fix` writes what would be stored, and touches nothing else.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use crate::workspace::{Run, Workspace, endpoint};
+
+/// What `--fix` makes of a manifest; a second run changes nothing.
+fn fixed(manifest: &str) -> String {
+    let workspace = Workspace::with(&[("e.yaml", manifest)]);
+    workspace.check(&["--fix", "e.yaml"]);
+    let once = workspace.read("e.yaml");
+    let again = workspace.check(&["--fix", "e.yaml"]);
+    assert_eq!(workspace.read("e.yaml"), once, "{}", again.out);
+    once
+}
+
+fn spec(lines: &[&str]) -> String {
+    endpoint("q", lines)
+}
+
+#[test]
+fn only_what_has_to_change_is_changed() {
+    for (before, after) in [
+        // a default, behind the url and written like it
+        (
+            &["url: http://h.example/a/v1   # the url", "other:   {a: 1}  # é"][..],
+            &["url: http://h.example/a/v1   # the url", "rewritePath: /a/", "other:   {a: 1}  # é"][..],
+        ),
+        (&["url: 'http://h.example/a/v1'"], &["url: 'http://h.example/a/v1'", "rewritePath: '/a/'"]),
+        (&["\"url\": \"http://h.example/\""], &["\"url\": \"http://h.example/\"", "\"rewritePath\": \"/\""]),
+        (
+            &["url: |-", "  http://h.example/a", "# end"],
+            &["url: |-", "  http://h.example/a", "rewritePath: /a/", "# end"],
+        ),
+        // a value in its place
+        (
+            &["rewritePath: \"/a\"  # a", "url: http://h.example/"],
+            &["rewritePath: \"/a/\"  # a", "url: http://h.example/"],
+        ),
+        (
+            &["url: http://h.example/", "rewritePath:  # none"],
+            &["url: http://h.example/", "rewritePath: /  # none"],
+        ),
+        (&["url: http://h.example/", "rewritePath: null"], &["url: http://h.example/", "rewritePath: /"]),
+        (&["url: http://h.example/", "rewritePath: ''"], &["url: http://h.example/", "rewritePath: '/'"]),
+        // what a rule knows
+        (
+            &["url: api.example.com/openai/v1", "rewritePath: openai"],
+            &["url: https://api.example.com/openai/v1", "rewritePath: /openai/"],
+        ),
+        (
+            &["url: |  # block", "  http://h.example/", "rewritePath: /"],
+            &["url: http://h.example/", "rewritePath: /"],
+        ),
+        (
+            &["url: !!str &u http://2001:db8::1/", "rewritePath: /"],
+            &["url: !!str &u http://[2001:db8::1]/", "rewritePath: /"],
+        ),
+        // flow mappings
+        (&["{url: http://h.example/a}"], &["{url: http://h.example/a, rewritePath: /a/}"]),
+        (
+            &["{", "  \"url\": \"http://h.example/a\"", "}"],
+            &["{", "  \"url\": \"http://h.example/a\",", "  \"rewritePath\": \"/a/\"", "}"],
+        ),
+    ] {
+        assert_eq!(fixed(&spec(before)), spec(after));
+        let crlf = |lines| spec(lines).replace('\n', "\r\n");
+        assert_eq!(fixed(&crlf(before)), crlf(after), "with CRLF");
+        let open = |lines| spec(lines).trim_end().to_owned();
+        assert_eq!(fixed(&open(before)), open(after), "without a last line break");
+    }
+}
+
+#[test]
+fn an_anchor_changes_only_if_all_who_use_it_want_the_same() {
+    let two = |first: &str, second: &str| {
+        format!("{}---\n{}", spec(&["url: http://h.example/", first, second]), "a: b\n")
+    };
+    // everybody who uses it wants /a/
+    let list = |path: &str, alias: &str| {
+        format!(
+            "apiVersion: v1\nkind: List\nitems:\n- apiVersion: modelplane.ai/v1alpha1\n  kind: ModelEndpoint\n  spec: {{url: http://h.example/, \
+             rewritePath: {path}}}\n- apiVersion: modelplane.ai/v1alpha1\n  kind: ModelEndpoint\n  spec: {{url: http://h.example/, rewritePath: {alias}}}\n"
+        )
+    };
+    assert_eq!(fixed(&list("&p /a", "*p")), list("&p /a/", "*p"));
+    // somebody else uses it too, so it stays
+    assert_eq!(fixed(&two("rewritePath: &p /a", "label: *p")), two("rewritePath: &p /a", "label: *p"));
+    // and who uses it from elsewhere gets a value of their own
+    assert_eq!(fixed(&two("label: &p /a", "rewritePath: *p")), two("label: &p /a", "rewritePath: /a/"));
+}
+
+#[test]
+fn a_spec_that_is_anchored_changes_only_if_it_is_nothing_but_specs() {
+    let list = |items: &str| format!("apiVersion: v1\nkind: List\nitems:\n{items}");
+    let item =
+        |spec: &str| format!("- apiVersion: modelplane.ai/v1alpha1\n  kind: ModelEndpoint\n  spec: {spec}\n");
+    let (before, after) = ("&s {url: http://h.example/a}", "&s {url: http://h.example/a, rewritePath: /a/}");
+    assert_eq!(fixed(&list(&(item(before) + &item("*s")))), list(&(item(after) + &item("*s"))));
+    let others = list(&format!("{}- kind: ConfigMap\n  data: *s\n", item(before)));
+    assert_eq!(fixed(&others), others);
+    // one endpoint, listed twice
+    let twice = |spec: &str| list(&format!("{}- *e\n", item(spec).replacen("- ", "- &e\n  ", 1)));
+    assert_eq!(
+        fixed(&twice("{url: http://h.example/a}")),
+        twice("{url: http://h.example/a, rewritePath: /a/}")
+    );
+}
+
+#[test]
+fn a_value_of_its_own_leaves_its_anchor_to_be_corrected() {
+    let spec = |url: &str, path: &str| spec(&[url, path]);
+    assert_eq!(
+        fixed(&spec("url: &u http://h.example/#f", "rewritePath: *u")),
+        spec("url: &u http://h.example/", "rewritePath: /")
+    );
+}
+
+#[test]
+fn a_link_is_followed_and_permissions_stay() {
+    let workspace = Workspace::with(&[("real/e.yaml", &spec(&["url: http://h.example/"]))]);
+    let (real, link) = (workspace.path("real/e.yaml"), workspace.path("e.yaml"));
+    symlink("real/e.yaml", &link).expect("a link");
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).expect("permissions");
+    assert_eq!(workspace.check(&["--fix", "e.yaml"]).code, Some(0));
+    assert!(fs::symlink_metadata(&link).expect("a link").is_symlink());
+    assert_eq!(workspace.read("real/e.yaml"), spec(&["url: http://h.example/", "rewritePath: /"]));
+    assert_eq!(fs::metadata(&real).expect("a file").permissions().mode() & 0o777, 0o640);
+    let left: Vec<_> = fs::read_dir(workspace.path("real")).expect("a directory").collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}
+
+#[test]
+fn a_diff_shows_it_and_writes_nothing() {
+    let before = spec(&["url: http://h.example/"]);
+    let workspace = Workspace::with(&[("e.yaml", &before)]);
+    assert_eq!(
+        workspace.check(&["--diff", "e.yaml"]),
+        Run {
+            code: Some(0),
+            out: "\
+--- a/e.yaml
++++ b/e.yaml
+@@ -5,3 +5,4 @@
+   namespace: ml-team
+ spec:
+   url: http://h.example/
++  rewritePath: /
+"
+            .to_owned(),
+            err: "1 ModelEndpoint in 1 file: 0 refused, 0 with warnings, 1 changed when stored; 0 other objects skipped\n"
+                .to_owned(),
+        }
+    );
+    assert_eq!(workspace.read("e.yaml"), before);
+}
+
+#[test]
+fn what_is_piped_in_comes_out_fixed_and_findings_go_beside_it() {
+    let workspace = Workspace::with(&[]);
+    let other = "apiVersion: v1\nkind: Secret\n---\n";
+    let input = format!("{other}{}", spec(&["url: http://h.example/"]));
+    let output = format!("{other}{}", spec(&["url: http://h.example/", "rewritePath: /"]));
+    let run = workspace.check_input(&["--fix", "-"], &input);
+    assert_eq!((run.code, run.out), (Some(0), output.clone()));
+    assert!(run.err.starts_with("1 ModelEndpoint in 1 file"), "{}", run.err);
+    assert_eq!(workspace.check_input(&["--fix", "-"], &output).out, output);
+    // findings are no manifest, even where there is none to write
+    workspace.write("latin.yaml", b"a: \xff");
+    let latin = std::process::Command::new(env!("CARGO_BIN_EXE_modelendpoint"))
+        .args(["check", "--fix", "-"])
+        .stdin(fs::File::open(workspace.path("latin.yaml")).expect("a file"))
+        .output()
+        .expect("the binary ends");
+    assert_eq!((latin.status.code(), latin.stdout), (Some(1), Vec::new()));
+}
+
+#[test]
+fn a_diff_is_what_git_and_patch_apply() {
+    let secret = "apiVersion: v1\nkind: Secret\nstringData:\n  a: s3cret\n";
+    let files = [
+        ("m/plain.yaml", spec(&["url: http://h.example/a"])),
+        ("m/a b.yaml", spec(&["url: http://h.example/a", "other: 1"])),
+        ("m/a\n\"\\\u{202e}é.yaml", spec(&["url: http://h.example/a"])),
+        ("m/open.yaml", spec(&["url: http://h.example/a"]).trim_end().to_owned()),
+        ("m/crlf.yaml", spec(&["url: http://h.example/a"]).replace('\n', "\r\n")),
+        (
+            "m/helm.yaml",
+            format!("---\n{secret}---\n{}---\n# Source: c\n{secret}", spec(&["url: http://h.example/a"])),
+        ),
+    ];
+    let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let diff = Workspace::with(&files).check(&["--diff", "./m"]).out;
+    assert!(!diff.contains("s3cret"), "{diff}");
+    let by_fix = Workspace::with(&files);
+    assert_eq!(by_fix.check(&["--fix", "m"]).code, Some(0));
+    for command in [&["git", "apply", "-"][..], &["patch", "--binary", "-p1"]] {
+        let workspace = Workspace::with(&files);
+        let mut child = std::process::Command::new(command[0])
+            .args(&command[1..])
+            .current_dir(workspace.path(""))
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), diff.as_bytes())
+            .expect("a reader");
+        assert!(child.wait().expect("an end").success(), "{command:?}: {diff}");
+        for (name, _) in &files {
+            assert_eq!(workspace.read(name), by_fix.read(name), "{command:?} {name}");
+        }
+    }
+}
+
+#[test]
+fn a_link_that_leads_out_of_a_directory_is_checked_and_its_target_left_alone() {
+    let before = spec(&["url: http://h.example/"]);
+    let after = spec(&["url: http://h.example/", "rewritePath: /"]);
+    let workspace = || {
+        let workspace = Workspace::with(&[("m/a.yaml", &before), ("out/e.yaml", &before)]);
+        symlink("../out/e.yaml", workspace.path("m/link.yaml")).expect("a link");
+        workspace
+    };
+    let refused = "error: cannot fix m/link.yaml: it is a link to a file outside of what was named; name that file too\n";
+    for flag in ["--fix", "--diff"] {
+        let workspace = workspace();
+        let run = workspace.check(&[flag, "m"]);
+        assert_eq!(run.code, Some(2), "{flag}: {run:?}");
+        assert!(run.err.ends_with(refused), "{flag}: {}", run.err);
+        assert!(!run.out.contains("link.yaml"), "{flag}: {}", run.out);
+        assert_eq!(workspace.read("out/e.yaml"), before, "{flag}");
+        assert_eq!(workspace.read("m/a.yaml") == after, flag == "--fix");
+    }
+    assert_eq!(workspace().check(&["m"]).code, Some(0), "it is checked");
+    // what is named may be written, by whichever name
+    for args in [&["--fix", "m", "m/link.yaml"][..], &["--fix", "m", "out/e.yaml"], &["--fix", "m", "out"]] {
+        let workspace = workspace();
+        assert_eq!(workspace.check(args).code, Some(0), "{args:?}");
+        assert_eq!(
+            (workspace.read("m/a.yaml"), workspace.read("out/e.yaml")),
+            (after.clone(), after.clone())
+        );
+        assert!(fs::symlink_metadata(workspace.path("m/link.yaml")).expect("a link").is_symlink());
+    }
+}
+
+#[test]
+fn a_file_gets_a_new_one_in_its_place_so_that_its_other_names_keep_the_old_content() {
+    let before = spec(&["url: http://h.example/"]);
+    let workspace = Workspace::with(&[("e.yaml", &before)]);
+    fs::hard_link(workspace.path("e.yaml"), workspace.path("other")).expect("a link");
+    assert_eq!(workspace.check(&["--fix", "e.yaml"]).code, Some(0));
+    assert_eq!(workspace.read("e.yaml"), spec(&["url: http://h.example/", "rewritePath: /"]));
+    assert_eq!(workspace.read("other"), before);
+}
+
+#[test]
+fn a_pipe_is_not_written() {
+    let workspace = Workspace::with(&[("e.yaml", &spec(&["url: http://h.example/"]))]);
+    let script = format!("{} check --fix <(cat e.yaml)", env!("CARGO_BIN_EXE_modelendpoint"));
+    let mut bash = std::process::Command::new("bash");
+    let output = bash.args(["-c", &script]).current_dir(workspace.path("")).output().expect("bash");
+    let error = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(error, "error: cannot write /dev/fd/63: it is a pipe, not a regular file\n");
+}

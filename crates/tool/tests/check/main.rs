@@ -1,0 +1,12 @@
+//! `check` as people run it: the binary on files, its whole output compared.
+
+mod cluster;
+mod control_plane;
+mod corpus;
+mod findings;
+mod fix;
+mod formats;
+mod generated;
+mod policy;
+mod sources;
+mod workspace;

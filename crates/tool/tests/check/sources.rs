@@ -1,0 +1,222 @@
+//! What is checked, and what is skipped.
+
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+
+use rustix::fs::{CWD, FileType, mknodat};
+
+use crate::workspace::{Run, Workspace, endpoint};
+
+fn bad(name: &str) -> String {
+    endpoint(name, &["url: http://h.example:0/", "rewritePath: /"])
+}
+
+/// The endpoints with findings, in their order.
+fn names(run: &Run) -> Vec<&str> {
+    run.out.lines().filter_map(|line| line.trim().strip_prefix("= note: ModelEndpoint ml-team/")).collect()
+}
+
+fn summary(run: &Run) -> &str {
+    run.out.lines().last().unwrap_or_default()
+}
+
+#[test]
+fn directories_are_searched_in_the_order_of_names() {
+    let workspace = Workspace::with(&[
+        ("m/b.yml", &bad("b")),
+        ("m/a/c.yaml", &bad("c")),
+        ("m/d.JSON", &bad("d")),
+        ("m/readme.txt", "[unread"),
+        ("m/.git/x.yaml", "[unread"),
+    ]);
+    let run = workspace.check(&["m"]);
+    assert_eq!((run.code, names(&run)), (Some(1), vec!["c", "b", "d"]));
+    // a file is read whatever its name
+    let run = workspace.check(&["m/readme.txt", "m/b.yml"]);
+    assert_eq!((run.code, names(&run)), (Some(1), vec!["b"]));
+}
+
+#[test]
+fn lists_and_streams_are_taken_apart_and_other_kinds_counted() {
+    let item = |name: &str| {
+        format!(
+            "- apiVersion: modelplane.ai/v1alpha1\n  kind: ModelEndpoint\n  metadata: {{name: {name}, namespace: ml-team}}\n  \
+             spec: {{url: 'http://h.example:0/', rewritePath: /}}\n"
+        )
+    };
+    let stream = format!(
+        "# nothing but a comment\n---\nkind: List\napiVersion: v1\nitems:\n{}- kind: Secret\n  apiVersion: v1\n---\n{}---\nkind: \
+         ModelEndpoint\napiVersion: modelplane.ai/v1beta1\n---\nkind: ModelEndpoint\napiVersion: other.io/v1\n---\n- 1\n",
+        item("a"),
+        bad("b")
+    );
+    let run = Workspace::with(&[]).check_input(&["-"], &stream);
+    assert_eq!((run.code, names(&run)), (Some(1), vec!["a", "b"]));
+    assert!(
+        run.out.contains("error[unknown-version]: this ModelEndpoint of `modelplane.ai/v1beta1`"),
+        "{}",
+        run.out
+    );
+    assert_eq!(
+        summary(&run),
+        "2 ModelEndpoints in 1 file: 2 refused, 0 with warnings, 0 changed when stored; 3 other objects skipped"
+    );
+}
+
+#[test]
+fn a_broken_document_is_one_finding_and_the_rest_is_checked() {
+    let workspace = Workspace::with(&[("b.yaml", &bad("b"))]);
+    workspace.write("a.yaml", format!("x: [1\n---\n{}", bad("a")));
+    workspace.write("latin.yaml", b"a: \xff");
+    workspace.write("utf16.yaml", b"\xff\xfea\0");
+    let run = workspace.check(&["."]);
+    assert_eq!((run.code, names(&run)), (Some(1), vec!["a", "b"]));
+    let broken: Vec<_> = run.out.lines().filter(|line| line.contains("broken-manifest")).collect();
+    assert_eq!(
+        broken,
+        [
+            "error[broken-manifest]: the document can't be read: unclosed bracket '['",
+            "error[broken-manifest]: the file can't be read: it is no UTF-8",
+            "error[broken-manifest]: the file can't be read: it is UTF-16",
+        ]
+    );
+    assert!(run.out.contains("--> ./a.yaml:1:4\n"), "{}", run.out);
+}
+
+#[test]
+fn what_can_not_be_read_is_told_and_the_rest_is_checked() {
+    let workspace = Workspace::with(&[("b.yaml", &bad("b"))]);
+    let run = workspace.check(&["a.yaml", "b.yaml"]);
+    assert_eq!((run.code, names(&run)), (Some(2), vec!["b"]));
+    assert_eq!(run.err, "error: cannot read a.yaml: No such file or directory (os error 2)\n");
+}
+
+#[test]
+fn a_namespace_that_is_not_written_is_the_one_given() {
+    let manifest = bad("b").replace("  namespace: ml-team\n", "");
+    let workspace = Workspace::with(&[("b.yaml", &manifest)]);
+    let name =
+        |run: Run| run.out.lines().find_map(|line| Some(line.split_once("ModelEndpoint ")?.1.to_owned()));
+    assert_eq!(name(workspace.check(&["b.yaml"])), Some("default/b".to_owned()));
+    assert_eq!(name(workspace.check(&["-n", "team-a", "b.yaml"])), Some("team-a/b".to_owned()));
+}
+
+#[test]
+fn json_values_in_a_row_are_documents() {
+    let value = |name: &str| {
+        format!(
+            r#"{{"apiVersion":"modelplane.ai/v1alpha1","kind":"ModelEndpoint","metadata":{{"name":"{name}","namespace":"ml-team"}},"spec":{{"url":"http://h.example:0/","rewritePath":"/"}}}}"#
+        )
+    };
+    for between in ["", "\n", " \n\t", "\n---\n"] {
+        let stream = format!("\u{feff}{}{between}{}\n", value("a"), value("b"));
+        let run = Workspace::with(&[]).check_input(&["-"], &stream);
+        assert_eq!((run.code, names(&run)), (Some(1), vec!["a", "b"]), "{between:?}: {}", run.out);
+    }
+    let run = Workspace::with(&[]).check_input(&["-"], &format!("{}\n{{\"a\": [1\n", value("a")));
+    assert_eq!((run.code, names(&run)), (Some(1), vec!["a"]), "{}", run.out);
+    assert!(run.out.contains("error[broken-manifest]") && run.out.contains("--> -:2:7\n"), "{}", run.out);
+}
+
+#[test]
+fn a_file_that_is_found_on_several_ways_is_checked_once() {
+    let workspace = Workspace::with(&[("m/b.yaml", &bad("b"))]);
+    symlink("b.yaml", workspace.path("m/a.yaml")).expect("a link");
+    symlink(".", workspace.path("m/again")).expect("a link");
+    for args in [&["m"][..], &["m/b.yaml", "m"], &["m", "./m/b.yaml", "m/again"]] {
+        assert_eq!(names(&workspace.check(args)), ["b"], "{args:?}");
+    }
+}
+
+#[test]
+fn links_that_lead_nowhere_are_told() {
+    let workspace = Workspace::with(&[("m/b.yaml", &bad("b"))]);
+    symlink("c.yaml", workspace.path("m/a.yaml")).expect("a link");
+    symlink("a.yaml", workspace.path("m/c.yaml")).expect("a link");
+    let run = workspace.check(&["m"]);
+    assert_eq!((run.code, names(&run)), (Some(2), vec!["b"]));
+    assert_eq!(run.err.lines().filter(|line| line.starts_with("error: cannot read m/")).count(), 2);
+}
+
+#[test]
+fn all_namespaces_are_those_of_a_cluster() {
+    let run = Workspace::with(&[("b.yaml", &bad("b"))]).check(&["-A", "b.yaml"]);
+    assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{}", run.err);
+}
+
+#[test]
+fn anchors_that_hold_themselves_come_to_an_end() {
+    let many = |alias: &str| vec![alias; 100].join(", ");
+    let list = format!("&l\nkind: List\napiVersion: v1\nitems: [{}]\n", many("*l"));
+    let merge = endpoint("q", &[&format!("<<: &m {{<<: [{}]}}", many("*m"))]);
+    let bomb =
+        "a: &a [x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b, *b, *b]\n";
+    let run = Workspace::with(&[]).check_input(&["-"], &format!("{list}---\n{merge}---\n{bomb}"));
+    assert_eq!(run.code, Some(0), "{run:?}");
+}
+
+fn pipe(workspace: &Workspace, name: &str) {
+    mknodat(CWD, workspace.path(name), FileType::Fifo, 0o600.into(), 0).expect("a pipe");
+}
+
+#[test]
+fn special_files_in_a_directory_are_skipped() {
+    let workspace = Workspace::with(&[("m/b.yaml", &bad("b"))]);
+    pipe(&workspace, "m/a.yaml");
+    let _socket = UnixListener::bind(workspace.path("m/c.yaml")).expect("a socket");
+    symlink("a.yaml", workspace.path("m/d.yaml")).expect("a link");
+    symlink("/dev/zero", workspace.path("m/e.yaml")).expect("a link");
+    let run = workspace.check(&["m"]);
+    assert_eq!((run.code, names(&run), run.err.as_str()), (Some(1), vec!["b"], ""));
+    assert!(summary(&run).starts_with("1 ModelEndpoint in 1 file:"), "{}", summary(&run));
+}
+
+#[test]
+fn a_pipe_is_read_if_it_is_named() {
+    let workspace = Workspace::with(&[("policy.yaml", "rules: {url-port: warn}"), ("b.yaml", &bad("b"))]);
+    let program = env!("CARGO_BIN_EXE_modelendpoint");
+    let script = format!("{program} check <(cat b.yaml); {program} check --policy <(cat policy.yaml) b.yaml");
+    let output = std::process::Command::new("bash")
+        .args(["-c", &script])
+        .current_dir(workspace.path(""))
+        .output()
+        .expect("bash");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let found: Vec<_> = text.lines().filter_map(|line| Some(line.split_once("]:")?.0)).collect();
+    assert_eq!(found, ["error[url-port", "warning[url-port"], "{text}");
+
+    pipe(&workspace, "pipe");
+    let path = workspace.path("pipe");
+    let writer = std::thread::spawn(move || std::fs::write(path, bad("b")));
+    let run = workspace.check(&["pipe"]);
+    writer.join().expect("no panic").expect("a reader");
+    assert_eq!((run.code, names(&run)), (Some(1), vec!["b"]));
+}
+
+#[test]
+fn what_is_too_large_is_told_and_the_rest_is_checked() {
+    let workspace = Workspace::with(&[("b.yaml", &bad("b"))]);
+    let large = std::fs::File::create(workspace.path("large.yaml")).expect("a file");
+    large.set_len((32 << 20) + 1).expect("room");
+    let run = workspace.check(&["large.yaml", "b.yaml", "/dev/zero"]);
+    assert_eq!((run.code, names(&run)), (Some(2), vec!["b"]));
+    assert_eq!(
+        run.err,
+        "error: cannot read large.yaml: it is larger than 32 MiB, which is the limit\n\
+         error: cannot read /dev/zero: it is larger than 32 MiB, which is the limit\n"
+    );
+    let run = workspace.check(&["--policy", "/dev/zero", "b.yaml"]);
+    assert_eq!(
+        (run.code, run.err.as_str()),
+        (Some(2), "error: cannot read --policy /dev/zero: it is larger than 1 MiB, which is the limit\n")
+    );
+    let endless = std::process::Command::new(env!("CARGO_BIN_EXE_modelendpoint"))
+        .args(["check", "-"])
+        .stdin(std::fs::File::open("/dev/zero").expect("a device"))
+        .output()
+        .expect("the binary ends");
+    assert_eq!(
+        (endless.status.code(), String::from_utf8_lossy(&endless.stderr).as_ref()),
+        (Some(2), "error: cannot read standard input: it is larger than 32 MiB, which is the limit\n")
+    );
+}

@@ -1,0 +1,91 @@
+//! Completions and manual pages are made from the definition of the flags.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+
+use clap::CommandFactory;
+use modelendpoint::cli::Cli;
+
+fn run(args: &[&str]) -> Vec<u8> {
+    let output = Command::new(env!("CARGO_BIN_EXE_modelendpoint")).args(args).output();
+    let output = output.expect("the binary starts");
+    assert!(output.status.success(), "{args:?}: {output:?}");
+    output.stdout
+}
+
+/// Every long flag, by its command.
+fn flags() -> Vec<(String, String)> {
+    let command = Cli::command();
+    let of = |command: &clap::Command| {
+        let name = command.get_name().to_owned();
+        let flags = command.get_arguments().filter_map(clap::Arg::get_long);
+        flags.map(|flag| (name.clone(), format!("--{flag}"))).collect::<Vec<_>>()
+    };
+    command.get_subcommands().flat_map(of).collect()
+}
+
+#[test]
+fn every_shell_completes_every_flag() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = String::from_utf8(run(&["completions", shell])).expect("UTF-8");
+        for (command, flag) in flags() {
+            let known = script.contains(&flag) || script.contains(flag.trim_start_matches("--"));
+            assert!(known, "{shell}: {command} {flag}");
+        }
+    }
+}
+
+#[test]
+fn bash_completes_every_flag_of_every_command() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let script = directory.path().join("completions");
+    fs::write(&script, run(&["completions", "bash"])).expect("a file");
+    // as bash calls it: the program, the word to complete, the word before it
+    let ask = r#"
+        source "$0"
+        COMP_WORDS=(modelendpoint $1 --) COMP_CWORD=2
+        $(complete -p modelendpoint | grep -o -- '-F [^ ]*' | cut -c4-) modelendpoint -- $1
+        echo "${COMPREPLY[@]}""#;
+    let completed = |command: &str| {
+        let output = Command::new("bash").args(["-c", ask]).arg(&script).arg(command).output().expect("bash");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{command}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let mut known = BTreeMap::new();
+    for (command, flag) in flags() {
+        let offered = known.entry(command.clone()).or_insert_with(|| completed(&command));
+        assert!(offered.split_whitespace().any(|word| word == flag), "{command} {flag}: {offered}");
+    }
+}
+
+#[test]
+fn every_command_has_a_page_with_its_flags_and_their_variables() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let out = directory.path().join("man1");
+    run(&["man", "--out", out.to_str().expect("a path in UTF-8")]);
+    let page = |command: &str| {
+        let text = fs::read_to_string(out.join(format!("modelendpoint-{command}.1")));
+        text.unwrap_or_else(|error| panic!("{command}: {error}")).replace('\\', "")
+    };
+    for (command, flag) in flags() {
+        assert!(page(&command).contains(&flag), "{command} {flag}");
+    }
+    assert!(page("check").contains("MODELENDPOINT_WEBHOOK_CHECK_POLICY"));
+    assert!(out.join("modelendpoint.1").exists());
+}
+
+#[test]
+fn as_a_plugin_of_kubectl_it_is_called_as_people_type_it() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let plugin = directory.path().join("kubectl-modelendpoint");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_modelendpoint"), &plugin).expect("a link");
+    let usage = |program: &std::path::Path| {
+        let output = Command::new(program).args(["check", "--help"]).output().expect("it starts");
+        let help = String::from_utf8(output.stdout).expect("UTF-8");
+        help.lines().find(|line| line.starts_with("Usage: ")).map(str::to_owned)
+    };
+    let expected = |program: &str| Some(format!("Usage: {program} check [OPTIONS] [FILE|DIR|-]..."));
+    assert_eq!(usage(&plugin), expected("kubectl modelendpoint"));
+    assert_eq!(usage(env!("CARGO_BIN_EXE_modelendpoint").as_ref()), expected("modelendpoint"));
+}

@@ -1,0 +1,304 @@
+//! `serve`: arguments in, a server that runs until it is told to stop.
+
+mod signals;
+
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+
+use anyhow::{Context, bail};
+use tokio::time::sleep;
+use tracing::info;
+
+use crate::certificates::clients::{ClientCa, Clients, ReloadedClients};
+use crate::certificates::clock::Clock;
+use crate::certificates::files::{self, Content, Files};
+use crate::certificates::managed::api_server;
+use crate::certificates::managed::configuration::Service;
+use crate::certificates::managed::lifetimes::Lifetimes;
+use crate::certificates::managed::{self, keep_managing};
+use crate::certificates::pair::Pair;
+use crate::certificates::reload;
+use crate::certificates::served::Served;
+use crate::cli;
+use crate::policy::{self, Active, hash};
+use crate::server::drain::Drain;
+use crate::server::limits::Limits;
+use crate::server::metrics::Metrics;
+use crate::server::{Parts, Server, descriptors};
+use crate::telemetry::{self, quota};
+use crate::traces::Traces;
+use modelendpoint_core::admission;
+use modelendpoint_core::endpoint::Policy;
+use modelendpoint_files::{Accept, shown};
+use modelendpoint_issuer::{Issued, issue};
+use modelendpoint_policy::{Loaded, load};
+use signals::Signals;
+
+/// # Errors
+/// What to change, when the server can't start.
+pub fn run(args: &cli::Serve) -> anyhow::Result<ExitCode> {
+    let source = Source::of(args)?;
+    let (log, dropped) = telemetry::start(args.log_format, args.log_level);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(worker_threads())
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    // Before all else: the first process of a container is deaf to signals that it does not ask for.
+    let signals = Signals::heed(runtime.handle(), log.clone())?;
+    runtime.spawn(quota::keep_telling());
+    let traces = Traces::from_environment(runtime.handle().clone())?;
+    let metrics = Arc::new(Metrics::new(dropped));
+    let served = runtime.block_on(serve(args, source, metrics, traces.clone(), &signals));
+    if let Some(traces) = traces {
+        traces.shut_down();
+    }
+    // What still runs on it has nobody left to wait for it: a lookup of a name may take minutes.
+    runtime.shutdown_background();
+    log.finish();
+    served.map(|()| ExitCode::SUCCESS)
+}
+
+/// As many as there are CPUs to use, which the standard library knows of the CPU affinity and of the
+/// cgroup's quota (rounded down, at least one): a container with `cpu: 50m` on a node with 64 cores gets
+/// one. And no more than four, which have CPU time for some 250,000 reviews a second.
+fn worker_threads() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get).min(4)
+}
+
+async fn serve(
+    args: &cli::Serve,
+    source: Source,
+    metrics: Arc<Metrics>,
+    traces: Option<Traces>,
+    signals: &Signals,
+) -> anyhow::Result<()> {
+    let active = follow_policy(args.policy.as_deref(), &metrics)?;
+    let (certificate, origin) = source.load(args.listen.ip())?;
+    if let Some(pair) = certificate.current() {
+        metrics.serves(&pair);
+    }
+    let clients = load_clients(args, &metrics)?;
+    let drain = Arc::new(Drain::default());
+    let server = Server::bind(Parts {
+        listen: args.listen,
+        ops_listen: args.ops_listen,
+        limits: Limits::new(descriptors::make_room(args.max_connections)),
+        certificate: Arc::clone(&certificate),
+        clients,
+        judge: admission::answer_under,
+        policy: active,
+        metrics: Arc::clone(&metrics),
+        traces,
+        drain: Arc::clone(&drain),
+    })?;
+    match origin {
+        Origin::Files(files, content) => {
+            let current = Arc::clone(&certificate);
+            let tell = move |reload| {
+                metrics.reloaded(reload);
+                if let Some(pair) = current.current() {
+                    metrics.serves(&pair);
+                }
+            };
+            tokio::spawn(files::keep_reloading(files, content, certificate, tell));
+        }
+        Origin::Issued(issued) => {
+            if let Some(file) = &args.write_ca {
+                modelendpoint_files::write(file, issued.ca.as_bytes())
+                    .with_context(|| format!("cannot write --write-ca {}", shown(file)))?;
+            }
+            let how_to_call = how_to_call(server.https_address()?, args.write_ca.as_deref());
+            // Whoever closed stdout does not want to read it.
+            let _ = io::stdout().write_all(how_to_call.as_bytes());
+        }
+        Origin::Managed(client, clock, settings) => {
+            let current = Arc::clone(&certificate);
+            let tell = move |event| {
+                metrics.managed(event);
+                if let Some(pair) = current.current() {
+                    metrics.serves(&pair);
+                }
+            };
+            tokio::spawn(keep_managing(client, settings, certificate, clock, tell));
+        }
+    }
+    let leaving = async {
+        signals.first().await;
+        drain.leave();
+        info!("leaving: serving for another {:?} while traffic moves away", args.drain);
+        sleep(args.drain).await;
+        info!("closing");
+        drain.close();
+    };
+    // On a worker: here, on the main thread, every connection would cost two more switches of threads.
+    let mut serving = tokio::spawn(server.run());
+    signals.serving();
+    let result = tokio::select! {
+        result = &mut serving => result,
+        () = leaving => serving.await,
+    };
+    Ok(result.context("the server panicked")??)
+}
+
+/// The policy of the file, followed from now on; without a file, the rules as they are.
+fn follow_policy(file: Option<&Path>, metrics: &Arc<Metrics>) -> anyhow::Result<Arc<Active>> {
+    let Some(file) = file else { return Ok(Active::new(Policy::NONE)) };
+    let Loaded { content, policy } = load(file, Accept::Regular)?;
+    let hash = hash(&content);
+    info!(hash, "policy loaded");
+    metrics.holds(&hash);
+    let active = Active::new(policy);
+    let metrics = Arc::clone(metrics);
+    let tell = move |reload| metrics.policy_reloaded(&reload);
+    tokio::spawn(policy::reload::keep_reloading(file.to_owned(), content, Arc::clone(&active), tell));
+    Ok(active)
+}
+
+/// Who may call, kept at what `--client-ca` holds.
+fn load_clients(args: &cli::Serve, metrics: &Arc<Metrics>) -> anyhow::Result<Option<Arc<Clients>>> {
+    let Some(file) = &args.client_ca else { return Ok(None) };
+    let file = ClientCa::new(file);
+    let (loaded, clients) = Clients::load(&file, &args.client_names)?;
+    let source = ReloadedClients { file, clients: Arc::clone(&clients) };
+    let metrics = Arc::clone(metrics);
+    let tell = move |reload| metrics.client_ca_reloaded(reload);
+    tokio::spawn(reload::keep_reloading(source, loaded, tell));
+    Ok(Some(clients))
+}
+
+/// Where the certificate is to come from.
+enum Source {
+    Files(Files),
+    SelfSigned,
+    Managed(managed::Settings, PathBuf),
+}
+
+/// Where it came from, with what is needed to go on from there.
+enum Origin {
+    Files(Files, Content),
+    Issued(Issued),
+    Managed(kube::Client, Arc<Clock>, managed::Settings),
+}
+
+impl Source {
+    fn of(args: &cli::Serve) -> anyhow::Result<Self> {
+        if args.managed.managed_certs {
+            if args.tls_cert.is_some()
+                || args.tls_key.is_some()
+                || args.self_signed
+                || args.write_ca.is_some()
+            {
+                bail!(
+                    "--managed-certs makes the certificate: leave out --tls-cert, --tls-key, --self-signed \
+                     and --write-ca"
+                )
+            }
+            let settings = settings(&args.managed)?;
+            return Ok(Self::Managed(settings, args.managed.service_account.clone()));
+        }
+        match (&args.tls_cert, &args.tls_key, args.self_signed) {
+            (Some(_), _, true) | (_, Some(_), true) => {
+                bail!("--self-signed makes a certificate of its own: leave out --tls-cert and --tls-key")
+            }
+            (None, None, true) => Ok(Self::SelfSigned),
+            (None, None, false) => bail!(
+                "a certificate is missing: give --tls-cert and --tls-key, --managed-certs in a cluster, or \
+                 --self-signed to try it out"
+            ),
+            _ if args.write_ca.is_some() => {
+                bail!("--write-ca is for the CA that --self-signed makes: leave it out")
+            }
+            (Some(certificate), Some(key), false) => {
+                Ok(Self::Files(Files { certificate: certificate.clone(), key: key.clone() }))
+            }
+            (Some(_), None, false) => bail!("--tls-key is missing: the private key of --tls-cert"),
+            (None, Some(_), false) => bail!("--tls-cert is missing: the certificate of --tls-key"),
+        }
+    }
+
+    fn load(self, listen: IpAddr) -> anyhow::Result<(Arc<Served>, Origin)> {
+        match self {
+            Self::Files(files) => {
+                let (content, pair) = files.load()?;
+                Ok((Served::new(pair), Origin::Files(files, content)))
+            }
+            Self::SelfSigned => {
+                let issued = issue(names(listen), DAYS).context("cannot make a certificate")?;
+                let pair = Pair::from_pem(issued.leaf.as_bytes(), issued.leaf_key.as_bytes())
+                    .map_err(|defect| anyhow::anyhow!("cannot use the certificate made: {defect}"))?;
+                Ok((Served::new(pair), Origin::Issued(issued)))
+            }
+            Self::Managed(settings, service_account) => {
+                let clock = Arc::<Clock>::default();
+                let client = api_server::client(&service_account, &clock)?;
+                Ok((Served::empty(Arc::clone(&clock)), Origin::Managed(client, clock, settings)))
+            }
+        }
+    }
+}
+
+fn settings(flags: &cli::ManagedCerts) -> anyhow::Result<managed::Settings> {
+    Ok(managed::Settings {
+        service: Service { namespace: flags.namespace.clone(), name: flags.service.clone() },
+        secret: flags.secret.clone(),
+        mutating_configuration: flags.mutating_config.clone(),
+        validating_configuration: flags.validating_config.clone(),
+        lifetimes: Lifetimes::new(flags.managed_ca_lifetime, flags.managed_leaf_lifetime)?,
+    })
+}
+
+/// How long a certificate to try it out with is valid.
+const DAYS: u16 = 30;
+
+fn names(listen: IpAddr) -> Vec<String> {
+    let loopback: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    let mut names = vec!["localhost".to_owned()];
+    names.extend(loopback.map(|ip| ip.to_string()));
+    if !listen.is_unspecified() && !loopback.contains(&listen) {
+        names.push(listen.to_string());
+    }
+    names
+}
+
+/// Lines to paste into a terminal in the repository.
+fn how_to_call(https: SocketAddr, ca: Option<&Path>) -> String {
+    let host = match https.ip() {
+        ip if ip.is_unspecified() => "localhost".to_owned(),
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    let port = https.port();
+    let trust = ca.map_or_else(
+        || "--insecure".to_owned(),
+        |ca| format!("--cacert {}", quoted(&ca.display().to_string())),
+    );
+    let remark = match ca {
+        Some(_) => "",
+        None => " (--insecure: nothing holds the CA; with --write-ca FILE curl can check it)",
+    };
+    let curl = |example: &str, path: &str| {
+        format!(
+            "curl --silent --show-error {trust} -H 'Content-Type: application/json' \
+             --data-binary @examples/{example} https://{host}:{port}{path}"
+        )
+    };
+    format!(
+        "Try it in another terminal, in the root of the repository{remark}:\n\n\
+         # a patch: the trailing slash that the rewritePath lacks\n{}\n\n\
+         # a denial: a url that leads nowhere\n{}\n",
+        curl("create-without-slash.json", "/mutate"),
+        curl("create-malformed.json", "/validate"),
+    )
+}
+
+/// For a POSIX shell.
+fn quoted(text: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "/._-".contains(character);
+    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
