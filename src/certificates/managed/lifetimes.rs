@@ -85,3 +85,58 @@ pub fn retired(validity: Validity) -> SystemTime {
 fn life(validity: Validity) -> Duration {
     validity.until.duration_since(validity.from).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn what_is_waited_for_follows_from_the_leaf_within_limits() {
+        for (leaf, backdated, planned, urgent, pause) in [
+            (5, 2, 250, 250, 250),
+            (20, 2, 1_000, 1_000, 1_000),
+            (1_000, 100, 50_000, 5_000, 50_000),
+            (30 * 24 * 3_600, 3_600, 300_000, 5_000, 60_000),
+        ] {
+            let lifetimes = Lifetimes { authority: SECOND * 3 * leaf, leaf: SECOND * leaf };
+            let told =
+                (lifetimes.backdated(), lifetimes.grace(false), lifetimes.grace(true), lifetimes.pause());
+            let expected = (SECOND * backdated, planned, urgent, pause);
+            let milliseconds = |duration: Duration| duration.as_millis();
+            let told = (told.0, milliseconds(told.1), milliseconds(told.2), milliseconds(told.3));
+            assert_eq!(told, expected, "{leaf} s");
+        }
+    }
+
+    #[test]
+    fn the_shortest_lifetimes_are_taken_and_shorter_ones_are_not() {
+        let new = |authority, leaf| {
+            Lifetimes::new(SECOND * authority, SECOND * leaf).map_err(|error| error.to_string())
+        };
+        assert_eq!(new(15, 5), Ok(Lifetimes { authority: SECOND * 15, leaf: SECOND * 5 }));
+        assert_eq!(new(15, 4), Err("--managed-leaf-lifetime must be 5s or longer".to_owned()));
+        let too_short = "--managed-ca-lifetime must be three times --managed-leaf-lifetime or longer: a CA signs for two \
+             thirds of its life, and no leaf may outlive it";
+        assert_eq!(new(14, 5), Err(too_short.to_owned()));
+    }
+
+    #[test]
+    fn a_ca_is_allowed_what_it_is_made_with_and_a_second() {
+        let lifetimes = Lifetimes { authority: SECOND * 3_000, leaf: SECOND * 1_000 };
+        let valid_for = |seconds| Validity {
+            from: SystemTime::UNIX_EPOCH,
+            until: SystemTime::UNIX_EPOCH + SECOND * seconds,
+        };
+        assert!(lifetimes.allow(valid_for(3_000 + 100 + 1)));
+        assert!(!lifetimes.allow(valid_for(3_000 + 100 + 2)));
+    }
+
+    #[test]
+    fn a_life_has_thirds_and_tenths() {
+        let at = |seconds| SystemTime::UNIX_EPOCH + SECOND * seconds;
+        let validity = Validity { from: at(1_000), until: at(4_000) };
+        assert_eq!((due(validity), overdue(validity), retired(validity)), (at(3_000), at(3_700), at(4_300)));
+    }
+}

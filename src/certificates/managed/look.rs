@@ -369,7 +369,7 @@ mod tests {
 
         let mut memory = Memory::default();
         let bundle = [ca(1), ca(2)];
-        for (at, leaves) in [(1, false), (200, false), (302, true)] {
+        for (at, leaves) in [(1, false), (200, false), (300, false), (301, true)] {
             let plan = memory.look(&view(secret(), &bundle, SECOND * at), LIFETIMES);
             let expected = leaves.then(|| vec![ca(1)]);
             assert_eq!((plan.bundles, plan.removes), (vec![expected], leaves), "{at} s");
@@ -411,6 +411,105 @@ mod tests {
         memory.look(&view(Secret::Usable(stored(&[ca(1)])), &bundle, SECOND), LIFETIMES);
         let plan = memory.look(&view(Secret::Unusable, &bundle, SECOND), LIFETIMES);
         assert_eq!((plan.step, plan.undone), (Step::PutBack, true));
+    }
+
+    #[test]
+    fn a_secret_without_its_leaf_is_put_back_if_the_leaf_is_remembered() {
+        let without = || Secret::Usable(Outline { leaf: None, ..stored(&[ca(1)]) });
+        let plan = first_look(without(), &[]);
+        assert_eq!((plan.step, plan.bundles), (Step::Nothing, vec![Some(vec![ca(1)])]));
+        let mut memory = Memory::default();
+        memory.look(&view(Secret::Usable(stored(&[ca(1)])), &[ca(1)], SECOND), LIFETIMES);
+        let plan = memory.look(&view(without(), &[ca(1)], SECOND), LIFETIMES);
+        assert_eq!((plan.step, plan.undone), (Step::PutBack, true));
+    }
+
+    #[test]
+    fn only_what_was_right_before_is_undone_and_an_empty_secret_is_being_made() {
+        assert!(!first_look(Secret::Absent, &[]).undone);
+        assert!(!first_look(Secret::Unusable, &[]).undone);
+        assert!(!first_look(Secret::Usable(stored(&[ca(1)])), &[]).undone);
+        let mut memory = Memory::default();
+        memory.look(&view(Secret::Usable(stored(&[ca(1)])), &[ca(1)], SECOND), LIFETIMES);
+        let mut undone = |secret| memory.look(&view(secret, &[ca(1)], SECOND), LIFETIMES).undone;
+        assert!(undone(Secret::Absent));
+        assert!(!undone(Secret::Empty));
+        assert!(!undone(Secret::Usable(stored(&[ca(1)]))));
+    }
+
+    #[test]
+    fn a_renewal_is_nobodys_fault_unless_somebody_else_wrote_the_secret() {
+        let secret = || Secret::Usable(stored(&[ca(1)]));
+        for (looked_before, written, undone) in
+            [(true, Some(now()), false), (true, None, true), (false, None, false)]
+        {
+            let mut memory = Memory::default();
+            if looked_before {
+                memory.look(&view(secret(), &[ca(1)], SECOND), LIFETIMES);
+            } else {
+                memory.trust.observe(&[ca(1)], |_| true, SECOND);
+            }
+            let plan = memory.look(&View { written, ..view(secret(), &[ca(1)], DAY * 25) }, LIFETIMES);
+            assert_eq!((plan.step, plan.undone), (Step::IssueLeaf, undone));
+        }
+    }
+
+    #[test]
+    fn a_ca_that_leaves_a_bundle_was_undone_by_somebody() {
+        let mut memory = Memory::default();
+        let mut undone = |bundle: &[Made]| {
+            memory.look(&view(Secret::Usable(stored(&[ca(1)])), bundle, SECOND), LIFETIMES).undone
+        };
+        assert!(!undone(&[ca(1)]));
+        assert!(undone(&[]));
+    }
+
+    #[test]
+    fn a_start_takes_over_what_is_still_valid_as_far_as_there_is_room() {
+        let bundle: Vec<Made> = (1..100).map(ca).collect();
+        let step = first_look(Secret::Unusable, &bundle).step;
+        assert_eq!(step, Step::Start { previous: (1..8).map(ca).collect() });
+        let taken_over_at = |now| {
+            let seen = view(Secret::Unusable, &[ca(1), ca(1)], SECOND);
+            Memory::default().look(&View { now, ..seen }, LIFETIMES).step
+        };
+        let until = now() + LIFETIMES.authority;
+        assert_eq!(taken_over_at(until), Step::Start { previous: vec![ca(1)] });
+        assert_eq!(taken_over_at(until + SECOND), Step::Start { previous: Vec::new() });
+    }
+
+    #[test]
+    fn a_lost_ca_comes_back_while_it_is_valid_and_there_is_room() {
+        let replaced = |by: &[Made], at| View { written: None, ..view(Secret::Usable(stored(by)), &[], at) };
+        let brief = Made(2, Validity { from: now(), until: now() + SECOND * 2 });
+        for (at, previous) in [(2, Some(vec![ca(1), brief.clone()])), (3, Some(vec![ca(1)]))] {
+            let mut memory = Memory::default();
+            memory.look(&view(Secret::Usable(stored(&[ca(1), brief.clone()])), &[], SECOND), LIFETIMES);
+            let step = memory.look(&replaced(&[ca(3)], SECOND * at), LIFETIMES).step;
+            assert_eq!(Some(step), previous.map(|previous| Step::Adopt { previous }), "{at} s");
+        }
+        let mut memory = Memory::default();
+        let many: Vec<Made> = (1..=8).map(ca).collect();
+        memory.look(&view(Secret::Usable(stored(&many)), &[], SECOND), LIFETIMES);
+        let step = memory.look(&replaced(&[ca(11), ca(12), ca(13)], SECOND), LIFETIMES).step;
+        assert_eq!(step, Step::Adopt { previous: [12, 13, 1, 2, 3, 4, 5].map(ca).to_vec() });
+    }
+
+    #[test]
+    fn a_leaf_that_does_not_fit_or_is_not_valid_is_not_served() {
+        let serving = |leaf: Leaf<Made>| {
+            let mut memory = Memory::default();
+            let secret = Secret::Usable(Outline { leaf: Some(leaf), ..stored(&[ca(1)]) });
+            for at in [1, 10] {
+                memory.look(&view(secret.clone(), &[ca(1)], SECOND * at), LIFETIMES);
+            }
+            memory.serving().cloned()
+        };
+        let leaf = stored(&[ca(1)]).leaf.expect("a leaf");
+        assert_eq!(serving(leaf.clone()), Some(ca(1)));
+        assert_eq!(serving(Leaf { fits: false, ..leaf.clone() }), None);
+        let past = Validity { from: now() - DAY, until: now() };
+        assert_eq!(serving(Leaf { validity: past, ..leaf }), None);
     }
 
     #[test]

@@ -142,6 +142,15 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_name_and_the_longest_label_are_patterns() {
+        let label = "a".repeat(63);
+        let name = format!("{label}.{label}.{label}.{}", "b".repeat(61));
+        assert_eq!(name.len(), 253);
+        assert_eq!(HostPattern::parse(&name), Ok(HostPattern::Name(name.clone())));
+        assert!(HostPattern::parse(&format!("{name}b")).is_err());
+    }
+
+    #[test]
     fn an_impossible_pattern_is_refused_in_words() {
         let long = "a".repeat(64);
         // with a label in front, longer than a name can be

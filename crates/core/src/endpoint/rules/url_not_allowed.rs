@@ -46,3 +46,40 @@ fn check(subject: &Subject<'_>) -> Option<String> {
          the policy"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::field::Value;
+    use crate::endpoint::policy::{AllowList, HostPattern, NamespacePattern, Policy};
+    use crate::endpoint::url::Scheme;
+
+    /// What is said to be outside of a list with one host, one scheme and one port.
+    fn outside(url: &str) -> Option<String> {
+        let mut policy = Policy::NONE;
+        policy.allow.extend([AllowList {
+            namespaces: vec![NamespacePattern::any()],
+            hosts: HostPattern::parse("llm.example").into_iter().collect(),
+            schemes: vec![Scheme::Https],
+            ports: [443..=443].into_iter().collect(),
+            ..AllowList::default()
+        }]);
+        let subject = Subject { policy: &policy, ..Subject::new(Value::Text(url), Value::Absent, None) };
+        let message = check(&subject)?;
+        message.strip_prefix("has ")?.split_once(", and the policy").map(|(what, _)| what.to_owned())
+    }
+
+    #[test]
+    fn it_says_which_part_is_outside() {
+        for (url, what) in [
+            ("https://llm.example/v1", None),
+            ("https://other.example/v1", Some("the host `other.example`")),
+            ("https:///v1", Some("no host that can be read")),
+            ("http://llm.example/v1", Some("the scheme `http`")),
+            ("https://llm.example:8443/v1", Some("the port 8443")),
+            ("https://llm.example:x/v1", Some("no port that can be read")),
+        ] {
+            assert_eq!(outside(url).as_deref(), what, "{url}");
+        }
+    }
+}
