@@ -85,6 +85,57 @@ pub struct RequestFacts<'a> {
     pub dry_run: bool,
 }
 
+impl Hook {
+    pub const ALL: [Hook; 2] = [Hook::Mutate, Hook::Validate];
+
+    /// The path that a webhook configuration names.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Hook::Mutate => "/mutate",
+            Hook::Validate => "/validate",
+        }
+    }
+
+    /// The hook at this path of a request.
+    #[must_use]
+    pub fn at(path: &str) -> Option<Self> {
+        Hook::ALL.into_iter().find(|hook| hook.path() == path)
+    }
+}
+
+impl Operation {
+    pub const ALL: [Operation; 5] =
+        [Operation::Create, Operation::Update, Operation::Delete, Operation::Connect, Operation::Unknown];
+
+    /// The word that AdmissionReview v1 uses; `unknown`, which is none, for [`Operation::Unknown`].
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Operation::Create => "CREATE",
+            Operation::Update => "UPDATE",
+            Operation::Delete => "DELETE",
+            Operation::Connect => "CONNECT",
+            Operation::Unknown => "unknown",
+        }
+    }
+}
+
+impl Outcome {
+    pub const ALL: [Outcome; 4] = [Outcome::Allowed, Outcome::Patched, Outcome::Denied, Outcome::Failed];
+
+    /// The word in metrics and log lines.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Outcome::Allowed => "allowed",
+            Outcome::Patched => "patched",
+            Outcome::Denied => "denied",
+            Outcome::Failed => "failed",
+        }
+    }
+}
+
 /// No UID can be found in the bytes, so no AdmissionReview can answer them. For the person who reads
 /// the HTTP 400.
 #[derive(Debug, PartialEq, Eq)]
@@ -273,5 +324,25 @@ fn answered<'a>(outcome: Outcome, request: &Request<'a>, response: &Response<'_>
 impl NoUid {
     fn because(reason: &str) -> Self {
         NoUid(format!("an AdmissionReview with a request.uid is expected here: {reason}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_hook_is_found_by_its_path() {
+        assert_eq!(Hook::at("/mutate"), Some(Hook::Mutate));
+        assert_eq!(Hook::at("/validate"), Some(Hook::Validate));
+        for path in ["", "/", "mutate", "/mutate/", "/Mutate", "/validate2"] {
+            assert_eq!(Hook::at(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn metrics_and_log_lines_keep_their_words() {
+        assert_eq!(Operation::ALL.map(Operation::name), ["CREATE", "UPDATE", "DELETE", "CONNECT", "unknown"]);
+        assert_eq!(Outcome::ALL.map(Outcome::name), ["allowed", "patched", "denied", "failed"]);
     }
 }

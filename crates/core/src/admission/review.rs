@@ -133,21 +133,12 @@ impl<'a> Read<'a> for UserInfo<'a> {
     }
 }
 
-impl Operation {
-    const NAMED: [(&str, Operation); 4] = [
-        ("CREATE", Operation::Create),
-        ("UPDATE", Operation::Update),
-        ("DELETE", Operation::Delete),
-        ("CONNECT", Operation::Connect),
-    ];
-}
-
 impl<'a> Read<'a> for Operation {
     fn read(&mut self, reader: &mut Reader<'a>) -> Step {
         let word = reader.written()?;
-        let named = |(name, _): &&(&str, Operation)| word == **name;
-        let known = Operation::NAMED.iter().find(named);
-        *self = known.map_or(Operation::Unknown, |(_, operation)| *operation);
+        // `unknown` is no word of AdmissionReview, and finds `Unknown` all the same
+        let known = Operation::ALL.into_iter().find(|operation| word == *operation.name());
+        *self = known.unwrap_or(Operation::Unknown);
         Ok(())
     }
 }
