@@ -3,7 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use modelendpoint_core::endpoint::rules::{ALL, Severity, Subject, judge};
+use modelendpoint_core::endpoint::judge::judge;
+use modelendpoint_core::endpoint::rules::{ALL, Severity, Subject};
 use modelendpoint_core::endpoint::{Spec, Value};
 use modelendpoint_policy::{Mistake, parse};
 

@@ -3,7 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use modelendpoint_core::endpoint::correction::correct_url;
-use modelendpoint_core::endpoint::rules::{Severity, Subject, judge};
+use modelendpoint_core::endpoint::judge::judge;
+use modelendpoint_core::endpoint::rules::{Severity, Subject};
 use modelendpoint_core::endpoint::{EndpointUrl, Value};
 
 fn is_admitted(url: &str) -> bool {

@@ -13,9 +13,10 @@ use modelendpoint_core::endpoint::policy::{
     AllowList, BadPattern, HostPattern, Level, NamespacePattern, Policy, parse_addresses, parse_ports,
 };
 use modelendpoint_core::endpoint::quote::Seen;
+use modelendpoint_core::endpoint::rules;
 use modelendpoint_core::endpoint::url::Scheme;
 use modelendpoint_files::{Accept, MOUNTED, shown};
-use modelendpoint_yaml::source::Lines;
+use modelendpoint_yaml::source::{Lines, Position};
 use modelendpoint_yaml::{Document, Kind, NodeId, parse as parse_yaml};
 
 /// A policy that was read.
@@ -74,9 +75,9 @@ pub fn understand(path: &Path, content: &[u8]) -> anyhow::Result<Policy> {
 /// Every mistake, in the order of its place.
 pub fn parse(text: &str) -> Result<Policy, Vec<Mistake>> {
     let lines = Lines::of(text);
-    let place = |at: usize, why: String| {
-        let place = lines.place(at);
-        Mistake { line: place.line, column: place.column, why }
+    let mistake = |at: usize, why: String| {
+        let Position { line, column } = lines.position(at);
+        Mistake { line, column, why }
     };
     let documents = parse_yaml(text);
     let document = match documents.as_slice() {
@@ -84,12 +85,12 @@ pub fn parse(text: &str) -> Result<Policy, Vec<Mistake>> {
         [Err(broken), ..] | [_, Err(broken), ..] => {
             let is_pattern = text.get(broken.at..).is_some_and(|rest| rest.starts_with('*'));
             let advice = if is_pattern { "; in YAML, write what begins with `*` in quotes" } else { "" };
-            return Err(vec![place(broken.at, format!("{}{advice}", broken.why))]);
+            return Err(vec![mistake(broken.at, format!("{}{advice}", broken.why))]);
         }
-        [] => return Err(vec![place(0, NOTHING.to_owned())]),
+        [] => return Err(vec![mistake(0, NOTHING.to_owned())]),
         [_, Ok(second), ..] => {
             let at = second.node(second.root()).span.start;
-            return Err(vec![place(at, "a policy is one document; leave out the second".to_owned())]);
+            return Err(vec![mistake(at, "a policy is one document; leave out the second".to_owned())]);
         }
     };
     let mut reader = Reader { document, mistakes: Vec::new() };
@@ -99,7 +100,7 @@ pub fn parse(text: &str) -> Result<Policy, Vec<Mistake>> {
     if mistakes.is_empty() {
         Ok(policy)
     } else {
-        Err(mistakes.into_iter().map(|(at, why)| place(at, why)).collect())
+        Err(mistakes.into_iter().map(|(at, why)| mistake(at, why)).collect())
     }
 }
 
@@ -143,7 +144,10 @@ impl Reader<'_> {
                     continue;
                 }
             };
-            if let Err(BadPattern(why)) = policy.set(id, level) {
+            if let Some(rule) = rules::find(id) {
+                policy.set(rule.id, level);
+            } else {
+                let why = format!("there is no rule `{id}`; `modelendpoint rules` lists them all");
                 self.mistake(entry.0, why);
             }
         }
@@ -282,8 +286,8 @@ mod tests {
         )
         .expect("a policy");
         let mut expected = Policy::NONE;
-        expected.set("url-http-on-443", Level::Deny).expect("a rule");
-        expected.set("url-version", Level::Off).expect("a rule");
+        expected.set("url-http-on-443", Level::Deny);
+        expected.set("url-version", Level::Off);
         expected.allow.extend([AllowList {
             namespaces: vec![NamespacePattern::parse("team-*").expect("a pattern")],
             hosts: HostPattern::parse("*.example.com").into_iter().collect(),

@@ -1,4 +1,4 @@
-//! A place in bytes in, its line and column out.
+//! A place in a text, in bytes, in, its line and column out.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ pub struct Lines<'a> {
 
 /// A line and a column, both from 1; a column counts characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct Position {
     pub line: usize,
     pub column: usize,
 }
@@ -29,13 +29,13 @@ impl<'a> Lines<'a> {
     }
 
     #[must_use]
-    pub fn place(&self, at: usize) -> Place {
+    pub fn position(&self, at: usize) -> Position {
         let line = self.starts.partition_point(|start| *start <= at);
         let start = self.starts[line - 1];
         let before = self.text.get(start..at).unwrap_or_default();
         // a byte order mark in front is no column
         let column = before.trim_start_matches('\u{feff}').chars().count() + 1;
-        Place { line, column }
+        Position { line, column }
     }
 
     /// The lines that a range touches, without the last one's line break.

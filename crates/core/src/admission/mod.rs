@@ -7,7 +7,6 @@ pub mod json;
 pub mod mutate;
 pub mod ownership;
 pub mod reconciled;
-pub mod resource;
 pub mod response;
 pub mod review;
 pub mod uid;
@@ -15,15 +14,16 @@ pub mod validate;
 
 use std::borrow::Cow;
 
-use self::resource::{ENDPOINT, GROUP, Resource, VERSION};
 use self::response::{AuditAnnotations, EncodedPatch, Response, Status, StatusCause};
-use self::review::{Object, Request, Review};
+use self::review::{GroupVersionKind, Object, Request, Review};
 use crate::endpoint::Policy;
+pub use crate::endpoint::gate::Operation;
+use crate::endpoint::gate::{GROUP, Gate, KIND, Missing, Resource, VERSION, Write, gate};
 use crate::endpoint::quote::Quoted;
 
 /// The one version that is spoken.
 pub const API_VERSION: &str = "admission.k8s.io/v1";
-pub const KIND: &str = "AdmissionReview";
+pub const REVIEW: &str = "AdmissionReview";
 
 /// The two webhooks, by the path that they are called at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,18 +32,6 @@ pub enum Hook {
     Mutate,
     /// `POST /validate`: judges; never patches.
     Validate,
-}
-
-/// `request.operation`, as far as it was understood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Operation {
-    Create,
-    Update,
-    Delete,
-    Connect,
-    /// Missing, or a word that AdmissionReview v1 does not have.
-    #[default]
-    Unknown,
 }
 
 /// What became of a review.
@@ -104,23 +92,6 @@ impl Hook {
     }
 }
 
-impl Operation {
-    pub const ALL: [Operation; 5] =
-        [Operation::Create, Operation::Update, Operation::Delete, Operation::Connect, Operation::Unknown];
-
-    /// The word that AdmissionReview v1 uses; `unknown`, which is none, for [`Operation::Unknown`].
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Operation::Create => "CREATE",
-            Operation::Update => "UPDATE",
-            Operation::Delete => "DELETE",
-            Operation::Connect => "CONNECT",
-            Operation::Unknown => "unknown",
-        }
-    }
-}
-
 impl Outcome {
     pub const ALL: [Outcome; 4] = [Outcome::Allowed, Outcome::Patched, Outcome::Denied, Outcome::Failed];
 
@@ -170,47 +141,34 @@ pub fn failure<'a>(body: &'a [u8], message: &str) -> Result<Answer<'a>, NoUid> {
 
 fn answer_review<'a>(policy: &Policy, hook: Hook, review: &Review<'a>) -> Answer<'a> {
     let request = &review.request;
-    if review.api_version != *API_VERSION || review.kind != *KIND {
+    if review.api_version != *API_VERSION || review.kind != *REVIEW {
         return failed(
             request,
             format!(
-                "only {KIND} of {API_VERSION} is understood, and this is {} of {}",
+                "only {REVIEW} of {API_VERSION} is understood, and this is {} of {}",
                 Quoted(&review.kind.lossy()),
                 Quoted(&review.api_version.lossy())
             ),
         );
     }
-    let resource = Resource::of(&request.kind);
-    match resource {
-        Resource::Unnamed => return failed(request, "request.kind is missing".to_owned()),
-        Resource::Foreign => return foreign(request),
-        Resource::Endpoint | Resource::UnknownVersion => {}
-    }
-    let object = match (request.operation, &request.object.0) {
-        (Operation::Unknown, _) => {
-            return failed(
-                request,
-                "request.operation is missing or none of CREATE, UPDATE, DELETE, CONNECT".to_owned(),
-            );
-        }
-        (Operation::Delete | Operation::Connect, _) => return allowed(request),
-        (Operation::Create | Operation::Update, None) => {
-            return failed(request, "request.object is missing or no object".to_owned());
-        }
-        (Operation::Create | Operation::Update, Some(object)) => object,
-    };
-    if !request.sub_resource.is_empty() {
-        return allowed(request);
-    }
-    if resource == Resource::UnknownVersion {
-        return of_unknown_version(request, object);
-    }
-    if is_untouched(request, object) {
-        return allowed(request);
-    }
-    match hook {
-        Hook::Mutate => mutated(request, object),
-        Hook::Validate => validated(policy, request, object),
+    let GroupVersionKind { group, version, kind } = &request.kind;
+    let decision = gate(&Write {
+        resource: Resource::of(&group.lossy(), &version.lossy(), &kind.lossy()),
+        operation: request.operation,
+        is_subresource: !request.sub_resource.is_empty(),
+        new: request.object.0.as_ref().map(Object::spec),
+        old: request.replaced_spec(),
+    });
+    match (decision, &request.object.0) {
+        (Gate::Pass, _) => allowed(request),
+        (Gate::Foreign, _) => foreign(request),
+        (Gate::Unreadable(missing), _) => failed(request, missing.to_string()),
+        (Gate::UnknownVersion, Some(object)) => of_unknown_version(request, object),
+        (Gate::Judge, Some(object)) => match hook {
+            Hook::Mutate => mutated(request, object),
+            Hook::Validate => validated(policy, request, object),
+        },
+        (Gate::Judge | Gate::UnknownVersion, None) => failed(request, Missing::Object.to_string()),
     }
 }
 
@@ -236,18 +194,13 @@ fn of_unknown_version<'a>(request: &Request<'a>, object: &Object<'_>) -> Answer<
          modelendpoint-webhook, or correct the rules of its webhook configuration",
         Quoted(&request.kind.kind.lossy()),
         Quoted(&request.kind.api_version()),
-        Quoted(ENDPOINT),
+        Quoted(KIND),
         Quoted(&known),
     );
     let cause =
         StatusCause { reason: "FieldValueNotSupported", message: message.clone(), field: "apiVersion" };
     let response = Response::refused(&request.uid, validate::invalid(request, object, vec![cause]));
     Answer { notice: Some(message), ..answered(Outcome::Failed, request, &response) }
-}
-
-/// An update that changes neither field: an object stored before a rule was there can still be labelled.
-fn is_untouched(request: &Request<'_>, object: &Object<'_>) -> bool {
-    request.replaced_spec().is_some_and(|old| old == object.spec())
 }
 
 fn mutated<'a>(request: &Request<'a>, object: &Object<'a>) -> Answer<'a> {

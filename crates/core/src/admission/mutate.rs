@@ -26,9 +26,9 @@ pub fn mutate(request: &Request<'_>, object: &Object<'_>) -> Mutation {
     });
     Mutation {
         change: mutation.change.map(|change| (change.id, patch(new, &change))),
-        warning: mutation.warning.map(|Warning { id, message }| {
+        warning: mutation.warning.map(|Warning { id, problem, remedy }| {
             let field = Warning::FIELD.path();
-            format!("{field}: {message} [{id}]")
+            format!("{field}: {problem}; {remedy} [{id}]")
         }),
     }
 }

@@ -33,6 +33,8 @@ pub struct Request<'a> {
     pub dry_run: bool,
 }
 
+/// The version that the object was converted to for this webhook. What the client wrote is
+/// `request.requestKind`, and decides nothing.
 #[derive(Debug, Default)]
 pub struct GroupVersionKind<'a> {
     pub group: Written<'a>,

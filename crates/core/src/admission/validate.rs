@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use super::json::Written;
 use super::reconciled;
-use super::resource::{ENDPOINT, GROUP};
 use super::response::{Status, StatusCause, StatusDetails};
 use super::review::{Object, Request};
-use crate::endpoint::rules::{self, Severity, Subject, Violation};
+use crate::endpoint::gate::{GROUP, KIND};
+use crate::endpoint::judge::judge;
+use crate::endpoint::rules::{Severity, Subject, Violation};
 use crate::endpoint::{Policy, Value};
 
 /// What the rules say of an object.
@@ -24,7 +25,7 @@ pub fn validate(policy: &Policy, request: &Request<'_>, object: &Object<'_>) -> 
     let mut subject = Subject::of(new, old, (policy, &request.namespace));
     subject.is_slice_stuck = old.is_some_and(|old| old.url != new.url)
         && request.replaced().is_some_and(|old| reconciled::is_slice_stuck(old.metadata, old.status));
-    let violations = rules::judge(&subject);
+    let violations = judge(&subject);
     let (denials, warnings) =
         violations.into_iter().partition(|violation| violation.severity == Severity::Deny);
     Verdict { denials, warnings }
@@ -57,7 +58,7 @@ pub fn refusal<'a>(request: &'a Request<'_>, object: &Object<'a>, denials: &[Vio
 #[must_use]
 pub fn invalid<'a>(request: &'a Request<'_>, object: &Object<'a>, causes: Vec<StatusCause>) -> Status<'a> {
     let name = name(request, object);
-    let mut message = format!("{ENDPOINT}.{GROUP} \"{name}\" is invalid");
+    let mut message = format!("{KIND}.{GROUP} \"{name}\" is invalid");
     for (index, cause) in causes.iter().enumerate() {
         let before = if index == 0 { ": " } else { "; " };
         message.extend([before, cause.field, ": ", &cause.message]);
@@ -66,7 +67,7 @@ pub fn invalid<'a>(request: &'a Request<'_>, object: &Object<'a>, causes: Vec<St
     let details = StatusDetails {
         name,
         group: GROUP,
-        kind: ENDPOINT,
+        kind: KIND,
         uid: written(metadata.map(|metadata| &metadata.uid)).unwrap_or_default(),
         causes,
     };

@@ -6,7 +6,7 @@ use super::field::Value;
 use super::host::{Host, HostFault};
 use super::rewrite_path::{RewritePath, is_unseen, without_version};
 use super::rules::{self, Severity, Subject};
-use super::url::{BareIpv6, Fault, Port, Scheme, Url};
+use super::url::{BareIpv6, Port, Scheme, Url, UrlFault};
 
 /// Longest suggestion that helps in a message, in bytes.
 const LONGEST: usize = 200;
@@ -23,12 +23,12 @@ pub fn correct_url(text: &str) -> Option<String> {
         return None;
     }
     let corrected = match url.fault() {
-        Some(Fault::NoScheme) => with_scheme(trimmed)?,
-        Some(Fault::NoAuthority) => {
+        Some(UrlFault::NoScheme) => with_scheme(trimmed)?,
+        Some(UrlFault::NoAuthority) => {
             let scheme = url.scheme.filter(|scheme| Scheme::named(scheme).is_some())?;
             format!("{scheme}://{}", url.path.trim_start_matches('/'))
         }
-        Some(Fault::SchemeTwice) => format!("{}:{}", url.host, url.path),
+        Some(UrlFault::SchemeTwice) => format!("{}:{}", url.host, url.path),
         // `http:///host`
         None if url.authority == Some("") => {
             format!("{}://{}", url.scheme.unwrap_or_default(), url.path.trim_start_matches('/'))
@@ -100,9 +100,9 @@ fn rebuild(url: &Url<'_>) -> Option<String> {
     // a host that may be shown has nothing but its port and path behind it
     let scheme = url.scheme.filter(|_| url.may_show(url.host))?;
     let (host, port) = match url.fault() {
-        Some(Fault::BareIpv6(BareIpv6::Address(address))) => (bracketed(address), None),
-        Some(Fault::BareIpv6(BareIpv6::WithPort(address, port))) => (bracketed(address), Some(port)),
-        Some(Fault::BareIpv6(BareIpv6::Either(..))) => return None,
+        Some(UrlFault::BareIpv6(BareIpv6::Address(address))) => (bracketed(address), None),
+        Some(UrlFault::BareIpv6(BareIpv6::WithPort(address, port))) => (bracketed(address), Some(port)),
+        Some(UrlFault::BareIpv6(BareIpv6::Either(..))) => return None,
         _ => (repaired_host(url.host)?, url.port.filter(|port| !port.is_empty())),
     };
     let port = port.map(|port| format!(":{port}")).unwrap_or_default();

@@ -3,16 +3,17 @@
 use std::fmt::{self, Display};
 use std::net::IpAddr;
 
+use super::dns::NameFault;
 use super::host::{Host, HostFault};
 use super::quote::Quoted;
-use super::url::{Fault, Port, Url, is_uri_byte};
+use super::url::{Port, Url, UrlFault, is_uri_byte};
 
 /// A url, and what was found in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointUrl<'a> {
     pub parts: Url<'a>,
     /// Why parsers could read the whole differently.
-    pub fault: Option<Fault<'a>>,
+    pub fault: Option<UrlFault<'a>>,
     /// `None` where a fault leaves open what the host is.
     pub host: Option<Host<'a>>,
     /// `None` where a fault leaves open what the port is.
@@ -28,16 +29,16 @@ impl<'a> EndpointUrl<'a> {
             && !matches!(
                 fault,
                 Some(
-                    Fault::Template(_)
-                        | Fault::SchemeTwice
-                        | Fault::Brackets
-                        | Fault::BareIpv6(_)
-                        | Fault::NoAuthority
+                    UrlFault::Template(_)
+                        | UrlFault::SchemeTwice
+                        | UrlFault::Brackets
+                        | UrlFault::BareIpv6(_)
+                        | UrlFault::NoAuthority
                 )
             );
         // a fault of characters elsewhere leaves host and port readable
         let clear = |part: &str| match &fault {
-            Some(Fault::Characters(_)) => part.bytes().all(is_uri_byte),
+            Some(UrlFault::Characters(_)) => part.bytes().all(is_uri_byte),
             _ => true,
         };
         let host = (authority_is_clear && clear(parts.host)).then(|| parts.classify_host());
@@ -60,7 +61,7 @@ impl<'a> EndpointUrl<'a> {
     #[must_use]
     pub fn name(&self) -> Option<&'a str> {
         match self.host? {
-            Host::Name(_) | Host::Refused(HostFault::SingleLabel) => {
+            Host::Name(_) | Host::Refused(HostFault::Name(NameFault::SingleLabel)) => {
                 Some(self.parts.host.strip_suffix('.').unwrap_or(self.parts.host))
             }
             _ => None,
@@ -72,15 +73,15 @@ impl<'a> EndpointUrl<'a> {
     pub fn faulty_part(&self) -> Option<&'a str> {
         let text = self.parts.text;
         match self.fault.as_ref()? {
-            Fault::Template(placeholder) => Some(placeholder),
-            Fault::Characters(strange) => {
+            UrlFault::Template(placeholder) => Some(placeholder),
+            UrlFault::Characters(strange) => {
                 let at = text.find(strange.as_slice())?;
                 text[at..].chars().next().map(|character| &text[at..at + character.len_utf8()])
             }
-            Fault::Scheme => self.parts.scheme,
-            Fault::SchemeTwice => Some(self.parts.host),
-            Fault::Brackets | Fault::BareIpv6(_) => self.parts.authority,
-            Fault::Empty | Fault::NoScheme | Fault::NoAuthority => None,
+            UrlFault::Scheme => self.parts.scheme,
+            UrlFault::SchemeTwice => Some(self.parts.host),
+            UrlFault::Brackets | UrlFault::BareIpv6(_) => self.parts.authority,
+            UrlFault::Empty | UrlFault::NoScheme | UrlFault::NoAuthority => None,
         }
     }
 
@@ -112,7 +113,7 @@ mod tests {
         let url = EndpointUrl::read("http://h.example:99999/a b");
         assert_eq!(
             (url.fault, url.host, url.port),
-            (Some(Fault::Characters(vec![' '])), Some(Host::Name("h.example")), Some(Port::TooLarge))
+            (Some(UrlFault::Characters(vec![' '])), Some(Host::Name("h.example")), Some(Port::TooLarge))
         );
         let url = EndpointUrl::read("http://h .example:99999/");
         assert_eq!((url.host, url.port), (None, Some(Port::TooLarge)));

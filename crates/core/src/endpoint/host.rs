@@ -8,6 +8,7 @@ use std::fmt::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::address::is_taken_by_endpoint_slice;
+use super::dns::{self, NameFault};
 
 /// What a host is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,19 +25,7 @@ pub enum Host<'a> {
 /// Why a host is neither an address nor a DNS name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HostFault<'a> {
-    Empty,
-    /// One label only, as `vllm`.
-    SingleLabel,
-    EmptyLabel,
-    LongLabel(&'a str),
-    /// Over 253 characters, without the trailing dot.
-    LongName(usize),
-    /// A label that begins or ends with `-`.
-    Hyphen(&'a str),
-    /// A character that no DNS label holds.
-    Character(char),
-    /// The last label is a number, decimal or hexadecimal, and the labels before it are not.
-    NumericLastLabel(&'a str),
+    Name(NameFault<'a>),
     /// Numbers and dots that are not canonical dotted decimal: `010.0.0.1`, `0x7f.1`, `1.2.3`.
     Ipv4Lookalike,
     /// IPv6, but written another way than the one here.
@@ -54,11 +43,6 @@ pub enum Family {
     Name,
 }
 
-/// Longest label (RFC 1035, section 2.3.4).
-const LABEL: usize = 63;
-/// Longest name that Kubernetes takes (`DNS1123SubdomainMaxLength`).
-const NAME: usize = 253;
-
 impl<'a> Host<'a> {
     /// Classifies the host of a url, brackets included.
     #[must_use]
@@ -69,9 +53,10 @@ impl<'a> Host<'a> {
         if let Ok(address) = text.parse() {
             return Host::Ipv4(address);
         }
-        match name_fault(text) {
-            Some(fault) => Host::Refused(fault),
+        match dns::fault(text) {
             None => Host::Name(text),
+            Some(NameFault::OnlyNumbers) => Host::Refused(HostFault::Ipv4Lookalike),
+            Some(fault) => Host::Refused(HostFault::Name(fault)),
         }
     }
 
@@ -83,7 +68,7 @@ impl<'a> Host<'a> {
             Host::Ipv6(_) | Host::Refused(HostFault::Ipv6NotCanonical(_) | HostFault::Ipv6Zone) => {
                 Some(Family::Ipv6)
             }
-            Host::Refused(HostFault::Empty | HostFault::NotIpv6) => None,
+            Host::Refused(HostFault::Name(NameFault::Empty) | HostFault::NotIpv6) => None,
             // Modelplane takes for a name what is no address
             Host::Name(_) | Host::Refused(_) => Some(Family::Name),
         }
@@ -97,7 +82,7 @@ impl<'a> Host<'a> {
             Host::Ipv6(address) => is_taken_by_endpoint_slice(address.into()),
             // a name to the API server, if it has two labels
             Host::Refused(HostFault::Ipv4Lookalike) => text.trim_end_matches('.').contains('.'),
-            Host::Name(_) | Host::Refused(HostFault::NumericLastLabel(_)) => true,
+            Host::Name(_) | Host::Refused(HostFault::Name(NameFault::NumericLastLabel(_))) => true,
             Host::Refused(_) => false,
         }
     }
@@ -127,59 +112,16 @@ fn classify_ipv6(text: &str) -> Host<'_> {
 /// Whether `text`, but for its case, is what RFC 5952 makes of the address.
 fn is_canonical(address: Ipv6Addr, text: &str) -> bool {
     /// Takes the canonical text piece by piece off what was written.
-    struct Written<'a>(&'a str);
-    impl Write for Written<'_> {
+    struct Expected<'a>(&'a str);
+    impl Write for Expected<'_> {
         fn write_str(&mut self, piece: &str) -> fmt::Result {
             let (head, rest) = self.0.split_at_checked(piece.len()).ok_or(fmt::Error)?;
             self.0 = rest;
             if head.eq_ignore_ascii_case(piece) { Ok(()) } else { Err(fmt::Error) }
         }
     }
-    let mut written = Written(text);
+    let mut written = Expected(text);
     write!(written, "{address}").is_ok() && written.0.is_empty()
-}
-
-fn name_fault(text: &str) -> Option<HostFault<'_>> {
-    if text.is_empty() {
-        return Some(HostFault::Empty);
-    }
-    let name = text.strip_suffix('.').unwrap_or(text);
-    if name.split('.').all(is_number) {
-        return Some(HostFault::Ipv4Lookalike);
-    }
-    if let Some(fault) = name.split('.').find_map(label_fault) {
-        return Some(fault);
-    }
-    if name.len() > NAME {
-        return Some(HostFault::LongName(name.len()));
-    }
-    match name.rsplit_once('.') {
-        None => Some(HostFault::SingleLabel),
-        Some((_, last)) if is_number(last) => Some(HostFault::NumericLastLabel(last)),
-        Some(_) => None,
-    }
-}
-
-fn label_fault(label: &str) -> Option<HostFault<'_>> {
-    if label.is_empty() {
-        return Some(HostFault::EmptyLabel);
-    }
-    if let Some(character) = label.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '-') {
-        return Some(HostFault::Character(character));
-    }
-    if label.starts_with('-') || label.ends_with('-') {
-        return Some(HostFault::Hyphen(label));
-    }
-    (label.len() > LABEL).then_some(HostFault::LongLabel(label))
-}
-
-/// Decimal, octal or hexadecimal, as `inet_aton(3)` and the URL standard read a label.
-fn is_number(label: &str) -> bool {
-    let hexadecimal = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
-    match hexadecimal {
-        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
-        None => !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_digit()),
-    }
 }
 
 #[cfg(test)]
@@ -216,20 +158,20 @@ mod tests {
             (&label_name, Host::Name(&label_name)),
             (&name_253, Host::Name(&name_253)),
             (&name_253_dot, Host::Name(&name_253_dot)),
-            ("", Host::Refused(Fault::Empty)),
-            ("vllm", Host::Refused(Fault::SingleLabel)),
-            ("vllm.", Host::Refused(Fault::SingleLabel)),
-            ("a..b", Host::Refused(Fault::EmptyLabel)),
-            (".a.b", Host::Refused(Fault::EmptyLabel)),
-            ("a.b..", Host::Refused(Fault::EmptyLabel)),
-            (".", Host::Refused(Fault::EmptyLabel)),
-            (&long_label_name, Host::Refused(Fault::LongLabel(&long_label))),
-            (&name_254, Host::Refused(Fault::LongName(254))),
-            ("-a.example", Host::Refused(Fault::Hyphen("-a"))),
-            ("a-.example", Host::Refused(Fault::Hyphen("a-"))),
-            ("a_b.example", Host::Refused(Fault::Character('_'))),
-            ("a.b.42", Host::Refused(Fault::NumericLastLabel("42"))),
-            ("a.b.0x10", Host::Refused(Fault::NumericLastLabel("0x10"))),
+            ("", Host::Refused(Fault::Name(NameFault::Empty))),
+            ("vllm", Host::Refused(Fault::Name(NameFault::SingleLabel))),
+            ("vllm.", Host::Refused(Fault::Name(NameFault::SingleLabel))),
+            ("a..b", Host::Refused(Fault::Name(NameFault::EmptyLabel))),
+            (".a.b", Host::Refused(Fault::Name(NameFault::EmptyLabel))),
+            ("a.b..", Host::Refused(Fault::Name(NameFault::EmptyLabel))),
+            (".", Host::Refused(Fault::Name(NameFault::EmptyLabel))),
+            (&long_label_name, Host::Refused(Fault::Name(NameFault::LongLabel(&long_label)))),
+            (&name_254, Host::Refused(Fault::Name(NameFault::LongName(254)))),
+            ("-a.example", Host::Refused(Fault::Name(NameFault::Hyphen("-a")))),
+            ("a-.example", Host::Refused(Fault::Name(NameFault::Hyphen("a-")))),
+            ("a_b.example", Host::Refused(Fault::Name(NameFault::Character('_')))),
+            ("a.b.42", Host::Refused(Fault::Name(NameFault::NumericLastLabel("42")))),
+            ("a.b.0x10", Host::Refused(Fault::Name(NameFault::NumericLastLabel("0x10")))),
             ("010.0.0.1", Host::Refused(Fault::Ipv4Lookalike)),
             ("0x7f.1", Host::Refused(Fault::Ipv4Lookalike)),
             ("256.1.1.1", Host::Refused(Fault::Ipv4Lookalike)),

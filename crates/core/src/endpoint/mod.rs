@@ -2,12 +2,20 @@
 //!
 //! Pure: no I/O, no clock, no runtime, nothing of Kubernetes' wire. A url is read once
 //! ([`EndpointUrl`]); the [`rules`] judge what was read.
+//!
+//! Each layer uses the ones before it, and none behind it: the readers (`field`, `quote`, `dns`, `metadata`,
+//! `address`, `host`, `url`, `rewrite_path`, `endpoint_url`), [`policy`], [`rules`], [`correction`], [`judge`],
+//! [`gate`].
 
 pub mod address;
 pub mod correction;
+pub mod dns;
 pub mod endpoint_url;
 pub mod field;
+pub mod gate;
 pub mod host;
+pub mod judge;
+pub mod metadata;
 pub mod mutation;
 pub mod policy;
 pub mod quote;

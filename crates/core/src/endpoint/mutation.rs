@@ -3,6 +3,8 @@
 //! Only `spec.rewritePath` is ever changed. What is malformed is left alone, for the schema and the
 //! rules to refuse. Idempotent: the changed spec asks for no second change.
 
+use std::borrow::Cow;
+
 use super::field::{Field, Value};
 use super::quote::{Quoted, QuotedEnd};
 use super::rewrite_path::{RewritePath, ends_in_one_slash};
@@ -27,7 +29,10 @@ pub struct Change<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Warning {
     pub id: &'static str,
-    pub message: String,
+    /// What happens to the value.
+    pub problem: Cow<'static, str>,
+    /// What to write instead.
+    pub remedy: &'static str,
 }
 
 /// Who owns `spec.rewritePath`.
@@ -97,12 +102,14 @@ fn set_default(new: Spec<'_>) -> Mutation<'_> {
     let Some(default) = RewritePath::derive(&url.parts) else {
         return Mutation::warn(
             DEFAULT,
-            "the url's path gives no default; write one, or requests keep `/<ns>/<service>/`".to_owned(),
+            "the url's path gives no default",
+            "write one, or requests keep `/<ns>/<service>/`",
         );
     };
     let warning = (new.rewrite_path == Value::Text("")).then(|| Warning {
         id: DEFAULT,
-        message: format!("is stored as {}, not empty; write that, or leave it out", Quoted(default.as_str())),
+        problem: format!("is stored as {}, not empty", Quoted(default.as_str())).into(),
+        remedy: "write that, or leave it out",
     });
     Mutation { change: Some(Change { id: DEFAULT, path: default }), warning }
 }
@@ -112,7 +119,8 @@ fn refresh<'a>(new: Spec<'a>, path: &str) -> Mutation<'a> {
     match RewritePath::derive(&url.parts) {
         None => Mutation::warn(
             REFRESH,
-            format!("stays {}: no default can be made of the new url's path; write one", Quoted(path)),
+            format!("stays {}: no default can be made of the new url's path", Quoted(path)),
+            "write one",
         ),
         Some(default) if default.as_str() == path => Mutation::default(),
         Some(path) => Mutation { change: Some(Change { id: REFRESH, path }), warning: None },
@@ -124,18 +132,18 @@ fn normalize(path: &str) -> Mutation<'_> {
         return Mutation::default();
     }
     let Ok(normalized) = RewritePath::parse(path) else { return Mutation::default() };
-    let message = if could_hold_a_password(path) {
-        "is stored with exactly one slash at its end; write it so".to_owned()
+    let problem = if could_hold_a_password(path) {
+        Cow::Borrowed("is stored with exactly one slash at its end")
     } else {
-        format!(
-            "is stored as {}, not {}: it ends in exactly one slash; write it so",
+        Cow::Owned(format!(
+            "is stored as {}, not {}: it ends in exactly one slash",
             QuotedEnd(normalized.as_str()),
             QuotedEnd(path)
-        )
+        ))
     };
     Mutation {
         change: Some(Change { id: NORMALIZE, path: normalized }),
-        ..Mutation::warn(NORMALIZE, message)
+        ..Mutation::warn(NORMALIZE, problem, "write it so")
     }
 }
 
@@ -172,8 +180,8 @@ fn readable_url(spec: Spec<'_>) -> Option<EndpointUrl<'_>> {
 }
 
 impl Mutation<'_> {
-    fn warn(id: &'static str, message: String) -> Self {
-        Mutation { change: None, warning: Some(Warning { id, message }) }
+    fn warn(id: &'static str, problem: impl Into<Cow<'static, str>>, remedy: &'static str) -> Self {
+        Mutation { change: None, warning: Some(Warning { id, problem: problem.into(), remedy }) }
     }
 }
 
@@ -190,13 +198,12 @@ mod tests {
     fn a_warning_repeats_no_password() {
         let warning = |path: &str| {
             let spec = Spec { url: Value::Text("http://h.example/"), rewrite_path: Value::Text(path) };
-            mutate(spec, None, || Ownership::Unknown).warning.map(|warning| warning.message)
+            mutate(spec, None, || Ownership::Unknown).warning.map(|warning| warning.problem.into_owned())
         };
-        let silent = Some("is stored with exactly one slash at its end; write it so".to_owned());
+        let silent = Some("is stored with exactly one slash at its end".to_owned());
         assert_eq!(warning("/user:s3cret@h.example/v1"), silent);
         for path in ["/a@b", "/@a:b"] {
-            let told =
-                format!("is stored as `{path}/`, not `{path}`: it ends in exactly one slash; write it so");
+            let told = format!("is stored as `{path}/`, not `{path}`: it ends in exactly one slash");
             assert_eq!(warning(path), Some(told));
         }
     }

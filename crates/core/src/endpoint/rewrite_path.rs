@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::url::{Url, byte_set, place};
+use super::url::{Url, byte_set, range_of};
 
 /// Longest value that HTTPRoute's `replacePrefixMatch` takes, in code points.
 pub const LONGEST: usize = 1024;
@@ -17,7 +17,7 @@ pub struct RewritePath<'a>(Cow<'a, str>);
 
 /// What is wrong with a rewritePath, apart from the slashes at its end.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Faults {
+pub struct PathFaults {
     pub not_absolute: bool,
     /// Characters that corrupt the request target or that HTTPRoute refuses, each once.
     pub characters: Vec<char>,
@@ -33,7 +33,7 @@ pub struct Faults {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrittenPath<'a> {
     pub text: &'a str,
-    pub faults: Faults,
+    pub faults: PathFaults,
 }
 
 /// A segment that is not simply a name.
@@ -49,9 +49,9 @@ impl<'a> RewritePath<'a> {
     ///
     /// # Errors
     /// Every fault at once, where the value is no path to rewrite to.
-    pub fn parse(text: &'a str) -> Result<Self, Faults> {
-        let faults = Faults::of(text);
-        if faults == Faults::default() { Ok(RewritePath(normalize(text))) } else { Err(faults) }
+    pub fn parse(text: &'a str) -> Result<Self, PathFaults> {
+        let faults = PathFaults::of(text);
+        if faults == PathFaults::default() { Ok(RewritePath(normalize(text))) } else { Err(faults) }
     }
 
     /// What requests to this url's endpoint should be rewritten to: the url's path without a final `v1`
@@ -74,7 +74,7 @@ impl<'a> RewritePath<'a> {
 impl<'a> WrittenPath<'a> {
     #[must_use]
     pub fn read(text: &'a str) -> Self {
-        WrittenPath { text, faults: Faults::of(text) }
+        WrittenPath { text, faults: PathFaults::of(text) }
     }
 
     /// The first character that can't be in a path to rewrite to, or not where it is.
@@ -85,7 +85,7 @@ impl<'a> WrittenPath<'a> {
             (None, Some(edge)) => {
                 let segment = self.segments().find(|segment| edge_fault(segment).is_some())?;
                 let within = if segment.starts_with(edge) { 0 } else { segment.rfind(edge)? };
-                (place(self.text, segment)?.start + within, edge)
+                (range_of(self.text, segment)?.start + within, edge)
             }
             (None, None) => return None,
         };
@@ -96,7 +96,7 @@ impl<'a> WrittenPath<'a> {
     #[must_use]
     pub fn refused_segment(&self) -> Option<&'a str> {
         let segment = self.segments().find(|segment| Segment::of(segment).is_some())?;
-        let at = place(self.text, segment)?.start;
+        let at = range_of(self.text, segment)?.start;
         self.text.get(at..at + segment.len().max(1))
     }
 
@@ -106,12 +106,12 @@ impl<'a> WrittenPath<'a> {
     }
 }
 
-impl Faults {
+impl PathFaults {
     /// Judges a value as it will be once its trailing slashes are normalized.
     #[must_use]
     pub fn of(text: &str) -> Self {
         let body = text.trim_end_matches('/');
-        let mut faults = Faults { not_absolute: !text.starts_with('/'), ..Faults::default() };
+        let mut faults = PathFaults { not_absolute: !text.starts_with('/'), ..PathFaults::default() };
         for segment in body.strip_prefix('/').unwrap_or(body).split('/') {
             if segment.is_empty() && body.is_empty() {
                 break; // nothing but slashes: the root
@@ -213,7 +213,7 @@ fn is_format(character: char) -> bool {
 mod tests {
     use super::*;
 
-    fn parsed(text: &str) -> Result<String, Faults> {
+    fn parsed(text: &str) -> Result<String, PathFaults> {
         RewritePath::parse(text).map(|path| path.as_str().to_owned())
     }
 
@@ -243,7 +243,7 @@ mod tests {
         let text = "a/../?\u{7f}?/ b";
         assert_eq!(
             parsed(text),
-            Err(Faults {
+            Err(PathFaults {
                 not_absolute: true,
                 characters: vec!['?', '\u{7f}'],
                 edge: Some(' '),
@@ -255,13 +255,13 @@ mod tests {
 
     #[test]
     fn each_fault_is_told_from_the_others() {
-        let not_absolute = Faults { not_absolute: true, ..Faults::default() };
-        let segment = |segment| Faults { segment: Some(segment), ..Faults::default() };
-        let edge = |character| Faults { edge: Some(character), ..Faults::default() };
+        let not_absolute = PathFaults { not_absolute: true, ..PathFaults::default() };
+        let segment = |segment| PathFaults { segment: Some(segment), ..PathFaults::default() };
+        let edge = |character| PathFaults { edge: Some(character), ..PathFaults::default() };
         let characters =
-            |characters: &[char]| Faults { characters: characters.to_vec(), ..Faults::default() };
+            |characters: &[char]| PathFaults { characters: characters.to_vec(), ..PathFaults::default() };
         for (text, faults) in [
-            ("", Faults { not_absolute: true, ..Faults::default() }),
+            ("", PathFaults { not_absolute: true, ..PathFaults::default() }),
             ("api", not_absolute.clone()),
             ("api/", not_absolute),
             ("//a", segment(Segment::Empty)),
@@ -291,7 +291,10 @@ mod tests {
         assert_eq!(parsed(&fits), Ok(format!("{fits}/")));
         assert_eq!(parsed(&format!("{fits}///")), Ok(format!("{fits}/")));
         let too_long = format!("/{}/", "é".repeat(LONGEST - 1));
-        assert_eq!(parsed(&too_long), Err(Faults { too_long: Some(LONGEST + 1), ..Faults::default() }));
+        assert_eq!(
+            parsed(&too_long),
+            Err(PathFaults { too_long: Some(LONGEST + 1), ..PathFaults::default() })
+        );
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub struct Url<'a> {
 
 /// Why a text is no URL that every parser reads alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault<'a> {
+pub enum UrlFault<'a> {
     Empty,
     /// A placeholder that a template engine should have filled in, such as `${HOST}`.
     Template(&'a str),
@@ -128,16 +128,16 @@ impl<'a> Url<'a> {
     /// The grammar is RFC 3986's, but for the path: nothing reads it where traffic is routed, and a
     /// stray `%`, `[` or `]` there is taken alike by every consumer.
     #[must_use]
-    pub fn fault(&self) -> Option<Fault<'a>> {
+    pub fn fault(&self) -> Option<UrlFault<'a>> {
         if self.text.is_empty() {
-            return Some(Fault::Empty);
+            return Some(UrlFault::Empty);
         }
         if self.text.bytes().all(is_uri_byte) {
             return self.structure_fault();
         }
         Some(match template(self.text) {
-            Some(placeholder) => Fault::Template(placeholder),
-            None => Fault::Characters(self.strange_characters()),
+            Some(placeholder) => UrlFault::Template(placeholder),
+            None => UrlFault::Characters(self.strange_characters()),
         })
     }
 
@@ -158,29 +158,29 @@ impl<'a> Url<'a> {
         strange
     }
 
-    fn structure_fault(&self) -> Option<Fault<'a>> {
-        let Some(scheme) = self.scheme else { return Some(Fault::NoScheme) };
+    fn structure_fault(&self) -> Option<UrlFault<'a>> {
+        let Some(scheme) = self.scheme else { return Some(UrlFault::NoScheme) };
         if self.authority.is_none() {
             // `vllm.ml.svc:8000/v1` reads as a scheme, for want of one
             let port_follows = self.path.starts_with(|c: char| c.is_ascii_digit());
             return Some(if port_follows || scheme.contains('.') {
-                Fault::NoScheme
+                UrlFault::NoScheme
             } else {
-                Fault::NoAuthority
+                UrlFault::NoAuthority
             });
         }
         if !is_scheme(scheme) {
-            return Some(Fault::Scheme);
+            return Some(UrlFault::Scheme);
         }
         let dollar = self.authority.filter(|authority| authority.contains('$'));
         if let Some(placeholder) = dollar.and_then(|authority| between(authority, "$(", ")")) {
-            return Some(Fault::Template(placeholder));
+            return Some(UrlFault::Template(placeholder));
         }
         if let Some(bare) = BareIpv6::read(self.host_and_port()) {
-            return Some(Fault::BareIpv6(bare));
+            return Some(UrlFault::BareIpv6(bare));
         }
         if self.path.starts_with("//") && self.port == Some("") && Scheme::named(self.host).is_some() {
-            return Some(Fault::SchemeTwice);
+            return Some(UrlFault::SchemeTwice);
         }
         let bracketed = self.host.starts_with('[') && self.host.ends_with(']');
         let inner = if bracketed { &self.host[1..self.host.len() - 1] } else { self.host };
@@ -192,7 +192,7 @@ impl<'a> Url<'a> {
             || self.userinfo.is_some_and(brackets_elsewhere)
             || self.query.is_some_and(brackets_elsewhere)
             || self.fragment.is_some_and(brackets_elsewhere);
-        (stray || glued).then_some(Fault::Brackets)
+        (stray || glued).then_some(UrlFault::Brackets)
     }
 
     /// `http` or `https`; `None` for any other scheme, and for none.
@@ -238,7 +238,7 @@ impl<'a> Url<'a> {
     pub fn may_show(&self, part: &str) -> bool {
         let behind_userinfo = self.text.rsplit('@').next().unwrap_or_default();
         let shown = behind_userinfo.split(['?', '#']).next().unwrap_or_default();
-        place(shown, part).is_some()
+        range_of(shown, part).is_some()
     }
 
     /// The pieces of the text that could be secret: userinfo, and the query and fragment with what
@@ -305,7 +305,7 @@ impl Scheme {
 
 /// Where in a text its slice `part` is, in bytes; `None` for a slice of another text.
 #[must_use]
-pub fn place(text: &str, part: &str) -> Option<Range<usize>> {
+pub fn range_of(text: &str, part: &str) -> Option<Range<usize>> {
     let start = (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
     let end = start.checked_add(part.len())?;
     (end <= text.len()).then_some(start..end)
@@ -403,35 +403,38 @@ mod tests {
     fn each_fault_has_its_reason() {
         let v6 = |text: &str| text.parse::<Ipv6Addr>().expect("an address");
         let faults = [
-            ("", Fault::Empty),
-            ("http://${HOST}/v1", Fault::Template("${HOST}")),
-            ("http://$(HOST)/v1", Fault::Template("$(HOST)")),
-            ("http://{{ .host }}/v1", Fault::Template("{{ .host }}")),
-            ("http://<host>/v1", Fault::Template("<host>")),
-            ("http://{host}/v1", Fault::Template("{host}")),
-            (" http://h.example/ \\", Fault::Characters(vec![' ', '\\'])),
-            ("http://bücher.example/", Fault::Characters(vec!['ü'])),
-            ("api.example.com/v1", Fault::NoScheme),
-            ("api.example.com:8000/v1", Fault::NoScheme),
-            ("localhost:8000", Fault::NoScheme),
-            ("//h.example/v1", Fault::NoScheme),
-            ("://h.example/v1", Fault::NoScheme),
-            ("http:/h.example", Fault::NoAuthority),
-            ("http:h.example", Fault::NoAuthority),
-            ("1http://h.example", Fault::Scheme),
-            ("http://http://h.example", Fault::SchemeTwice),
-            ("http://[::1", Fault::Brackets),
-            ("http://x[::1]/", Fault::Brackets),
-            ("http://[::1]8000/", Fault::Brackets),
-            ("http://[[::1]]/", Fault::Brackets),
-            ("http://u[@h.example/", Fault::Brackets),
-            ("http://h.example/?[", Fault::Brackets),
-            ("http://2001:db8::10/v1", Fault::BareIpv6(BareIpv6::Address(v6("2001:db8::10")))),
-            ("http://1:2:3:4:5:6:7:8:80/", Fault::BareIpv6(BareIpv6::WithPort(v6("1:2:3:4:5:6:7:8"), "80"))),
-            ("http://fd00::abcd:65535/", Fault::BareIpv6(BareIpv6::WithPort(v6("fd00::abcd"), "65535"))),
+            ("", UrlFault::Empty),
+            ("http://${HOST}/v1", UrlFault::Template("${HOST}")),
+            ("http://$(HOST)/v1", UrlFault::Template("$(HOST)")),
+            ("http://{{ .host }}/v1", UrlFault::Template("{{ .host }}")),
+            ("http://<host>/v1", UrlFault::Template("<host>")),
+            ("http://{host}/v1", UrlFault::Template("{host}")),
+            (" http://h.example/ \\", UrlFault::Characters(vec![' ', '\\'])),
+            ("http://bücher.example/", UrlFault::Characters(vec!['ü'])),
+            ("api.example.com/v1", UrlFault::NoScheme),
+            ("api.example.com:8000/v1", UrlFault::NoScheme),
+            ("localhost:8000", UrlFault::NoScheme),
+            ("//h.example/v1", UrlFault::NoScheme),
+            ("://h.example/v1", UrlFault::NoScheme),
+            ("http:/h.example", UrlFault::NoAuthority),
+            ("http:h.example", UrlFault::NoAuthority),
+            ("1http://h.example", UrlFault::Scheme),
+            ("http://http://h.example", UrlFault::SchemeTwice),
+            ("http://[::1", UrlFault::Brackets),
+            ("http://x[::1]/", UrlFault::Brackets),
+            ("http://[::1]8000/", UrlFault::Brackets),
+            ("http://[[::1]]/", UrlFault::Brackets),
+            ("http://u[@h.example/", UrlFault::Brackets),
+            ("http://h.example/?[", UrlFault::Brackets),
+            ("http://2001:db8::10/v1", UrlFault::BareIpv6(BareIpv6::Address(v6("2001:db8::10")))),
+            (
+                "http://1:2:3:4:5:6:7:8:80/",
+                UrlFault::BareIpv6(BareIpv6::WithPort(v6("1:2:3:4:5:6:7:8"), "80")),
+            ),
+            ("http://fd00::abcd:65535/", UrlFault::BareIpv6(BareIpv6::WithPort(v6("fd00::abcd"), "65535"))),
             (
                 "http://fd00::1:8000/v1",
-                Fault::BareIpv6(BareIpv6::Either(v6("fd00::1:8000"), (v6("fd00::1"), "8000"))),
+                UrlFault::BareIpv6(BareIpv6::Either(v6("fd00::1:8000"), (v6("fd00::1"), "8000"))),
             ),
         ];
         for (text, fault) in faults {
@@ -448,7 +451,7 @@ mod tests {
             ("http://h.example/é?ключ=пароль#п\n", vec!['é', '\n']),
             ("http://h.example/пп", vec!['п']),
         ] {
-            assert_eq!(Url::split(text).fault(), Some(Fault::Characters(named)), "{text}");
+            assert_eq!(Url::split(text).fault(), Some(UrlFault::Characters(named)), "{text}");
         }
     }
 

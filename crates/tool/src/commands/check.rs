@@ -12,7 +12,7 @@ use crate::lint::cluster::{self, Scope};
 use crate::lint::diff;
 use crate::lint::format::text::Style;
 use crate::lint::format::{github, json, sarif, text};
-use crate::lint::run::{Fix, Outcome, Report, run as check_all};
+use crate::lint::run::{Fix, Report, SourceReport, run as check_all};
 use crate::lint::sources::{Source, Unreadable, find};
 use modelendpoint_core::endpoint::Policy;
 use modelendpoint_core::endpoint::quote::Seen;
@@ -52,7 +52,7 @@ pub fn run(args: &cli::Check) -> anyhow::Result<ExitCode> {
     Ok(exit_code(&report, args.warnings_as_errors))
 }
 
-fn ask_cluster(args: &cli::Check, terms: Terms<'_>) -> anyhow::Result<Outcome> {
+fn ask_cluster(args: &cli::Check, terms: Terms<'_>) -> anyhow::Result<SourceReport> {
     let scope = if args.all_namespaces { Scope::All } else { Scope::Namespace(args.namespace.as_deref()) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.context("cannot start the runtime")?.block_on(cluster::check(scope, terms))

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
 use crate::cli::{self, RulesFormat};
+use modelendpoint_core::endpoint::judge::judge_example;
 use modelendpoint_core::endpoint::mutation::{self, MutationDoc};
 use modelendpoint_core::endpoint::rules::{self, Example, Rule, Severity};
 
@@ -206,7 +207,7 @@ fn other(rule: &Rule) -> &'static str {
 
 /// What the webhook says of a bad example.
 fn message(example: &Example) -> String {
-    let violations = example.judge();
+    let violations = judge_example(example);
     let lines: Vec<_> = violations.iter().map(|v| format!("{}: {v}", v.rule.field.path())).collect();
     lines.join("\n    ")
 }

@@ -5,16 +5,17 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::finding::{BROKEN, Finding, Level, Name, TWICE, VERSION};
-use super::manifests::{Manifest, Manifests, key};
+use super::finding::{BROKEN, Finding, Level, Name, TWICE, VERSION as VERSION_UNKNOWN};
+use super::manifests::{Manifest, Manifests, Unknown, key};
 use super::mask::Mask;
-use modelendpoint_core::endpoint::mutation::{self, Mutation, Ownership, Warning};
+use modelendpoint_core::endpoint::gate::{Decision, GROUP, KIND, VERSION};
+use modelendpoint_core::endpoint::mutation::Warning;
 use modelendpoint_core::endpoint::quote::Quoted;
-use modelendpoint_core::endpoint::rules::{self, Severity, Subject, Violation};
-use modelendpoint_core::endpoint::{Field, Policy, Spec, Value};
+use modelendpoint_core::endpoint::rules::Severity;
+use modelendpoint_core::endpoint::{Field, Policy, Spec};
 use modelendpoint_yaml::source::Lines;
 use modelendpoint_yaml::spelling::locate;
-use modelendpoint_yaml::{Broken, Document, Kind, NodeId, parse};
+use modelendpoint_yaml::{Document, Kind, NodeId, parse};
 
 /// What the manifests are held against.
 #[derive(Debug, Clone, Copy)]
@@ -43,33 +44,6 @@ pub struct Count {
     pub skipped: usize,
 }
 
-/// What the webhook makes of a spec that is created.
-#[derive(Debug)]
-pub struct Review<'a> {
-    pub mutation: Mutation<'a>,
-    pub violations: Vec<Violation>,
-    /// Which piece of its field's stored value each violation is about.
-    pub places: Vec<Option<Range<usize>>>,
-}
-
-impl<'a> Review<'a> {
-    #[must_use]
-    pub fn of(spec: Spec<'a>, terms: Terms<'_>, namespace: &str) -> Self {
-        let mutation = mutation::mutate(spec, None, || Ownership::Unknown);
-        let path = mutation.change.as_ref().map(|change| Value::Text(change.path.as_str()));
-        let stored = Spec { rewrite_path: path.unwrap_or(spec.rewrite_path), ..spec };
-        let subject = Subject::of(stored, None, (terms.policy, namespace));
-        let violations = rules::judge(&subject);
-        let places = violations.iter().map(|violation| subject.place(violation.rule)).collect();
-        Review { mutation, violations, places }
-    }
-
-    #[must_use]
-    pub fn is_refused(&self) -> bool {
-        self.violations.iter().any(|violation| violation.severity == Severity::Deny)
-    }
-}
-
 /// Checks every ModelEndpoint of a source.
 #[must_use]
 pub fn check(source: &str, terms: Terms<'_>) -> Checked {
@@ -89,15 +63,9 @@ pub fn check(source: &str, terms: Terms<'_>) -> Checked {
 fn check_document(lines: &Lines<'_>, document: &Document<'_>, terms: Terms<'_>, checked: &mut Checked) {
     let manifests = Manifests::of(document);
     checked.count.skipped += manifests.skipped;
-    for (node, version) in manifests.unknown {
-        let mut finding = Finding::new(
-            VERSION,
-            Level::Deny,
-            format!("this ModelEndpoint of {} is not checked: only v1alpha1 is known", Quoted(&version)),
-        );
-        "write `modelplane.ai/v1alpha1`, or use a newer modelendpoint-webhook"
-            .clone_into(&mut finding.instead);
-        finding.at = document.node(node).span.clone();
+    for unknown in manifests.unknown {
+        let mut finding = unknown_version(&unknown);
+        finding.at = document.node(unknown.at).span.clone();
         finding.context = Some(finding.at.clone());
         checked.findings.push(finding);
     }
@@ -112,32 +80,48 @@ fn check_document(lines: &Lines<'_>, document: &Document<'_>, terms: Terms<'_>, 
                 checked.mask.hide_all_but_the_path(lines.text(), document, entry.value);
             }
         }
-        let place = Place { lines, source: lines.text(), document, manifest };
+        let located = Located { lines, source: lines.text(), document, manifest };
         checked.count.endpoints += 1;
-        check_endpoint(&place, terms, checked);
+        check_endpoint(&located, terms, checked);
     }
 }
 
-fn check_endpoint(place: &Place<'_>, terms: Terms<'_>, checked: &mut Checked) {
-    let Place { document, manifest, .. } = *place;
+fn unknown_version(unknown: &Unknown) -> Finding {
+    let Unknown { api_version, kind, .. } = unknown;
+    let (problem, remedy) = if kind == KIND && api_version.starts_with(GROUP) {
+        (
+            format!("this {KIND} of {} is not checked: only {VERSION} is known", Quoted(api_version)),
+            format!("write `{GROUP}/{VERSION}`, or use a newer modelendpoint-webhook"),
+        )
+    } else {
+        (
+            format!("this {} of {} is not checked: no cluster knows it", Quoted(kind), Quoted(api_version)),
+            format!("write `kind: {KIND}` and `apiVersion: {GROUP}/{VERSION}`, upper and lower case as here"),
+        )
+    };
+    Finding::new(VERSION_UNKNOWN, Level::Deny, problem).with_remedy(remedy)
+}
+
+fn check_endpoint(located: &Located<'_>, terms: Terms<'_>, checked: &mut Checked) {
+    let Located { document, manifest, .. } = *located;
     let name = name_of(document, manifest, terms);
     let spec = manifest.spec(document);
-    let review = Review::of(spec, terms, &name.namespace);
-    let mut findings = place.duplicates();
-    findings.extend(review.findings(spec).into_iter().map(|(piece, mut finding)| {
-        (finding.at, finding.context) = place.of(&finding, piece);
+    let decision = Decision::on_create(spec, (terms.policy, &name.namespace));
+    let mut findings = located.duplicates();
+    findings.extend(findings_of(&decision, spec).into_iter().map(|(piece, mut finding)| {
+        (finding.at, finding.context) = located.place(&finding, piece);
         finding
     }));
-    checked.add(&review, findings, &name);
+    checked.add(&decision, findings, &name);
 }
 
 impl Checked {
     /// Counts and keeps what was found about an endpoint.
-    pub fn add(&mut self, review: &Review<'_>, findings: Vec<Finding>, name: &Name) {
+    pub fn add(&mut self, decision: &Decision<'_>, findings: Vec<Finding>, name: &Name) {
         let has = |level| usize::from(findings.iter().any(|finding| finding.level == level));
         self.count.refused += has(Level::Deny);
         self.count.warned += has(Level::Warn);
-        self.count.changed += usize::from(review.mutation.change.is_some());
+        self.count.changed += usize::from(decision.mutation.change.is_some());
         for mut finding in findings {
             finding.endpoint = Some(name.clone());
             self.findings.push(finding);
@@ -153,62 +137,57 @@ pub fn name_of(document: &Document<'_>, manifest: Manifest, terms: Terms<'_>) ->
     Name { namespace: metadata("namespace").unwrap_or(terms.namespace).to_owned(), name: name.to_owned() }
 }
 
-impl Review<'_> {
-    /// What there is to say, each with the piece of the written value that it is about.
-    #[must_use]
-    pub fn findings(&self, written: Spec<'_>) -> Vec<(Option<Range<usize>>, Finding)> {
-        let mut findings = Vec::new();
-        match (&self.mutation.warning, &self.mutation.change) {
-            (Some(Warning { id, message }), _) => {
-                let (what, instead) = message.rsplit_once("; ").unwrap_or((message, ""));
-                let mut finding = Finding::new(id, Level::Warn, what.to_owned());
-                finding.field = Some(Warning::FIELD);
-                instead.clone_into(&mut finding.instead);
-                findings.push((None, finding));
-            }
-            (None, Some(change)) => {
-                let path = Quoted(change.path.as_str());
-                let message = format!("is not written, and is stored as {path}");
-                let mut finding = Finding::new(change.id, Level::Change, message);
-                finding.field = Some(Field::RewritePath);
-                findings.push((None, finding));
-            }
-            (None, None) => {}
+/// What there is to say about a decision, each with the piece of the written value that it is about.
+#[must_use]
+pub fn findings_of(decision: &Decision<'_>, written: Spec<'_>) -> Vec<(Option<Range<usize>>, Finding)> {
+    let mut findings = Vec::new();
+    match (&decision.mutation.warning, &decision.mutation.change) {
+        (Some(Warning { id, problem, remedy }), _) => {
+            let finding = Finding::new(id, Level::Warn, problem.clone()).with_remedy(*remedy);
+            findings.push((None, Finding { field: Some(Warning::FIELD), ..finding }));
         }
-        for (violation, place) in self.violations.iter().zip(&self.places) {
-            let (what, instead) = violation.halves();
-            let level = match violation.severity {
-                Severity::Deny => Level::Deny,
-                Severity::Warn => Level::Warn,
-            };
-            let mut finding = Finding::new(violation.rule.id, level, what.to_owned());
-            finding.field = Some(violation.rule.field);
-            instead.clone_into(&mut finding.instead);
-            finding.meant.clone_from(&violation.meant);
-            let length = match violation.rule.field {
-                Field::Url => written.url.text(),
-                Field::RewritePath => written.rewrite_path.text(),
-            }
-            .map_or(0, |text| text.len());
-            // the stored value can have a slash more than the written one
-            let piece = place.clone().map(|place| place.start.min(length)..place.end.min(length));
-            findings.push((piece, finding));
+        (None, Some(change)) => {
+            let path = Quoted(change.path.as_str());
+            let finding =
+                Finding::new(change.id, Level::Change, format!("is not written, and is stored as {path}"));
+            findings.push((None, Finding { field: Some(Field::RewritePath), ..finding }));
         }
-        findings
+        (None, None) => {}
     }
+    for violation in &decision.violations {
+        let level = match violation.severity {
+            Severity::Deny => Level::Deny,
+            Severity::Warn => Level::Warn,
+        };
+        let field = violation.rule.field;
+        let finding = Finding::new(violation.rule.id, level, violation.problem.clone())
+            .with_remedy(violation.remedy.clone());
+        let length = match field {
+            Field::Url => written.url.text(),
+            Field::RewritePath => written.rewrite_path.text(),
+        }
+        .map_or(0, |text| text.len());
+        // the stored value can have a slash more than the written one
+        let piece = violation.part.clone().map(|part| part.start.min(length)..part.end.min(length));
+        findings.push((
+            piece,
+            Finding { field: Some(field), suggestion: violation.suggestion.clone(), ..finding },
+        ));
+    }
+    findings
 }
 
 /// An endpoint in its source.
-struct Place<'a> {
+struct Located<'a> {
     lines: &'a Lines<'a>,
     source: &'a str,
     document: &'a Document<'a>,
     manifest: Manifest,
 }
 
-impl Place<'_> {
+impl Located<'_> {
     /// Where a finding is, and what to show around it. A field that is not there is at its neighbour.
-    fn of(&self, finding: &Finding, piece: Option<Range<usize>>) -> (Range<usize>, Option<Range<usize>>) {
+    fn place(&self, finding: &Finding, piece: Option<Range<usize>>) -> (Range<usize>, Option<Range<usize>>) {
         let entry = |field| self.manifest.entry(self.document, field);
         let found = finding.field.and_then(entry);
         let Some(entry) = found.or_else(|| entry(Field::Url)) else {
@@ -252,11 +231,10 @@ impl Place<'_> {
                 let subject = if field.is_some() { String::new() } else { format!("`{key}` ") };
                 let message =
                     format!("{subject}is there twice, and which one counts depends on who reads it");
-                let mut finding = Finding::new(TWICE, Level::Deny, message);
+                let mut finding = Finding::new(TWICE, Level::Deny, message).with_remedy("write it once");
                 finding.field = field;
-                "write it once".clone_into(&mut finding.instead);
                 (finding.at, finding.context) = if field.is_some() {
-                    self.of(&finding, None)
+                    self.place(&finding, None)
                 } else {
                     let at = self.document.node(self.document.get(mapping, key)?.key).span.clone();
                     (at.clone(), Some(self.context(at.start, &at, at.end)))
@@ -264,32 +242,6 @@ impl Place<'_> {
                 Some(finding)
             })
             .collect()
-    }
-}
-
-impl Finding {
-    #[must_use]
-    pub fn new(id: &'static str, level: Level, message: String) -> Self {
-        Finding {
-            id,
-            level,
-            field: None,
-            endpoint: None,
-            message,
-            instead: String::new(),
-            meant: None,
-            at: 0..0,
-            context: None,
-        }
-    }
-}
-
-impl From<Broken> for Finding {
-    fn from(broken: Broken) -> Self {
-        let mut finding =
-            Finding::new(BROKEN, Level::Deny, format!("the document can't be read: {}", broken.why));
-        finding.at = broken.at..broken.at;
-        finding
     }
 }
 
@@ -302,8 +254,7 @@ pub fn read(bytes: Vec<u8>) -> Result<String, Box<Finding>> {
         let bytes = error.as_bytes();
         let is_utf_16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
         let why: Cow<'_, str> = if is_utf_16 { "it is UTF-16".into() } else { "it is no UTF-8".into() };
-        let mut finding = Finding::new(BROKEN, Level::Deny, format!("the file can't be read: {why}"));
-        "save it as UTF-8".clone_into(&mut finding.instead);
-        Box::new(finding)
+        let finding = Finding::new(BROKEN, Level::Deny, format!("the file can't be read: {why}"));
+        Box::new(finding.with_remedy("save it as UTF-8"))
     })
 }

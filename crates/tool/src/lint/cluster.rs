@@ -5,10 +5,11 @@ use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::{Client, Config};
 use serde_json::Value as Json;
 
-use super::check::{Checked, Review, Terms};
+use super::check::{Checked, Terms, findings_of};
 use super::finding::Name;
-use super::run::Outcome;
+use super::run::SourceReport;
 use super::sources::Source;
+use modelendpoint_core::endpoint::gate::{Decision, GROUP, KIND, PLURAL, VERSION};
 use modelendpoint_core::endpoint::{Spec, Value};
 
 /// Which endpoints to read.
@@ -26,13 +27,13 @@ const PAGE: u32 = 500;
 ///
 /// # Errors
 /// What to change, when the cluster can't be asked.
-pub async fn check(scope: Scope<'_>, terms: Terms<'_>) -> anyhow::Result<Outcome> {
+pub async fn check(scope: Scope<'_>, terms: Terms<'_>) -> anyhow::Result<SourceReport> {
     let config =
         Config::infer().await.map_err(|error| anyhow!("found no cluster to ask; set KUBECONFIG: {error}"))?;
     let default = config.default_namespace.clone();
     let client = Client::try_from(config).context("cannot talk to the cluster")?;
-    let kind = GroupVersionKind::gvk("modelplane.ai", "v1alpha1", "ModelEndpoint");
-    let resource = ApiResource::from_gvk_with_plural(&kind, "modelendpoints");
+    let kind = GroupVersionKind::gvk(GROUP, VERSION, KIND);
+    let resource = ApiResource::from_gvk_with_plural(&kind, PLURAL);
     let endpoints: Api<DynamicObject> = match scope {
         Scope::All => Api::all_with(client, &resource),
         Scope::Namespace(name) => Api::namespaced_with(client, name.unwrap_or(&default), &resource),
@@ -49,7 +50,7 @@ pub async fn check(scope: Scope<'_>, terms: Terms<'_>) -> anyhow::Result<Outcome
             None => break,
         }
     }
-    Ok(Outcome { source: Source::Cluster, text: String::new(), checked, fixed: None })
+    Ok(SourceReport { source: Source::Cluster, text: String::new(), checked, fixed: None })
 }
 
 fn check_object(object: &DynamicObject, terms: Terms<'_>, checked: &mut Checked) {
@@ -65,9 +66,9 @@ fn check_object(object: &DynamicObject, terms: Terms<'_>, checked: &mut Checked)
         Some(_) => Value::NotText,
     };
     let spec = Spec { url: field("url"), rewrite_path: field("rewritePath") };
-    let review = Review::of(spec, terms, &name.namespace);
-    let findings = review.findings(spec).into_iter().map(|(_, finding)| finding).collect();
-    checked.add(&review, findings, &name);
+    let decision = Decision::on_create(spec, (terms.policy, &name.namespace));
+    let findings = findings_of(&decision, spec).into_iter().map(|(_, finding)| finding).collect();
+    checked.add(&decision, findings, &name);
 }
 
 fn unreadable(error: &kube::Error) -> anyhow::Error {

@@ -11,7 +11,7 @@ use similar::{DiffOp, DiffableStr};
 use super::check::{Terms, check};
 use super::manifests::Manifests;
 use super::mask::Mask;
-use super::run::{Outcome, Report};
+use super::run::{Report, SourceReport};
 use modelendpoint_core::endpoint::quote::is_invisible;
 use modelendpoint_yaml::parse;
 use modelendpoint_yaml::source::Lines;
@@ -21,7 +21,7 @@ pub fn render(report: &Report) -> String {
     report.outcomes.iter().filter_map(|outcome| Some(one(outcome, outcome.fixed.as_deref()?))).collect()
 }
 
-fn one(outcome: &Outcome, fixed: &str) -> String {
+fn one(outcome: &SourceReport, fixed: &str) -> String {
     let before = outcome.checked.mask.show_all(&outcome.text);
     let after = mask_of(fixed).show_all(fixed);
     let (before, after) = (before.tokenize_lines(), after.tokenize_lines());
@@ -57,7 +57,7 @@ fn changes(before: &[&str], after: &[&str]) -> Vec<DiffOp> {
 
 /// As `git apply` takes it below `a` or `b`: relative, without a dot, with a tab behind it where there is a
 /// space in it, and like a string in C where there is something in it that could not be seen.
-fn header(side: char, outcome: &Outcome) -> String {
+fn header(side: char, outcome: &SourceReport) -> String {
     let name = outcome.source.name();
     let name = name.trim_start_matches("./").trim_start_matches('/');
     if !name.contains(|character| is_invisible(character) || matches!(character, '"' | '\\')) {
@@ -97,7 +97,7 @@ fn lines_of_endpoints(source: &str) -> Vec<Range<usize>> {
     open.map(|document| {
         let span = &document.node(document.root()).span;
         let end = source.get(..span.end).unwrap_or_default().trim_end().len();
-        let (first, last) = (lines.place(span.start).line - 1, lines.place(end).line - 1);
+        let (first, last) = (lines.position(span.start).line - 1, lines.position(end).line - 1);
         let before = usize::from(first > 0 && is_separator(first - 1));
         first - before..last + 1 + usize::from(is_separator(last + 1))
     })

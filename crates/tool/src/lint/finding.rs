@@ -1,8 +1,10 @@
 //! What there is to say about a manifest.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use modelendpoint_core::endpoint::Field;
+use modelendpoint_yaml::Broken;
 
 /// One thing to say, at one place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,11 +16,11 @@ pub struct Finding {
     /// The endpoint that it is about.
     pub endpoint: Option<Name>,
     /// What is wrong and why, without the field's name in front.
-    pub message: String,
-    /// What to write instead.
-    pub instead: String,
+    pub problem: Cow<'static, str>,
+    /// What to do instead.
+    pub remedy: Option<Cow<'static, str>>,
     /// The value that was probably meant.
-    pub meant: Option<String>,
+    pub suggestion: Option<String>,
     /// Where, in bytes of the source.
     pub at: Range<usize>,
     /// As much around it as a person needs to see, and may.
@@ -68,29 +70,62 @@ impl Level {
 }
 
 impl Finding {
+    /// A finding about no field, at the beginning of the source.
+    #[must_use]
+    pub fn new(id: &'static str, level: Level, problem: impl Into<Cow<'static, str>>) -> Self {
+        Finding {
+            id,
+            level,
+            field: None,
+            endpoint: None,
+            problem: problem.into(),
+            remedy: None,
+            suggestion: None,
+            at: 0..0,
+            context: None,
+        }
+    }
+
+    /// The same, with what to do instead.
+    #[must_use]
+    pub fn with_remedy(mut self, remedy: impl Into<Cow<'static, str>>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
+    }
+
     /// The field and what is wrong with it.
     #[must_use]
     pub fn title(&self) -> String {
         match self.field {
-            Some(field) => format!("{} {}", field.path(), self.message),
-            None => self.message.clone(),
+            Some(field) => format!("{} {}", field.path(), self.problem),
+            None => self.problem.clone().into_owned(),
         }
     }
 
     /// What to do, with the value that was probably meant.
     #[must_use]
-    pub fn advice(&self) -> String {
-        match (&self.meant, self.instead.as_str()) {
-            (None, instead) => instead.to_owned(),
-            (Some(meant), "") => format!("did you mean `{meant}`?"),
-            (Some(meant), instead) => format!("{instead}; did you mean `{meant}`?"),
+    pub fn advice(&self) -> Option<String> {
+        let suggestion = self.suggestion.as_ref().map(|suggestion| format!("did you mean `{suggestion}`?"));
+        match (&self.remedy, suggestion) {
+            (None, suggestion) => suggestion,
+            (Some(remedy), None) => Some(remedy.clone().into_owned()),
+            (Some(remedy), Some(suggestion)) => Some(format!("{remedy}; {suggestion}")),
         }
     }
 
     /// All of it on one line.
     #[must_use]
     pub fn sentence(&self) -> String {
-        let (title, advice) = (self.title(), self.advice());
-        if advice.is_empty() { title } else { format!("{title}; {advice}") }
+        match self.advice() {
+            None => self.title(),
+            Some(advice) => format!("{}; {advice}", self.title()),
+        }
+    }
+}
+
+impl From<Broken> for Finding {
+    fn from(broken: Broken) -> Self {
+        let problem = format!("the document can't be read: {}", broken.why);
+        Finding { at: broken.at..broken.at, ..Finding::new(BROKEN, Level::Deny, problem) }
     }
 }

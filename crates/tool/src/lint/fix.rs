@@ -6,8 +6,9 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use super::check::{Review, Terms, name_of};
+use super::check::{Terms, name_of};
 use super::manifests::{Manifest, Manifests, key};
+use modelendpoint_core::endpoint::gate::Decision;
 use modelendpoint_core::endpoint::{Field, Spec, Value};
 use modelendpoint_yaml::spelling::spell;
 use modelendpoint_yaml::{Document, Entry, Kind, NodeId, ScalarStyle, parse};
@@ -79,19 +80,19 @@ fn wishes_for(document: &Document<'_>, manifest: Manifest, terms: Terms<'_>) -> 
 fn wanted(spec: Spec<'_>, terms: Terms<'_>, namespace: &str) -> Wanted {
     let mut wanted = Wanted::default();
     for _ in 0..ROUNDS {
-        let review = Review::of(wanted.over(spec), terms, namespace);
+        let decision = Decision::on_create(wanted.over(spec), (terms.policy, namespace));
         let mut corrected = Wanted::default();
-        for violation in &review.violations {
+        for violation in &decision.violations {
             let place = match violation.rule.field {
                 Field::Url => &mut corrected.url,
                 Field::RewritePath => &mut corrected.rewrite_path,
             };
             if place.is_none() {
-                place.clone_from(&violation.meant);
+                place.clone_from(&violation.suggestion);
             }
         }
         if corrected == Wanted::default() {
-            let path = review.mutation.change.map(|change| change.path.as_str().to_owned());
+            let path = decision.mutation.change.map(|change| change.path.as_str().to_owned());
             wanted.rewrite_path = path.or(wanted.rewrite_path);
             break;
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use modelendpoint_core::endpoint::gate::{Gate, Operation, Resource, Write, gate};
 use modelendpoint_core::endpoint::{Field, Spec, Value};
 use modelendpoint_yaml::{Document, Entry, Kind, NodeId};
 
@@ -9,8 +10,7 @@ use modelendpoint_yaml::{Document, Entry, Kind, NodeId};
 #[derive(Debug, Default)]
 pub struct Manifests {
     pub endpoints: Vec<Manifest>,
-    /// ModelEndpoints of versions that are not known: where the version is written, and what it is.
-    pub unknown: Vec<(NodeId, String)>,
+    pub unknown: Vec<Unknown>,
     /// Objects of other kinds.
     pub skipped: usize,
 }
@@ -21,9 +21,14 @@ pub struct Manifest {
     object: NodeId,
 }
 
-const GROUP: &str = "modelplane.ai";
-const VERSION: &str = "v1alpha1";
-const KIND: &str = "ModelEndpoint";
+/// A ModelEndpoint of a version that the webhook does not know.
+#[derive(Debug)]
+pub struct Unknown {
+    /// Where the version is written.
+    pub at: NodeId,
+    pub api_version: String,
+    pub kind: String,
+}
 
 /// How deep a list may be in another.
 const LISTS: usize = 8;
@@ -52,13 +57,23 @@ impl Manifests {
             }
             return;
         }
-        match api_version.split_once('/') {
-            Some((GROUP, VERSION)) if kind == KIND => self.endpoints.push(Manifest { object }),
-            Some((GROUP, _)) if kind == KIND => {
-                let place = document.get(object, "apiVersion").map_or(object, |entry| entry.value);
-                self.unknown.push((place, api_version.to_owned()));
-            }
-            _ => self.skipped += 1,
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let manifest = Manifest { object };
+        let created = Write {
+            resource: Resource::of(group, version, kind),
+            operation: Operation::Create,
+            is_subresource: false,
+            new: Some(manifest.spec(document)),
+            old: None,
+        };
+        match gate(&created) {
+            Gate::Judge => self.endpoints.push(manifest),
+            Gate::UnknownVersion => self.unknown.push(Unknown {
+                at: document.get(object, "apiVersion").map_or(object, |entry| entry.value),
+                api_version: api_version.to_owned(),
+                kind: kind.to_owned(),
+            }),
+            Gate::Pass | Gate::Foreign | Gate::Unreadable(_) => self.skipped += 1,
         }
     }
 }

@@ -12,7 +12,7 @@ use super::write::write;
 
 /// What became of a source.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct SourceReport {
     pub source: Source,
     /// As it is now; empty where nothing was found.
     pub text: String,
@@ -24,7 +24,7 @@ pub struct Outcome {
 /// What became of all sources.
 #[derive(Debug, Default)]
 pub struct Report {
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<SourceReport>,
     pub unreadable: Vec<Unreadable>,
 }
 
@@ -40,7 +40,7 @@ pub enum Fix {
 #[must_use]
 pub fn run(sources: &[Source], terms: Terms<'_>, how: Fix, tell: impl Fn(usize) + Sync) -> Report {
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let slots: Vec<Mutex<Option<Result<Outcome, Unreadable>>>> =
+    let slots: Vec<Mutex<Option<Result<SourceReport, Unreadable>>>> =
         sources.iter().map(|_| Mutex::new(None)).collect();
     let cores = thread::available_parallelism().map_or(1, NonZero::get).min(sources.len());
     let work = || {
@@ -67,12 +67,12 @@ pub fn run(sources: &[Source], terms: Terms<'_>, how: Fix, tell: impl Fn(usize) 
     report
 }
 
-fn run_one(source: &Source, terms: Terms<'_>, how: Fix) -> Result<Outcome, Unreadable> {
+fn run_one(source: &Source, terms: Terms<'_>, how: Fix) -> Result<SourceReport, Unreadable> {
     let mut text = match read(source.read()?) {
         Ok(text) => text,
         Err(finding) => {
             let checked = Checked { findings: vec![*finding], ..Checked::default() };
-            return Ok(Outcome { source: source.clone(), text: String::new(), checked, fixed: None });
+            return Ok(SourceReport { source: source.clone(), text: String::new(), checked, fixed: None });
         }
     };
     let mut checked = check(&text, terms);
@@ -103,7 +103,7 @@ fn run_one(source: &Source, terms: Terms<'_>, how: Fix) -> Result<Outcome, Unrea
     if checked.findings.is_empty() && fixed.is_none() {
         text = String::new();
     }
-    Ok(Outcome { source: source.clone(), text, checked, fixed })
+    Ok(SourceReport { source: source.clone(), text, checked, fixed })
 }
 
 impl Report {
@@ -111,7 +111,7 @@ impl Report {
     #[must_use]
     pub fn count(&self) -> Count {
         let mut sum = Count::default();
-        for Outcome { checked: Checked { count, .. }, .. } in &self.outcomes {
+        for SourceReport { checked: Checked { count, .. }, .. } in &self.outcomes {
             sum.endpoints += count.endpoints;
             sum.refused += count.refused;
             sum.warned += count.warned;

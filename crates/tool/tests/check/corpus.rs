@@ -72,10 +72,10 @@ fn through_the_webhook(spec: &Value) -> (Value, Vec<String>) {
 fn words(finding: &Finding) -> Option<String> {
     let field = finding.field.expect("a field").path();
     let advice = finding.advice();
-    let text = format!("{field}: {}; {advice} [{}]", finding.message, finding.id).replace("; ; ", "; ");
+    let text = || format!("{field}: {}; {} [{}]", finding.problem, advice.expect("advice"), finding.id);
     match finding.level {
-        Level::Deny => Some(format!("denied {text}")),
-        Level::Warn => Some(text.replace(";  [", " [")),
+        Level::Deny => Some(format!("denied {}", text())),
+        Level::Warn => Some(text()),
         Level::Change => None,
     }
 }

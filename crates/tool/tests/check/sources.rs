@@ -37,6 +37,23 @@ fn directories_are_searched_in_the_order_of_names() {
 }
 
 #[test]
+fn an_endpoint_in_another_case_is_refused_as_the_webhook_refuses_it() {
+    for (api_version, kind) in
+        [("ModelPlane.ai/v1alpha1", "ModelEndpoint"), ("modelplane.ai/v1alpha1", "modelendpoint")]
+    {
+        let manifest = format!("apiVersion: {api_version}\nkind: {kind}\nspec:\n  url: http://h.example/\n");
+        let run = Workspace::with(&[]).check_input(&["-"], &manifest);
+        let title = format!(
+            "error[unknown-version]: this `{kind}` of `{api_version}` is not checked: no cluster knows it"
+        );
+        let help = "help: write `kind: ModelEndpoint` and `apiVersion: modelplane.ai/v1alpha1`, upper and lower \
+                    case as here";
+        assert!(run.out.starts_with(&title) && run.out.contains(help), "{}", run.out);
+        assert_eq!(run.code, Some(1));
+    }
+}
+
+#[test]
 fn lists_and_streams_are_taken_apart_and_other_kinds_counted() {
     let item = |name: &str| {
         format!(

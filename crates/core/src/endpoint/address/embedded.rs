@@ -74,9 +74,12 @@ fn read(octets: [u8; 16], [a, b, c, d]: [usize; 4]) -> Ipv4Addr {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::endpoint::metadata;
 
     fn judged(text: &str) -> Option<String> {
         special(text.parse().expect("an address")).map(|inner| inner.to_string())
@@ -199,6 +202,13 @@ mod tests {
         any::<u128>().prop_map(|below| (0x0064_ff9b_0001 << 80) | (below >> 48))
     }
 
+    /// The IPv4 addresses among the metadata services'.
+    fn metadata_services() -> Vec<Ipv4Addr> {
+        let all = metadata::SERVICES.iter().flat_map(|service| service.addresses);
+        all.filter_map(|address| if let IpAddr::V4(address) = address { Some(*address) } else { None })
+            .collect()
+    }
+
     fn length() -> impl Strategy<Value = u32> {
         prop::sample::select(vec![48, 56, 64, 96])
     }
@@ -211,7 +221,7 @@ mod tests {
             prefix in local_prefix(),
             length in length(),
             inner in prop_oneof![
-                prop::sample::select(super::super::METADATA_V4.to_vec()),
+                prop::sample::select(metadata_services()),
                 (any::<u8>(), any::<u8>()).prop_map(|(c, d)| Ipv4Addr::new(169, 254, c, d)),
             ],
             suffix in any::<u128>(),

@@ -1,12 +1,14 @@
 //! An IP address flows in; why no endpoint can live there flows out.
 //!
 //! Sources: what EndpointSlice refuses (Kubernetes, `ValidateEndpointIP`), the IANA special-purpose
-//! address registries, and the documentation of the clouds' metadata services. Which IPv6 addresses lead to
+//! address registries, and the list of the clouds' [`metadata`] services. Which IPv6 addresses lead to
 //! IPv4 addresses is `embedded`'s subject.
 
 mod embedded;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::metadata;
 
 /// Why an address can't be an endpoint's, or must not be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,24 +25,6 @@ pub enum Special {
     /// An IPv6 address that leads to this special IPv4 address.
     Embedded(Ipv4Addr),
 }
-
-/// Metadata services outside the link-local ranges: Alibaba Cloud, Azure's wire server, Oracle Cloud.
-const METADATA_V4: [Ipv4Addr; 3] =
-    [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(192, 0, 0, 192)];
-
-/// AWS instance metadata and EKS pod identity, Google Cloud, Oracle Cloud, Alibaba Cloud, Akamai, Scaleway.
-const METADATA_V6: [Ipv6Addr; 7] = [
-    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
-    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23),
-    Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
-    Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
-    Ipv6Addr::new(0xfd00, 0x100, 0, 0, 0, 0, 0x100, 0x200),
-    Ipv6Addr::new(0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1),
-    Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42),
-];
-
-/// The link-local address of most clouds' metadata services.
-const METADATA_LINK_LOCAL: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
 /// Says why no endpoint can live at this address; `None` for one that can.
 #[must_use]
@@ -68,7 +52,7 @@ fn special_v4(address: Ipv4Addr) -> Option<Special> {
         Some(Special::Unspecified)
     } else if address.is_loopback() {
         Some(Special::Loopback)
-    } else if address == METADATA_LINK_LOCAL || METADATA_V4.contains(&address) {
+    } else if metadata::is_address(address.into()) {
         Some(Special::Metadata)
     } else if address.is_link_local() {
         Some(Special::LinkLocal)
@@ -88,7 +72,7 @@ fn special_v6(address: Ipv6Addr) -> Option<Special> {
         Some(Special::Loopback)
     } else if address.to_ipv4_mapped().is_some() {
         Some(Special::Ipv4Mapped)
-    } else if METADATA_V6.contains(&address) {
+    } else if metadata::is_address(address.into()) {
         Some(Special::Metadata)
     } else if address.is_unicast_link_local() {
         Some(Special::LinkLocal)

@@ -6,6 +6,7 @@ use std::iter::successors;
 use std::net::IpAddr;
 
 use super::BadPattern;
+use crate::endpoint::dns::{self, NameFault};
 
 /// Any number of patterns. A name is looked up, and each domain that it is in; no pattern is tried.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,9 +62,6 @@ impl FromIterator<HostPattern> for Hosts {
     }
 }
 
-/// The longest name that DNS can hold, without its last dot.
-const LONGEST: usize = 253;
-
 impl HostPattern {
     /// # Errors
     /// When no host of a url can match it.
@@ -91,23 +89,17 @@ impl HostPattern {
         if !name.is_ascii() {
             return bad("write it in punycode");
         }
-        if text.len() > LONGEST || !name.split('.').all(is_label) {
-            return bad("it is no DNS name");
-        }
-        if name.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit())) {
-            return bad("a name does not end in digits only");
+        match dns::fault(name) {
+            // the rule about names of one label can be off
+            None | Some(NameFault::SingleLabel) if text.len() <= dns::LONGEST_NAME => {}
+            Some(NameFault::OnlyNumbers | NameFault::NumericLastLabel(_)) => {
+                return bad("a name does not end in a number");
+            }
+            _ => return bad("it is no DNS name"),
         }
         let name = name.to_ascii_lowercase();
         Ok(if is_domain { Self::Under(name) } else { Self::Name(name) })
     }
-}
-
-fn is_label(label: &str) -> bool {
-    !label.is_empty()
-        && label.len() <= 63
-        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        && !label.starts_with('-')
-        && !label.ends_with('-')
 }
 
 #[cfg(test)]
@@ -165,8 +157,10 @@ mod tests {
             ("h.example:443", "ports belong into `ports`"),
             ("h.example.", "leave out the dot at the end"),
             ("bücher.example", "write it in punycode"),
-            ("*.0.0.1", "a name does not end in digits only"),
-            ("256.1.1.1", "a name does not end in digits only"),
+            ("*.0.0.1", "a name does not end in a number"),
+            ("a.0x10", "a name does not end in a number"),
+            ("*.0x10", "a name does not end in a number"),
+            ("256.1.1.1", "a name does not end in a number"),
             ("", "it is no DNS name"),
             ("*.", "it is no DNS name"),
             ("a_b.example", "it is no DNS name"),

@@ -9,6 +9,7 @@ mod hosts;
 mod namespaces;
 mod ranges;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 pub use hosts::{HostPattern, Hosts};
@@ -17,15 +18,21 @@ use namespaces::Namespaces;
 pub use ranges::{Ranges, parse_addresses, parse_ports};
 
 use super::EndpointUrl;
-use super::rules::{self, Rule, Severity};
 use super::url::Scheme;
 
 /// Severities and allow lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// By a rule's place in the catalogue; `None` leaves the rule its own severity.
-    levels: [Option<Level>; rules::ALL.len()],
+    /// By a rule's id; a rule that is not here keeps its own severity.
+    levels: BTreeMap<&'static str, Level>,
     pub allow: AllowLists,
+}
+
+/// What happens to an endpoint that breaks a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    Deny,
+    Warn,
 }
 
 /// What a policy makes of a rule.
@@ -72,26 +79,18 @@ pub static NONE: Policy = Policy::NONE;
 
 impl Policy {
     /// The catalogue as it is.
-    pub const NONE: Policy = Policy { levels: [None; rules::ALL.len()], allow: AllowLists::NONE };
+    pub const NONE: Policy = Policy { levels: BTreeMap::new(), allow: AllowLists::NONE };
 
     /// Sets the level of the rule with this id.
-    ///
-    /// # Errors
-    /// When there is no such rule.
-    pub fn set(&mut self, id: &str, level: Level) -> Result<(), BadPattern> {
-        let place = rules::ALL.iter().position(|rule| rule.id == id);
-        let Some(place) = place else {
-            return Err(BadPattern(format!("there is no rule `{id}`; `modelendpoint rules` lists them all")));
-        };
-        self.levels[place] = Some(level);
-        Ok(())
+    pub fn set(&mut self, id: &'static str, level: Level) {
+        self.levels.insert(id, level);
     }
 
-    /// How severe the rule at this place of the catalogue is; `None` if it is off.
+    /// How severe the rule with this id is, if its own severity is `default`; `None` if it is off.
     #[must_use]
-    pub fn severity(&self, place: usize, rule: &Rule) -> Option<Severity> {
-        match self.levels[place] {
-            None => Some(rule.severity),
+    pub fn severity(&self, id: &str, default: Severity) -> Option<Severity> {
+        match self.levels.get(id) {
+            None => Some(default),
             Some(Level::Deny) => Some(Severity::Deny),
             Some(Level::Warn) => Some(Severity::Warn),
             Some(Level::Off) => None,
@@ -178,23 +177,17 @@ mod tests {
 
     #[test]
     fn a_rule_has_the_level_that_was_set_and_no_other_rule_has() {
-        let severities = |policy: &Policy| {
-            let severity = |(place, rule): (usize, &'static Rule)| policy.severity(place, rule);
-            rules::ALL.into_iter().enumerate().map(severity).collect::<Vec<_>>()
-        };
-        let place = rules::ALL.iter().position(|rule| rule.id == "url-port").expect("the rule");
         for (level, severity) in
             [(Level::Deny, Some(Severity::Deny)), (Level::Warn, Some(Severity::Warn)), (Level::Off, None)]
         {
             let mut policy = Policy::NONE;
-            assert_eq!(policy.set("url-port", level), Ok(()));
-            let mut expected = severities(&NONE);
-            expected[place] = severity;
-            assert_eq!(severities(&policy), expected);
+            policy.set("url-port", level);
+            for default in [Severity::Deny, Severity::Warn] {
+                assert_eq!(policy.severity("url-port", default), severity);
+                assert_eq!(policy.severity("url-host", default), Some(default));
+                assert_eq!(NONE.severity("url-port", default), Some(default));
+            }
         }
-        let unknown = "there is no rule `url-prot`; `modelendpoint rules` lists them all".to_owned();
-        let mut policy = Policy::NONE;
-        assert_eq!(policy.set("url-prot", Level::Off), Err(BadPattern(unknown)));
     }
 
     #[test]

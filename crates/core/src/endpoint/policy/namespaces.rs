@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound::{Included, Unbounded};
 
 use super::BadPattern;
+use crate::endpoint::dns::{self, NameFault};
 
 /// A namespace, with `*` for any number of characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,17 +20,21 @@ impl NamespacePattern {
     /// # Errors
     /// When no namespace can match it.
     pub fn parse(text: &str) -> Result<Self, BadPattern> {
-        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-*".contains(&byte);
-        if text.is_empty() || text.len() > 63 || !text.bytes().all(fits) {
-            return Err(BadPattern(format!(
-                "no namespace can match `{text}`: write lower-case letters, digits, `-`, and `*` for any number of \
-                 characters"
-            )));
-        }
-        if text.starts_with('-') || text.ends_with('-') {
-            return Err(BadPattern(format!(
-                "no namespace can match `{text}`: it begins and ends with a letter or a digit"
-            )));
+        let has_upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
+        // one of the namespaces that the pattern is for has a letter for each `*`
+        match dns::label_fault(&text.replace('*', "x")) {
+            None if !has_upper => {}
+            Some(NameFault::Hyphen(_)) if !has_upper => {
+                return Err(BadPattern(format!(
+                    "no namespace can match `{text}`: it begins and ends with a letter or a digit"
+                )));
+            }
+            _ => {
+                return Err(BadPattern(format!(
+                    "no namespace can match `{text}`: write lower-case letters, digits, `-`, and `*` for any number \
+                     of characters"
+                )));
+            }
         }
         Ok(Self(text.to_owned()))
     }

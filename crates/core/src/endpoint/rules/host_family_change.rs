@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::{Example, Rule, Severity, Subject};
+use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::host::Family;
 use crate::endpoint::url::{Port, Url};
@@ -28,21 +28,25 @@ pub(super) static RULE: Rule = Rule {
         Example::update("http://llm.example.com/v1", "http://[2001:db8::10]/v1"),
         Example::update("http://[2001:db8::10]/v1", "http://10.0.1.50/v1"),
     ],
-    part: |subject| Some(subject.url.text()?.parts.host),
     check,
 };
 
-fn check(subject: &Subject<'_>) -> Option<String> {
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let before = stored_family(subject.previous_url?)?;
-    let after = subject.url.text()?.host?.family()?;
+    let url = subject.url.text()?;
+    let after = url.host?.family()?;
     // Where the slice is of another family already, no change of the url makes it worse, and one back heals it.
     if before == after || subject.is_slice_stuck {
         return None;
     }
-    Some(format!(
-        "changes its host from {before} to {after}, and the EndpointSlice behind it cannot follow: traffic would go on \
-         to the old host; delete the endpoint, and create it again unless Modelplane composed it and does so itself"
-    ))
+    let problem = Problem::new(
+        format!(
+            "changes its host from {before} to {after}, and the EndpointSlice behind it cannot follow: traffic would \
+             go on to the old host"
+        ),
+        "delete the endpoint, and create it again unless Modelplane composed it and does so itself",
+    );
+    Some(problem.at(url.parts.host))
 }
 
 /// The address type of the EndpointSlice behind a url that was stored before; `None` where there is none,

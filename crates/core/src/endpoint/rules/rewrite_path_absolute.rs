@@ -1,4 +1,4 @@
-use super::{Example, Rule, Severity, Subject};
+use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::{Field, Value};
 
 pub(super) static RULE: Rule = Rule {
@@ -15,24 +15,27 @@ pub(super) static RULE: Rule = Rule {
         Example::rewrite_path("https://api.example.com/openai/v1", "openai/"),
         Example::rewrite_path("https://api.example.com/openai/v1", "https:openai/"),
     ],
-    part: |_| None,
     check,
 };
 
-fn check(subject: &Subject<'_>) -> Option<String> {
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let path = match &subject.rewrite_path {
         Value::Absent => return None,
-        Value::NotText => return Some("is not a string; write the path as text".to_owned()),
+        Value::NotText => return Some(Problem::new("is not a string", "write the path as text")),
         Value::Text(path) => path,
     };
     if !path.faults.not_absolute {
         return None;
     }
     Some(if path.text.contains("://") {
-        "is a URL, and the gateway would put all of it into the request's path; write its path only"
-            .to_owned()
+        Problem::new(
+            "is a URL, and the gateway would put all of it into the request's path",
+            "write its path only",
+        )
     } else {
-        "does not start with `/`, so the gateway would make a malformed request of it; start it with `/`"
-            .to_owned()
+        Problem::new(
+            "does not start with `/`, so the gateway would make a malformed request of it",
+            "start it with `/`",
+        )
     })
 }

@@ -1,4 +1,4 @@
-use super::{Example, Rule, Severity, Subject};
+use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::quote::{Named, NamedList};
 
@@ -27,29 +27,31 @@ pub(super) static RULE: Rule = Rule {
         Example::rewrite_path("https://api.example.com/v1", "/a /"),
         Example::rewrite_path("https://api.example.com/v1", "/a\u{200b}/"),
     ],
-    part: |subject| subject.rewrite_path.text()?.refused_character(),
     check,
 };
 
-fn check(subject: &Subject<'_>) -> Option<String> {
-    let faults = &subject.rewrite_path.text()?.faults;
-    let found = NamedList(&faults.characters);
-    match (faults.characters.first(), faults.edge) {
-        (Some('%'), _) if faults.characters.len() == 1 => Some(
-            "holds `%`, which the gateway escapes once more, so the server sees `%25`; write the character itself, \
-             unescaped"
-                .to_owned(),
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
+    let path = subject.rewrite_path.text()?;
+    let found = NamedList(&path.faults.characters);
+    let problem = match (path.faults.characters.as_slice(), path.faults.edge) {
+        (['%'], _) => Problem::new(
+            "holds `%`, which the gateway escapes once more, so the server sees `%25`",
+            "write the character itself, unescaped",
         ),
-        (Some(_), _) => Some(format!(
-            "holds {found}, which would corrupt the request or block the HTTPRoute of every service that selects this \
-             endpoint; take it out"
-        )),
-        (None, Some(edge)) => Some(format!(
-            "has {} at the edge of a segment, which becomes part of the request's path; take it out",
-            Named(edge)
-        )),
-        (None, None) => None,
-    }
+        ([], None) => return None,
+        ([], Some(edge)) => Problem::new(
+            format!("has {} at the edge of a segment, which becomes part of the request's path", Named(edge)),
+            "take it out",
+        ),
+        _ => Problem::new(
+            format!(
+                "holds {found}, which would corrupt the request or block the HTTPRoute of every service that selects \
+                 this endpoint"
+            ),
+            "take it out",
+        ),
+    };
+    Some(Problem { part: path.refused_character(), ..problem })
 }
 
 #[cfg(test)]
@@ -66,8 +68,8 @@ mod tests {
             ("/a /", "has a space (U+0020) at the edge"),
         ] {
             let subject = Subject::new(Value::Text("http://h.example/"), Value::Text(path), None);
-            let message = check(&subject).unwrap_or_default();
-            assert!(message.starts_with(beginning), "{path}: {message}");
+            let problem = check(&subject).expect("a problem").problem;
+            assert!(problem.starts_with(beginning), "{path}: {problem}");
         }
     }
 }

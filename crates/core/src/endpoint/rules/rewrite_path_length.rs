@@ -1,4 +1,4 @@
-use super::{Example, Rule, Severity, Subject};
+use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::rewrite_path::LONGEST;
 
@@ -13,7 +13,6 @@ pub(super) static RULE: Rule = Rule {
     instead: "Write a path of at most 1024 characters, its final slash included.",
     good: &[Example::rewrite_path("https://api.example.com/v1", "/ml-team/qwen-72b/")],
     bad: &[Example::rewrite_path("https://api.example.com/v1", too_long())],
-    part: |_| None,
     check,
 };
 
@@ -32,10 +31,13 @@ const fn too_long() -> &'static str {
     }
 }
 
-fn check(subject: &Subject<'_>) -> Option<String> {
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let length = subject.rewrite_path.text()?.faults.too_long?;
-    Some(format!(
-        "has {length} characters, and HTTPRoute takes {LONGEST}: it would block every service that selects this \
-         endpoint; write a shorter path"
+    Some(Problem::new(
+        format!(
+            "has {length} characters, and HTTPRoute takes {LONGEST}: it would block every service that selects this \
+             endpoint"
+        ),
+        "write a shorter path",
     ))
 }

@@ -1,4 +1,4 @@
-use super::{Example, Rule, Severity, Subject};
+use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::rewrite_path::Segment;
 
@@ -19,23 +19,24 @@ pub(super) static RULE: Rule = Rule {
         Example::rewrite_path("https://api.example.com/v1", "/a//b/"),
         Example::rewrite_path("https://api.example.com/v1", "//api/"),
     ],
-    part: |subject| subject.rewrite_path.text()?.refused_segment(),
     check,
 };
 
-fn check(subject: &Subject<'_>) -> Option<String> {
-    Some(match subject.rewrite_path.text()?.faults.segment? {
-        Segment::Empty => {
-            "has an empty segment (`//`), which the gateway collapses; write one slash between segments"
-                .to_owned()
-        }
-        Segment::Dot => {
-            "has a `.` segment, which the gateway resolves; write the path that the server should see"
-                .to_owned()
-        }
-        Segment::DotDot => {
-            "has a `..` segment, which the gateway resolves; write the path that the server should see"
-                .to_owned()
-        }
-    })
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
+    let path = subject.rewrite_path.text()?;
+    let problem = match path.faults.segment? {
+        Segment::Empty => Problem::new(
+            "has an empty segment (`//`), which the gateway collapses",
+            "write one slash between segments",
+        ),
+        Segment::Dot => Problem::new(
+            "has a `.` segment, which the gateway resolves",
+            "write the path that the server should see",
+        ),
+        Segment::DotDot => Problem::new(
+            "has a `..` segment, which the gateway resolves",
+            "write the path that the server should see",
+        ),
+    };
+    Some(Problem { part: path.refused_segment(), ..problem })
 }

@@ -1,4 +1,4 @@
-use super::{Example, Rule, Severity, Subject};
+use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::rewrite_path::RewritePath;
 
@@ -20,14 +20,10 @@ pub(super) static RULE: Rule = Rule {
         Example::rewrite_path("https://api.example.com/v1", "/v1/"),
         Example::rewrite_path("https://api.groq.com/openai/v1", "/openai/v1"),
     ],
-    part: |subject| {
-        let path = subject.rewrite_path.text()?.text.trim_end_matches('/');
-        path.get(path.len().checked_sub(2)?..)
-    },
     check,
 };
 
-fn check(subject: &Subject<'_>) -> Option<String> {
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let path = subject.rewrite_path.text()?.text.trim_end_matches('/');
     if !path.ends_with("/v1") {
         return None;
@@ -37,5 +33,7 @@ fn check(subject: &Subject<'_>) -> Option<String> {
     if derived.is_some_and(|derived| derived.as_str().trim_end_matches('/') == path) {
         return None;
     }
-    Some("ends in `v1/`, which clients send too, so they get `/v1/v1/...`; leave it out".to_owned())
+    let problem =
+        Problem::new("ends in `v1/`, which clients send too, so they get `/v1/v1/...`", "leave it out");
+    Some(Problem { part: path.get(path.len() - "v1".len()..), ..problem })
 }

@@ -1,4 +1,4 @@
-use super::{Example, Rule, Severity, Subject};
+use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 
 pub(super) static RULE: Rule = Rule {
@@ -12,11 +12,13 @@ pub(super) static RULE: Rule = Rule {
     instead: "Leave out the `#` and what follows.",
     good: &[Example::url("https://api.example.com/v1")],
     bad: &[Example::url("https://api.example.com/v1#chat"), Example::url("https://api.example.com/v1#")],
-    part: |subject| subject.url.text()?.parts.fragment,
     check,
 };
 
-fn check(subject: &Subject<'_>) -> Option<String> {
-    subject.url.text()?.parts.fragment?;
-    Some("has a fragment, which is never sent; leave out the `#` and what follows".to_owned())
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
+    let fragment = subject.url.text()?.parts.fragment?;
+    Some(
+        Problem::new("has a fragment, which is never sent", "leave out the `#` and what follows")
+            .at(fragment),
+    )
 }

@@ -1,4 +1,5 @@
-use super::{Example, Rule, Severity, Subject, url_special_name};
+use super::{Example, Problem, Rule, Severity, Subject, url_special_name};
+use crate::endpoint::dns::{self, NameFault};
 use crate::endpoint::field::Field;
 use crate::endpoint::host::{Host, HostFault};
 use crate::endpoint::quote::Named;
@@ -30,55 +31,77 @@ pub(super) static RULE: Rule = Rule {
         Example::url("http://[v1.abc]/v1"),
         Example::url("http://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example/v1"),
     ],
-    part: |subject| Some(subject.url.text()?.parts.host),
     check,
 };
 
-fn check(subject: &Subject<'_>) -> Option<String> {
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let url = subject.url.text()?;
     let Host::Refused(fault) = url.host? else { return None };
     let host = url.show(url.parts.host);
-    Some(match fault {
-        HostFault::Empty => {
-            "has no host, so Modelplane composes nothing for it; write one behind `//`, as `https://api.example.com/v1`"
-                .to_owned()
-        }
-        HostFault::SingleLabel if url_special_name::is_special(url.parts.host) => return None,
-        HostFault::SingleLabel => format!(
-            "has the host {host}, a name of one label, which EndpointSlice refuses; write the full name, for a \
-             Service `<service>.<namespace>.svc.cluster.local`"
+    let problem = match fault {
+        HostFault::Name(NameFault::Empty) => Problem::new(
+            "has no host, so Modelplane composes nothing for it",
+            "write one behind `//`, as `https://api.example.com/v1`",
         ),
-        HostFault::EmptyLabel => {
-            format!("has the host {host} with an empty label, which is no DNS name; take out the extra dot")
+        HostFault::Name(NameFault::SingleLabel) if url_special_name::is_special(url.parts.host) => {
+            return None;
         }
-        HostFault::LongLabel(label) => format!(
-            "has a host with a label of {} characters, and DNS takes 63; write a name that exists",
-            label.len()
+        HostFault::Name(NameFault::SingleLabel) => Problem::new(
+            format!("has the host {host}, a name of one label, which EndpointSlice refuses"),
+            "write the full name, for a Service `<service>.<namespace>.svc.cluster.local`",
         ),
-        HostFault::LongName(length) => {
-            format!("has a host of {length} characters, and DNS takes 253; write a name that exists")
+        HostFault::Name(NameFault::EmptyLabel) => Problem::new(
+            format!("has the host {host} with an empty label, which is no DNS name"),
+            "take out the extra dot",
+        ),
+        HostFault::Name(NameFault::LongLabel(label)) => Problem::new(
+            format!(
+                "has a host with a label of {} characters, and DNS takes {}",
+                label.len(),
+                dns::LONGEST_LABEL
+            ),
+            "write a name that exists",
+        ),
+        HostFault::Name(NameFault::LongName(length)) => Problem::new(
+            format!("has a host of {length} characters, and DNS takes {}", dns::LONGEST_NAME),
+            "write a name that exists",
+        ),
+        HostFault::Name(NameFault::Hyphen(label)) => Problem::new(
+            format!(
+                "has the label {} in its host, and a DNS label neither begins nor ends with `-`",
+                url.show(label)
+            ),
+            "correct the name",
+        ),
+        HostFault::Name(NameFault::Character(character)) if url.parts.may_show(url.parts.host) => {
+            Problem::new(
+                format!(
+                    "has {} in its host {host}, and a DNS name has only letters, digits, `-` and `.`",
+                    Named(character)
+                ),
+                "correct the name",
+            )
         }
-        HostFault::Hyphen(label) => format!(
-            "has the label {} in its host, and a DNS label neither begins nor ends with `-`; correct the name",
-            url.show(label)
+        HostFault::Name(NameFault::Character(_)) => Problem::new(
+            "has a host with a character other than letters, digits, `-` and `.`",
+            "correct the name",
         ),
-        HostFault::Character(character) if url.parts.may_show(url.parts.host) => format!(
-            "has {} in its host {host}, and a DNS name has only letters, digits, `-` and `.`; correct the name",
-            Named(character)
+        HostFault::Name(NameFault::NumericLastLabel(label)) => Problem::new(
+            format!(
+                "has the host {host} whose last label {} is a number: some parsers take it for an IPv4 address",
+                url.show(label)
+            ),
+            "write a DNS name or four decimal numbers",
         ),
-        HostFault::Character(_) => {
-            "has a host with a character other than letters, digits, `-` and `.`; correct the name".to_owned()
-        }
-        HostFault::NumericLastLabel(label) => format!(
-            "has the host {host} whose last label {} is a number: some parsers take it for an IPv4 address; write a \
-             DNS name or four decimal numbers",
-            url.show(label)
+        HostFault::NotIpv6 => Problem::new(
+            "has brackets around something that is no IPv6 address",
+            "write `[2001:db8::10]`, or a name without brackets",
         ),
-        HostFault::NotIpv6 => {
-            "has brackets around something that is no IPv6 address; write `[2001:db8::10]`, or a name without brackets"
-                .to_owned()
-        }
-        // other rules tell of these
-        HostFault::Ipv4Lookalike | HostFault::Ipv6NotCanonical(_) | HostFault::Ipv6Zone => return None,
-    })
+        // other rules report these
+        HostFault::Name(NameFault::OnlyNumbers)
+        | HostFault::Ipv4Lookalike
+        | HostFault::Ipv6NotCanonical(_)
+        | HostFault::Ipv6Zone => return None,
+    };
+    Some(problem.at(url.parts.host))
 }

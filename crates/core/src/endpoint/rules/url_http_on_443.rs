@@ -1,4 +1,4 @@
-use super::{Example, Rule, Severity, Subject};
+use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::url::{Port, Scheme};
 
@@ -13,16 +13,15 @@ pub(super) static RULE: Rule = Rule {
     instead: "Write `https://` if the server speaks TLS; serve plain HTTP on another port if it does not.",
     good: &[Example::url("https://api.example.com:443/v1"), Example::url("http://api.example.com:80/v1")],
     bad: &[Example::url("http://api.example.com:443/v1")],
-    part: |subject| subject.url.text()?.parts.port,
     check,
 };
 
-fn check(subject: &Subject<'_>) -> Option<String> {
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let url = subject.url.text()?;
-    match (url.parts.known_scheme()?, url.port?) {
-        (Scheme::Http, Port::Number(443)) => Some(
-            "is http on port 443, where the gateway speaks TLS; write `https://`, or another port".to_owned(),
-        ),
-        _ => None,
-    }
+    let (Scheme::Http, Port::Number(443)) = (url.parts.known_scheme()?, url.port?) else { return None };
+    let problem = Problem::new(
+        "is http on port 443, where the gateway speaks TLS",
+        "write `https://`, or another port",
+    );
+    Some(Problem { part: url.parts.port, ..problem })
 }

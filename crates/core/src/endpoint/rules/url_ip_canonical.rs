@@ -1,4 +1,4 @@
-use super::{Example, Rule, Severity, Subject};
+use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::host::{Host, HostFault};
 
@@ -23,21 +23,26 @@ pub(super) static RULE: Rule = Rule {
         Example::url("http://[2001:db8:0:0::10]/v1"),
         Example::url("http://[2001:0db8::10]/v1"),
     ],
-    part: |subject| Some(subject.url.text()?.parts.host),
     check,
 };
 
-fn check(subject: &Subject<'_>) -> Option<String> {
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let url = subject.url.text()?;
     let host = url.show(url.parts.host);
-    match url.host? {
-        Host::Refused(HostFault::Ipv4Lookalike) => Some(format!(
-            "has the host {host}, which looks like an IPv4 address and is none: programs read it differently; write \
-             four decimal numbers from 0 to 255 without leading zeros"
-        )),
-        Host::Refused(HostFault::Ipv6NotCanonical(address)) => Some(format!(
-            "has the host {host}, and EndpointSlice takes an IPv6 address in its canonical text only; write `[{address}]`"
-        )),
-        _ => None,
-    }
+    let problem = match url.host? {
+        Host::Refused(HostFault::Ipv4Lookalike) => Problem::new(
+            format!(
+                "has the host {host}, which looks like an IPv4 address and is none: programs read it differently"
+            ),
+            "write four decimal numbers from 0 to 255 without leading zeros",
+        ),
+        Host::Refused(HostFault::Ipv6NotCanonical(address)) => Problem::new(
+            format!(
+                "has the host {host}, and EndpointSlice takes an IPv6 address in its canonical text only"
+            ),
+            format!("write `[{address}]`"),
+        ),
+        _ => return None,
+    };
+    Some(problem.at(url.parts.host))
 }

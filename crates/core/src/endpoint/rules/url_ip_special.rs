@@ -1,7 +1,11 @@
-use super::{Example, Rule, Severity, Subject};
+use std::borrow::Cow;
+
+use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::address::{Special, special};
+use crate::endpoint::endpoint_url::EndpointUrl;
 use crate::endpoint::field::Field;
 use crate::endpoint::host::{Host, HostFault};
+use crate::endpoint::metadata;
 
 pub(super) static RULE: Rule = Rule {
     id: "url-ip-special",
@@ -39,86 +43,35 @@ pub(super) static RULE: Rule = Rule {
         Example::url("http://[64:ff9b::a9fe:a9fe]/v1"),
         Example::url("http://[2002:a9fe:a9fe::1]/v1"),
     ],
-    part: |subject| Some(subject.url.text()?.parts.host),
     check,
 };
 
-/// Names of the clouds' metadata services: Google Cloud, AWS, Azure, IBM Cloud, Tencent Cloud, Exoscale,
-/// Equinix Metal.
-const METADATA_NAMES: [&str; 9] = [
-    "metadata.google.internal",
-    "metadata.goog",
-    "instance-data.ec2.internal",
-    "metadata.azure.internal",
-    "api.metadata.cloud.ibm.com",
-    "metadata.tencentyun.com",
-    "metadata.exoscale.com",
-    "metadata.platformequinix.com",
-    "metadata.packet.net",
-];
-
-fn check(subject: &Subject<'_>) -> Option<String> {
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let url = subject.url.text()?;
-    if url.name().is_some_and(is_metadata_service) {
-        return Some(refusal("a cloud's metadata service, which hands out the node's credentials"));
+    let what = what_is_special(url)?;
+    let problem = Problem::new(
+        format!("has as its host {what}"),
+        "write an address or a name that other machines reach",
+    );
+    Some(problem.at(url.parts.host))
+}
+
+/// What the host is, if no endpoint may live there.
+fn what_is_special(url: &EndpointUrl<'_>) -> Option<Cow<'static, str>> {
+    if url.name().is_some_and(metadata::is_name) {
+        return Some("a cloud's metadata service, which hands out the node's credentials".into());
     }
     if url.host? == Host::Refused(HostFault::Ipv6Zone) {
-        return Some(refusal("an address with a zone id, which means something on one machine only"));
+        return Some("an address with a zone id, which means something on one machine only".into());
     }
-    let why = match special(url.address()?)? {
-        Special::Unspecified => "the unspecified address, which is nobody's",
-        Special::Loopback => "a loopback address, which is the gateway itself",
-        Special::LinkLocal => "a link-local address, which means something on one network link only",
-        Special::Multicast => "a multicast address, which cannot carry TCP",
-        Special::Broadcast => "the broadcast address, which cannot carry TCP",
-        Special::Ipv4Mapped => "an IPv4 address in IPv6 form, which EndpointSlice refuses",
-        Special::Metadata => "a cloud's metadata service, which hands out the node's credentials",
-        Special::Embedded(inner) => {
-            return Some(refusal(&format!("an IPv6 form of the special address {inner}")));
-        }
-    };
-    Some(refusal(why))
-}
-
-fn is_metadata_service(name: &str) -> bool {
-    METADATA_NAMES.iter().any(|known| name.eq_ignore_ascii_case(known)) || is_in_a_region_of_aws(name)
-}
-
-/// `instance-data.<region>.compute.internal`: what AWS resolves to 169.254.169.254 in every region but
-/// us-east-1, which has `instance-data.ec2.internal`.
-fn is_in_a_region_of_aws(name: &str) -> bool {
-    let mut labels = name.splitn(3, '.');
-    let (first, _region, rest) = (labels.next(), labels.next(), labels.next());
-    let is = |label: Option<&str>, known| label.is_some_and(|label| label.eq_ignore_ascii_case(known));
-    is(first, "instance-data") && is(rest, "compute.internal")
-}
-
-fn refusal(why: &str) -> String {
-    format!("has as its host {why}; write an address or a name that other machines reach")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn aws_has_a_name_for_its_metadata_service_in_each_region() {
-        for name in [
-            "instance-data.ec2.internal",
-            "instance-data.us-west-2.compute.internal",
-            "Instance-Data.cn-north-1.Compute.Internal",
-        ] {
-            assert!(is_metadata_service(name), "{name}");
-        }
-        for name in [
-            "instance-data.compute.internal",
-            "ip-10-0-0-5.us-west-2.compute.internal",
-            "instance-data.us-west-2.example.internal",
-            "instance-data.us-west-2.compute.example",
-            "instance-data.us-west-2.compute.internal.example",
-            "x.instance-data.us-west-2.compute.internal",
-        ] {
-            assert!(!is_metadata_service(name), "{name}");
-        }
-    }
+    Some(match special(url.address()?)? {
+        Special::Unspecified => "the unspecified address, which is nobody's".into(),
+        Special::Loopback => "a loopback address, which is the gateway itself".into(),
+        Special::LinkLocal => "a link-local address, which means something on one network link only".into(),
+        Special::Multicast => "a multicast address, which cannot carry TCP".into(),
+        Special::Broadcast => "the broadcast address, which cannot carry TCP".into(),
+        Special::Ipv4Mapped => "an IPv4 address in IPv6 form, which EndpointSlice refuses".into(),
+        Special::Metadata => "a cloud's metadata service, which hands out the node's credentials".into(),
+        Special::Embedded(inner) => format!("an IPv6 form of the special address {inner}").into(),
+    })
 }

@@ -1,4 +1,4 @@
-use super::{Example, Rule, Severity, Subject};
+use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::policy::Outside;
 
@@ -17,34 +17,30 @@ pub(super) static RULE: Rule = Rule {
         Example::url("http://vault.security.svc.cluster.local:8200/").under_policy("*.example.com"),
         Example::url("http://10.0.1.50/v1").under_policy("*.example.com"),
     ],
-    part: |subject| {
-        let url = subject.url.text()?;
-        match subject.policy.outside(subject.namespace, url)? {
-            Outside::Host => Some(url.parts.host),
-            Outside::Scheme => url.parts.scheme,
-            Outside::Port => url.parts.port,
-        }
-    },
     check,
 };
 
-fn check(subject: &Subject<'_>) -> Option<String> {
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let url = subject.url.text()?;
     let outside = subject.policy.outside(subject.namespace, url)?;
-    let scheme = url.parts.scheme.unwrap_or_default();
-    let what = match outside {
-        Outside::Host if url.parts.host.is_empty() => "no host that can be read".to_owned(),
-        Outside::Host => format!("the host {}", url.show(url.parts.host)),
-        Outside::Scheme => format!("the scheme {}", url.show(scheme)),
+    let (what, part) = match outside {
+        Outside::Host if url.parts.host.is_empty() => {
+            ("no host that can be read".to_owned(), Some(url.parts.host))
+        }
+        Outside::Host => (format!("the host {}", url.show(url.parts.host)), Some(url.parts.host)),
+        Outside::Scheme => {
+            (format!("the scheme {}", url.show(url.parts.scheme.unwrap_or_default())), url.parts.scheme)
+        }
         Outside::Port => match url.parts.effective_port() {
-            Some(port) => format!("the port {port}"),
-            None => "no port that can be read".to_owned(),
+            Some(port) => (format!("the port {port}"), url.parts.port),
+            None => ("no port that can be read".to_owned(), url.parts.port),
         },
     };
-    Some(format!(
-        "has {what}, and the policy does not allow that here; write what it allows in this namespace, or ask who keeps \
-         the policy"
-    ))
+    let problem = Problem::new(
+        format!("has {what}, and the policy does not allow that here"),
+        "write what it allows in this namespace, or ask who keeps the policy",
+    );
+    Some(Problem { part, ..problem })
 }
 
 #[cfg(test)]
@@ -65,8 +61,8 @@ mod tests {
             ..AllowList::default()
         }]);
         let subject = Subject { policy: &policy, ..Subject::new(Value::Text(url), Value::Absent, None) };
-        let message = check(&subject)?;
-        message.strip_prefix("has ")?.split_once(", and the policy").map(|(what, _)| what.to_owned())
+        let problem = check(&subject)?.problem;
+        problem.strip_prefix("has ")?.split_once(", and the policy").map(|(what, _)| what.to_owned())
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use super::{Example, Rule, Severity, Subject};
+use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::url::Port;
 
@@ -19,26 +19,35 @@ pub(super) static RULE: Rule = Rule {
         Example::url("http://api.example.com:65536/v1"),
         Example::url("http://api.example.com:80a/v1"),
     ],
-    part: |subject| subject.url.text()?.parts.port,
     check,
 };
 
-fn check(subject: &Subject<'_>) -> Option<String> {
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let url = subject.url.text()?;
-    Some(match url.port? {
+    let problem = match url.port? {
         Port::Default | Port::Number(_) => return None,
-        Port::Empty => "has a `:` without a port behind its host; write a port from 1 to 65535, or leave the `:` out".to_owned(),
-        Port::Zero => {
-            "has the port 0, which silently becomes the scheme's default; write a port from 1 to 65535, or none".to_owned()
-        }
-        Port::TooLarge => format!(
-            "has the port {}, so Modelplane composes nothing for it; write a port from 1 to 65535",
-            url.show(url.parts.port.unwrap_or_default())
+        Port::Empty => Problem::new(
+            "has a `:` without a port behind its host",
+            "write a port from 1 to 65535, or leave the `:` out",
         ),
-        Port::NotDecimal(text) => format!(
-            "has the port {}, which is no decimal number, so Modelplane composes nothing for it; write a port from 1 \
-             to 65535",
-            url.show(text)
+        Port::Zero => Problem::new(
+            "has the port 0, which silently becomes the scheme's default",
+            "write a port from 1 to 65535, or none",
         ),
-    })
+        Port::TooLarge => Problem::new(
+            format!(
+                "has the port {}, so Modelplane composes nothing for it",
+                url.show(url.parts.port.unwrap_or_default())
+            ),
+            "write a port from 1 to 65535",
+        ),
+        Port::NotDecimal(text) => Problem::new(
+            format!(
+                "has the port {}, which is no decimal number, so Modelplane composes nothing for it",
+                url.show(text)
+            ),
+            "write a port from 1 to 65535",
+        ),
+    };
+    Some(Problem { part: url.parts.port, ..problem })
 }

@@ -1,4 +1,4 @@
-use super::{Example, Rule, Severity, Subject};
+use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 
 pub(super) static RULE: Rule = Rule {
@@ -16,11 +16,13 @@ pub(super) static RULE: Rule = Rule {
         Example::url("https://my-resource.openai.azure.com/openai/v1?api-version=2024-10-21"),
         Example::url("https://api.example.com?"),
     ],
-    part: |subject| subject.url.text()?.parts.query,
     check,
 };
 
-fn check(subject: &Subject<'_>) -> Option<String> {
-    subject.url.text()?.parts.query?;
-    Some("has a query, which the gateway never sends; leave out the `?` and what follows".to_owned())
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
+    let query = subject.url.text()?.parts.query?;
+    Some(
+        Problem::new("has a query, which the gateway never sends", "leave out the `?` and what follows")
+            .at(query),
+    )
 }

@@ -1,6 +1,6 @@
-use super::{Example, Rule, Severity, Subject};
+use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
-use crate::endpoint::url::Fault;
+use crate::endpoint::url::UrlFault;
 
 pub(super) static RULE: Rule = Rule {
     id: "url-scheme",
@@ -17,21 +17,21 @@ pub(super) static RULE: Rule = Rule {
         Example::url("grpcs://api.example.com/v1"),
         Example::url("htps://api.example.com/v1"),
     ],
-    part: |subject| subject.url.text()?.parts.scheme,
     check,
 };
 
-fn check(subject: &Subject<'_>) -> Option<String> {
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let url = subject.url.text()?;
     let scheme = url.parts.scheme?;
     let is_one =
-        url.parts.authority.is_some() && !matches!(url.fault, Some(Fault::Scheme | Fault::Template(_)));
+        url.parts.authority.is_some() && !matches!(url.fault, Some(UrlFault::Scheme | UrlFault::Template(_)));
     let readable = scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
     if !is_one || !readable || url.parts.known_scheme().is_some() {
         return None;
     }
-    Some(format!(
-        "has the scheme {}, and the gateway would send plaintext to port 80; write `http://` or `https://`",
-        url.show(scheme)
-    ))
+    let problem = Problem::new(
+        format!("has the scheme {}, and the gateway would send plaintext to port 80", url.show(scheme)),
+        "write `http://` or `https://`",
+    );
+    Some(problem.at(scheme))
 }

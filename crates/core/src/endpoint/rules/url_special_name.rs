@@ -1,4 +1,4 @@
-use super::{Example, Rule, Severity, Subject};
+use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 
 pub(super) static RULE: Rule = Rule {
@@ -25,20 +25,19 @@ pub(super) static RULE: Rule = Rule {
         Example::url("http://llm.invalid/v1"),
         Example::url("http://abcdefghijklmnop.onion/v1"),
     ],
-    part: |subject| Some(subject.url.text()?.parts.host),
     check,
 };
 
-fn check(subject: &Subject<'_>) -> Option<String> {
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let url = subject.url.text()?;
     if !is_special(url.name()?) {
         return None;
     }
-    Some(format!(
-        "has the host {}, which to the gateway means itself or nothing; write a name under which it reaches the \
-         server, for a Service `<service>.<namespace>.svc.cluster.local`",
-        url.show(url.parts.host)
-    ))
+    let problem = Problem::new(
+        format!("has the host {}, which to the gateway means itself or nothing", url.show(url.parts.host)),
+        "write a name under which it reaches the server, for a Service `<service>.<namespace>.svc.cluster.local`",
+    );
+    Some(problem.at(url.parts.host))
 }
 
 /// What `/etc/hosts` of Fedora and its relatives calls the loopback addresses, besides `localhost` and names of a

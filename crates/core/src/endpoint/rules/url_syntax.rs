@@ -1,7 +1,7 @@
-use super::{Example, Rule, Severity, Subject};
+use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::{Field, Value};
 use crate::endpoint::quote::NamedList;
-use crate::endpoint::url::{BareIpv6, Fault, is_uri_byte};
+use crate::endpoint::url::{BareIpv6, UrlFault, is_uri_byte};
 
 pub(super) static RULE: Rule = Rule {
     id: "url-syntax",
@@ -32,67 +32,85 @@ pub(super) static RULE: Rule = Rule {
         Example::url("https://{{ .host }}/v1"),
         Example::url("1http://api.example.com/v1"),
     ],
-    part: |subject| subject.url.text()?.faulty_part(),
     check,
 };
 
-fn check(subject: &Subject<'_>) -> Option<String> {
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let url = match &subject.url {
         Value::Absent => return None,
-        Value::NotText => return Some("is not a string; write the URL as text".to_owned()),
+        Value::NotText => return Some(Problem::new("is not a string", "write the URL as text")),
         Value::Text(url) => url,
     };
-    Some(match url.fault.as_ref()? {
-        Fault::Empty => "is empty; write the endpoint's URL, as `https://api.example.com/v1`".to_owned(),
-        Fault::Template(placeholder) => format!(
-            "holds {}, a placeholder that was not filled in; render the template before you apply it",
-            url.show(placeholder)
+    let problem = match url.fault.as_ref()? {
+        UrlFault::Empty => {
+            Problem::new("is empty", "write the endpoint's URL, as `https://api.example.com/v1`")
+        }
+        UrlFault::Template(placeholder) => Problem::new(
+            format!("holds {}, a placeholder that was not filled in", url.show(placeholder)),
+            "render the template before you apply it",
         ),
-        Fault::Characters(characters) => of_characters(characters, url.parts.text),
-        Fault::NoScheme => {
-            "has no scheme, so Modelplane composes nothing for it; write `http://` or `https://` in front".to_owned()
+        UrlFault::Characters(characters) => of_characters(characters, url.parts.text),
+        UrlFault::NoScheme => Problem::new(
+            "has no scheme, so Modelplane composes nothing for it",
+            "write `http://` or `https://` in front",
+        ),
+        UrlFault::Scheme => Problem::new("has a malformed scheme", "write `http://` or `https://` in front"),
+        UrlFault::NoAuthority => Problem::new(
+            "lacks the `//` in front of its host, so it has none",
+            "write `http://<host>` or `https://<host>`",
+        ),
+        UrlFault::SchemeTwice => {
+            Problem::new("has its scheme twice, so that the second is taken for the host", "write it once")
         }
-        Fault::Scheme => "has a malformed scheme; write `http://` or `https://` in front".to_owned(),
-        Fault::NoAuthority => {
-            "lacks the `//` in front of its host, so it has none; write `http://<host>` or `https://<host>`".to_owned()
-        }
-        Fault::SchemeTwice => "has its scheme twice, so that the second is taken for the host; write it once".to_owned(),
-        Fault::Brackets => "has a misplaced `[` or `]`: Modelplane's parser raises on it, which freezes every \
-                            ModelService that selects this endpoint; brackets belong around an IPv6 address only, \
-                            as `http://[2001:db8::10]:8000/v1`"
-            .to_owned(),
-        Fault::BareIpv6(bare) => {
-            let instead = match bare {
-                BareIpv6::Address(address) => format!("`[{address}]`"),
-                BareIpv6::WithPort(address, port) => format!("`[{address}]:{port}`"),
+        UrlFault::Brackets => Problem::new(
+            "has a misplaced `[` or `]`: Modelplane's parser raises on it, which freezes every ModelService that \
+             selects this endpoint",
+            "brackets belong around an IPv6 address only, as `http://[2001:db8::10]:8000/v1`",
+        ),
+        UrlFault::BareIpv6(bare) => Problem::new(
+            "has an IPv6 address without brackets, and a colon in it is taken for a port's",
+            match bare {
+                BareIpv6::Address(address) => format!("write `[{address}]`"),
+                BareIpv6::WithPort(address, port) => format!("write `[{address}]:{port}`"),
                 BareIpv6::Either(whole, (address, port)) => {
-                    format!("`[{whole}]`, or `[{address}]:{port}` if its end is the port")
+                    format!("write `[{whole}]`, or `[{address}]:{port}` if its end is the port")
                 }
-            };
-            format!("has an IPv6 address without brackets, and a colon in it is taken for a port's; write {instead}")
-        }
-    })
+            },
+        ),
+    };
+    Some(Problem { part: url.faulty_part(), ..problem })
 }
 
-fn of_characters(characters: &[char], text: &str) -> String {
+fn of_characters(characters: &[char], text: &str) -> Problem<'static> {
     if text.trim_end_matches(['\n', '\r']).bytes().all(is_uri_byte) {
-        return "ends in a line break, which YAML's `|` and `>` add; write the value on one line, or use `|-`".to_owned();
+        return Problem::new(
+            "ends in a line break, which YAML's `|` and `>` add",
+            "write the value on one line, or use `|-`",
+        );
     }
     if characters.is_empty() {
-        return "holds characters that no URL contains (RFC 3986), where a secret could be; take that part out".to_owned();
+        return Problem::new(
+            "holds characters that no URL contains (RFC 3986), where a secret could be",
+            "take that part out",
+        );
     }
     let found = NamedList(characters);
     if characters.contains(&'\\') {
-        return format!(
-            "holds {found}: some parsers take a backslash for a slash, and reach another host; write URLs with `/`"
+        return Problem::new(
+            format!("holds {found}: some parsers take a backslash for a slash, and reach another host"),
+            "write URLs with `/`",
         );
     }
     if characters.iter().all(|c| !c.is_ascii() && c.is_alphanumeric()) {
-        return format!(
-            "holds {found}, and a URL is ASCII only; write a host in punycode and leave the rest out"
+        return Problem::new(
+            format!("holds {found}, and a URL is ASCII only"),
+            "write a host in punycode and leave the rest out",
         );
     }
-    format!("holds {found}, which no URL contains (RFC 3986) and parsers read differently; take it out")
+    Problem::new(
+        format!("holds {found}, which no URL contains (RFC 3986) and parsers read differently"),
+        "take it out",
+    )
 }
 
 #[cfg(test)]
@@ -134,7 +152,9 @@ mod tests {
                 "has an IPv6 address without brackets, and a colon in it is taken for a port's; write `[fd00::1:8000]`, or `[fd00::1]:8000` if its end is the port",
             ),
         ] {
-            let message = check(&Subject::new(Value::Text(text), Value::Absent, None)).unwrap_or_default();
+            let subject = Subject::new(Value::Text(text), Value::Absent, None);
+            let Problem { problem, remedy, .. } = check(&subject).expect("a problem");
+            let message = format!("{problem}; {remedy}");
             assert!(message.starts_with(beginning), "{text:?}: {message}");
         }
     }

@@ -1,4 +1,4 @@
-use super::{Example, Rule, Severity, Subject};
+use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::url::{Port, Scheme};
 
@@ -13,17 +13,22 @@ pub(super) static RULE: Rule = Rule {
     instead: "Serve TLS on port 443 and write that, or, if the server speaks plain HTTP, write `http://`.",
     good: &[Example::url("https://api.example.com:443/v1"), Example::url("http://api.example.com:8443/v1")],
     bad: &[Example::url("https://api.example.com:8443/v1"), Example::url("https://10.0.1.50:80/v1")],
-    part: |subject| subject.url.text()?.parts.port,
     check,
 };
 
-fn check(subject: &Subject<'_>) -> Option<String> {
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let url = subject.url.text()?;
     match (url.parts.known_scheme()?, url.port?) {
-        (Scheme::Https, Port::Number(port)) if port != 443 => Some(format!(
-            "is https on port {port}, and the gateway speaks TLS on port 443 only, so everything would be sent in \
-             plaintext; serve TLS on 443, or write `http://` if the server speaks plain HTTP"
-        )),
+        (Scheme::Https, Port::Number(port)) if port != 443 => {
+            let problem = Problem::new(
+                format!(
+                    "is https on port {port}, and the gateway speaks TLS on port 443 only, so everything would be \
+                     sent in plaintext"
+                ),
+                "serve TLS on 443, or write `http://` if the server speaks plain HTTP",
+            );
+            Some(Problem { part: url.parts.port, ..problem })
+        }
         _ => None,
     }
 }

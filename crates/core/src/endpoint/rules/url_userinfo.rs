@@ -1,4 +1,4 @@
-use super::{Example, Rule, Severity, Subject};
+use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 
 pub(super) static RULE: Rule = Rule {
@@ -18,15 +18,14 @@ pub(super) static RULE: Rule = Rule {
         Example::url("https://token@10.0.1.50/v1"),
         Example::url("https://@api.example.com/v1"),
     ],
-    part: |subject| subject.url.text()?.parts.userinfo,
     check,
 };
 
-fn check(subject: &Subject<'_>) -> Option<String> {
-    subject.url.text()?.parts.userinfo?;
-    Some(
-        "holds a user name or a password before an `@`: it is stored in the clear and never sent; leave it out \
-         and keep credentials in a Secret"
-            .to_owned(),
-    )
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
+    let userinfo = subject.url.text()?.parts.userinfo?;
+    let problem = Problem::new(
+        "holds a user name or a password before an `@`: it is stored in the clear and never sent",
+        "leave it out and keep credentials in a Secret",
+    );
+    Some(problem.at(userinfo))
 }

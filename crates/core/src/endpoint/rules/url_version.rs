@@ -1,4 +1,4 @@
-use super::{Example, Rule, Severity, Subject};
+use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 
 pub(super) static RULE: Rule = Rule {
@@ -17,21 +17,21 @@ pub(super) static RULE: Rule = Rule {
         Example::url("https://api.example.com/v1/openai"),
         Example::url("https://api.example.com/api/v4"),
     ],
-    part: |subject| subject.url.text()?.parts.path.split('/').find(|segment| is_version(segment)),
     check,
 };
 
-fn check(subject: &Subject<'_>) -> Option<String> {
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let url = subject.url.text()?;
     let path = url.parts.path.trim_end_matches('/');
     if path.ends_with("/v1") {
         return None;
     }
     let version = path.split('/').find(|segment| is_version(segment))?;
-    Some(format!(
-        "has {} in its path: `/v1/...` behind it may give 404; use a path that ends in `/v1`",
-        url.show(version)
-    ))
+    let problem = Problem::new(
+        format!("has {} in its path: `/v1/...` behind it may give 404", url.show(version)),
+        "use a path that ends in `/v1`",
+    );
+    Some(problem.at(version))
 }
 
 /// `v1`, `v2`, `v1beta`, `v1alpha2`, in any case.

@@ -2,21 +2,21 @@
 
 use std::fmt::Write;
 
-use super::{At, Placed, placed, seen};
+use super::{Located, Span, located, seen};
 use crate::lint::finding::Level;
 use crate::lint::run::Report;
 
 #[must_use]
 pub fn render(report: &Report) -> String {
     let mut text = String::new();
-    for Placed { finding, at, .. } in placed(report) {
+    for Located { finding, at, .. } in located(report) {
         let command = match finding.level {
             Level::Deny => "error",
             Level::Warn => "warning",
             Level::Change => "notice",
         };
         let _ = write!(text, "::{command} title={}", property(finding.id));
-        if let Some(At { file, start, end, .. }) = at {
+        if let Some(Span { file, start, end, .. }) = at {
             let _ = write!(
                 text,
                 ",file={},line={},endLine={}",

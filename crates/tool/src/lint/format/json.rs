@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{At, Placed, placed, printed};
+use super::{Located, Span, located, printed};
 use crate::lint::run::Report;
 use crate::lint::sources::Source;
 
@@ -17,7 +17,7 @@ pub fn render(report: &Report) -> String {
         "warned": count.warned,
         "changed": count.changed,
         "skipped": count.skipped,
-        "findings": placed(report).map(|placed| finding(&placed)).collect::<Vec<_>>(),
+        "findings": located(report).map(|located| finding(&located)).collect::<Vec<_>>(),
     });
     printed(&document)
 }
@@ -26,14 +26,14 @@ fn files(report: &Report) -> usize {
     report.outcomes.iter().filter(|outcome| outcome.source != Source::Cluster).count()
 }
 
-fn finding(placed: &Placed<'_>) -> Value {
-    let Placed { finding, at, .. } = placed;
+fn finding(located: &Located<'_>) -> Value {
+    let Located { finding, at, .. } = located;
     let mut json = json!({
         "rule": finding.id,
         "severity": finding.level.word(),
-        "message": finding.message,
+        "message": finding.problem,
     });
-    if let Some(At { file, start, end, .. }) = at {
+    if let Some(Span { file, start, end, .. }) = at {
         json["file"] = json!(file);
         json["line"] = json!(start.line);
         json["column"] = json!(start.column);
@@ -43,11 +43,11 @@ fn finding(placed: &Placed<'_>) -> Value {
     if let Some(field) = finding.field {
         json["field"] = json!(field.path());
     }
-    if !finding.instead.is_empty() {
-        json["instead"] = json!(finding.instead);
+    if let Some(remedy) = &finding.remedy {
+        json["instead"] = json!(remedy);
     }
-    if let Some(meant) = &finding.meant {
-        json["suggestion"] = json!(meant);
+    if let Some(suggestion) = &finding.suggestion {
+        json["suggestion"] = json!(suggestion);
     }
     if let Some(name) = &finding.endpoint {
         json["namespace"] = json!(name.namespace);

@@ -10,25 +10,25 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::finding::Finding;
-use super::run::{Outcome, Report};
+use super::run::{Report, SourceReport};
 use super::sources::Source;
 use modelendpoint_core::endpoint::quote::{Seen, is_invisible};
-use modelendpoint_yaml::source::{Lines, Place};
+use modelendpoint_yaml::source::{Lines, Position};
 
 /// A finding with its file and its place in it.
-pub struct Placed<'a> {
+pub struct Located<'a> {
     pub finding: &'a Finding,
-    pub outcome: &'a Outcome,
+    pub outcome: &'a SourceReport,
     /// `None` for what a cluster stores.
-    pub at: Option<At>,
+    pub at: Option<Span>,
 }
 
 /// A place in a file.
-pub struct At {
+pub struct Span {
     pub file: String,
-    pub start: Place,
+    pub start: Position,
     /// Behind the last character.
-    pub end: Place,
+    pub end: Position,
     /// The line that what is shown around it begins in.
     pub shown_from: usize,
 }
@@ -61,18 +61,18 @@ fn printed(document: &Value) -> String {
 }
 
 /// Every finding, file by file, from top to bottom.
-pub fn placed(report: &Report) -> impl Iterator<Item = Placed<'_>> {
+pub fn located(report: &Report) -> impl Iterator<Item = Located<'_>> {
     report.outcomes.iter().flat_map(|outcome| {
         let lines = Lines::of(&outcome.text);
         let file = outcome.source.name();
-        outcome.checked.findings.iter().map(move |finding| Placed {
+        outcome.checked.findings.iter().map(move |finding| Located {
             finding,
             outcome,
-            at: (outcome.source != Source::Cluster).then(|| At {
+            at: (outcome.source != Source::Cluster).then(|| Span {
                 file: file.clone(),
-                start: lines.place(finding.at.start),
-                end: lines.place(finding.at.end),
-                shown_from: lines.place(finding.context.as_ref().map_or(0, |context| context.start)).line,
+                start: lines.position(finding.at.start),
+                end: lines.position(finding.at.end),
+                shown_from: lines.position(finding.context.as_ref().map_or(0, |context| context.start)).line,
             }),
         })
     })

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::{At, Placed, placed, printed};
+use super::{Located, Span, located, printed};
 use crate::lint::finding::{Level, OTHERS};
 use crate::lint::run::Report;
 use modelendpoint_core::endpoint::mutation;
@@ -13,7 +13,7 @@ use modelendpoint_core::endpoint::rules::{self, Severity};
 #[must_use]
 pub fn render(report: &Report) -> String {
     let catalogue = catalogue();
-    let results: Vec<_> = placed(report).map(|placed| result(&placed, &catalogue)).collect();
+    let results: Vec<_> = located(report).map(|located| result(&located, &catalogue)).collect();
     let document = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -59,15 +59,15 @@ fn descriptor(id: &str, summary: &str, level: &str) -> Value {
     })
 }
 
-fn result(placed: &Placed<'_>, catalogue: &[Value]) -> Value {
-    let Placed { finding, at, .. } = placed;
+fn result(located: &Located<'_>, catalogue: &[Value]) -> Value {
+    let Located { finding, at, .. } = located;
     let level = match finding.level {
         Level::Deny => "error",
         Level::Warn => "warning",
         Level::Change => "note",
     };
     let mut location = json!({});
-    if let Some(At { file, start, end, .. }) = at {
+    if let Some(Span { file, start, end, .. }) = at {
         location["physicalLocation"] = json!({
             "artifactLocation": { "uri": uri(file) },
             "region": {

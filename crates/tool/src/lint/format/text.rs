@@ -5,7 +5,7 @@ use std::fmt::Write;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level as Title, Origin, Renderer, Snippet};
 
-use super::{At, Placed, placed, seen};
+use super::{Located, Span, located, seen};
 use crate::lint::check::Count;
 use crate::lint::finding::Level;
 use crate::lint::run::Report;
@@ -28,38 +28,38 @@ pub fn render(report: &Report, style: Style) -> String {
     }
     .decor_style(DecorStyle::Ascii);
     let mut text = String::new();
-    for placed in placed(report) {
-        let _ = writeln!(text, "{}\n", render_one(&renderer, &placed));
+    for located in located(report) {
+        let _ = writeln!(text, "{}\n", render_one(&renderer, &located));
     }
     let _ = writeln!(text, "{}", summary(report));
     text
 }
 
-fn render_one(renderer: &Renderer, placed: &Placed<'_>) -> String {
-    let Placed { finding, outcome, at } = placed;
+fn render_one(renderer: &Renderer, located: &Located<'_>) -> String {
+    let Located { finding, outcome, at } = located;
     let title = match finding.level {
         Level::Deny => Title::ERROR,
         Level::Warn => Title::WARNING,
         Level::Change => Title::NOTE.with_name("change"),
     };
     let mut group = title.primary_title(finding.title()).id(finding.id).elements(Vec::<Origin<'_>>::new());
-    // what is shown can be less than what is there, so that its own columns are not the file's
-    let mut shown_place = None;
+    // What is shown can be less than what is there, so that its columns are not the file's.
+    let mut origins = None;
     let context = finding.context.as_ref().filter(|_| !outcome.text.is_empty());
     match (at, context) {
         (None, _) => {}
-        (Some(At { file, start, shown_from, .. }), Some(context)) => {
+        (Some(Span { file, start, shown_from, .. }), Some(context)) => {
             let file = Seen(file).to_string();
             let (shown, at) = outcome.checked.mask.show(&outcome.text, context, &finding.at);
-            let place = Lines::of(&shown).place(at.start);
-            shown_place = Some((
-                format!("{file}:{}:{}", place.line + shown_from - 1, place.column),
+            let position = Lines::of(&shown).position(at.start);
+            origins = Some((
+                format!("{file}:{}:{}", position.line + shown_from - 1, position.column),
                 format!("{file}:{}:{}", start.line, start.column),
             ));
             let snippet = Snippet::source(shown).path(file).line_start(*shown_from).fold(false);
             group = group.element(snippet.annotation(AnnotationKind::Primary.span(at)));
         }
-        (Some(At { file, start, .. }), None) => {
+        (Some(Span { file, start, .. }), None) => {
             let origin = Origin::path(Seen(file).to_string()).line(start.line).char_column(start.column);
             group = group.element(origin);
         }
@@ -68,15 +68,16 @@ fn render_one(renderer: &Renderer, placed: &Placed<'_>) -> String {
         let name = format!("ModelEndpoint {}/{}", name.namespace, name.name);
         group = group.element(Title::NOTE.message(Seen(&name).to_string()));
     }
-    let advice = finding.advice();
-    if !advice.is_empty() {
+    if let Some(advice) = finding.advice() {
         group = group.element(Title::HELP.message(advice));
     }
     // It colours by escape sequences of its own, and shows none that it was given.
     let text = seen(&renderer.render(&[group]), &['\n', '\u{1b}']);
-    match shown_place {
-        Some((shown, real)) => text.replacen(&shown, &real, 1),
-        None => text,
+    // The crate takes no origin of ours in front of a snippet without drawing a second one. The line behind the
+    // title is the origin; a title that quotes the same words stays as it is.
+    match (origins, text.split_once('\n')) {
+        (Some((shown, real)), Some((title, rest))) => format!("{title}\n{}", rest.replacen(&shown, &real, 1)),
+        _ => text,
     }
 }
 

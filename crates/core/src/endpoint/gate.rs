@@ -1,0 +1,239 @@
+//! A write flows in; whether its endpoint is judged at all flows out.
+//!
+//! The server asks about the request of a review, the command-line tool about an object of a manifest. Nothing
+//! of an `AdmissionReview` is known here.
+
+use std::fmt::{self, Display};
+
+use super::judge::judge;
+use super::mutation::{Mutation, Ownership, mutate};
+use super::policy::{Policy, Severity};
+use super::rules::{Subject, Violation};
+use super::{Spec, Value};
+
+/// The API group, the version, the kind and its plural of what is judged.
+pub const GROUP: &str = "modelplane.ai";
+pub const VERSION: &str = "v1alpha1";
+pub const KIND: &str = "ModelEndpoint";
+pub const PLURAL: &str = "modelendpoints";
+
+/// What an object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// A ModelEndpoint in the version that the rules know.
+    Endpoint,
+    /// A ModelEndpoint in a version whose fields could mean anything.
+    UnknownVersion,
+    /// Another group or kind.
+    Foreign,
+    /// Its kind is not known.
+    Unnamed,
+}
+
+/// What is done with an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Operation {
+    Create,
+    Update,
+    Delete,
+    Connect,
+    /// Missing, or a word that AdmissionReview v1 does not have.
+    #[default]
+    Unknown,
+}
+
+/// A write, as far as it decides whether to judge.
+#[derive(Debug, Clone, Copy)]
+pub struct Write<'a> {
+    pub resource: Resource,
+    pub operation: Operation,
+    pub is_subresource: bool,
+    /// The object's spec; `None` where there is no object.
+    pub new: Option<Spec<'a>>,
+    /// The spec that an update replaces.
+    pub old: Option<Spec<'a>>,
+}
+
+/// What to do about a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// The rules judge it.
+    Judge,
+    /// It stores no endpoint, or changes nothing that the rules are about.
+    Pass,
+    /// It is about another kind of object.
+    Foreign,
+    /// It stores an endpoint that can't be judged.
+    UnknownVersion,
+    /// It can't be told what it is.
+    Unreadable(Missing),
+}
+
+/// What a write does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    Kind,
+    Operation,
+    Object,
+}
+
+/// What both hooks make of a write.
+#[derive(Debug)]
+pub struct Decision<'a> {
+    pub mutation: Mutation<'a>,
+    /// The rules that the mutated spec breaks.
+    pub violations: Vec<Violation>,
+}
+
+impl Resource {
+    /// What these name. Nobody writes them in another case, so that one who does means no foreign object.
+    #[must_use]
+    pub fn of(group: &str, version: &str, kind: &str) -> Self {
+        if group == GROUP && version == VERSION && kind == KIND {
+            Resource::Endpoint
+        } else if kind.is_empty() {
+            Resource::Unnamed
+        } else if group.eq_ignore_ascii_case(GROUP) && kind.eq_ignore_ascii_case(KIND) {
+            Resource::UnknownVersion
+        } else {
+            Resource::Foreign
+        }
+    }
+}
+
+impl Operation {
+    pub const ALL: [Operation; 5] =
+        [Operation::Create, Operation::Update, Operation::Delete, Operation::Connect, Operation::Unknown];
+
+    /// The word that AdmissionReview v1 uses; `unknown`, which is none, for [`Operation::Unknown`].
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Operation::Create => "CREATE",
+            Operation::Update => "UPDATE",
+            Operation::Delete => "DELETE",
+            Operation::Connect => "CONNECT",
+            Operation::Unknown => "unknown",
+        }
+    }
+}
+
+/// Decides whether the rules judge a write.
+#[must_use]
+pub fn gate(write: &Write<'_>) -> Gate {
+    match write.resource {
+        Resource::Unnamed => return Gate::Unreadable(Missing::Kind),
+        Resource::Foreign => return Gate::Foreign,
+        Resource::Endpoint | Resource::UnknownVersion => {}
+    }
+    match write.operation {
+        Operation::Unknown => return Gate::Unreadable(Missing::Operation),
+        Operation::Delete | Operation::Connect => return Gate::Pass,
+        Operation::Create | Operation::Update => {}
+    }
+    let Some(new) = write.new else { return Gate::Unreadable(Missing::Object) };
+    if write.is_subresource {
+        return Gate::Pass;
+    }
+    if write.resource == Resource::UnknownVersion {
+        return Gate::UnknownVersion;
+    }
+    // An object stored before a rule was there can still be labelled.
+    let is_untouched = write.operation == Operation::Update && write.old == Some(new);
+    if is_untouched { Gate::Pass } else { Gate::Judge }
+}
+
+impl<'a> Decision<'a> {
+    /// Mutates a spec that is created in this namespace, and judges what would be stored.
+    #[must_use]
+    pub fn on_create(spec: Spec<'a>, terms: (&Policy, &str)) -> Self {
+        let mutation = mutate(spec, None, || Ownership::Unknown);
+        let path = mutation.change.as_ref().map(|change| Value::Text(change.path.as_str()));
+        let stored = Spec { rewrite_path: path.unwrap_or(spec.rewrite_path), ..spec };
+        let violations = judge(&Subject::of(stored, None, terms));
+        Decision { mutation, violations }
+    }
+
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.violations.iter().any(|violation| violation.severity == Severity::Deny)
+    }
+}
+
+impl Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Missing::Kind => "request.kind is missing",
+            Missing::Operation => "request.operation is missing or none of CREATE, UPDATE, DELETE, CONNECT",
+            Missing::Object => "request.object is missing or no object",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPEC: Spec<'_> = Spec { url: Value::Text("http://h.example/"), rewrite_path: Value::Absent };
+
+    fn write(resource: Resource, operation: Operation) -> Write<'static> {
+        Write { resource, operation, is_subresource: false, new: Some(SPEC), old: None }
+    }
+
+    #[test]
+    fn an_object_is_known_by_group_version_and_kind() {
+        for (group, version, kind, resource) in [
+            (GROUP, VERSION, KIND, Resource::Endpoint),
+            (GROUP, "v1beta1", KIND, Resource::UnknownVersion),
+            (GROUP, "", KIND, Resource::UnknownVersion),
+            ("ModelPlane.ai", VERSION, KIND, Resource::UnknownVersion),
+            (GROUP, VERSION, "modelendpoint", Resource::UnknownVersion),
+            (GROUP, VERSION, "ModelService", Resource::Foreign),
+            ("", VERSION, KIND, Resource::Foreign),
+            (GROUP, VERSION, "", Resource::Unnamed),
+            ("", "", "", Resource::Unnamed),
+        ] {
+            assert_eq!(Resource::of(group, version, kind), resource, "{group} {version} {kind}");
+        }
+    }
+
+    #[test]
+    fn what_stores_an_endpoint_is_judged() {
+        use Operation::{Connect, Create, Delete, Unknown, Update};
+        use Resource::{Endpoint, Foreign, UnknownVersion, Unnamed};
+        for (resource, operation, decision) in [
+            (Endpoint, Create, Gate::Judge),
+            (Endpoint, Update, Gate::Judge),
+            (Endpoint, Delete, Gate::Pass),
+            (Endpoint, Connect, Gate::Pass),
+            (Endpoint, Unknown, Gate::Unreadable(Missing::Operation)),
+            (UnknownVersion, Create, Gate::UnknownVersion),
+            (UnknownVersion, Update, Gate::UnknownVersion),
+            (UnknownVersion, Delete, Gate::Pass),
+            (UnknownVersion, Unknown, Gate::Unreadable(Missing::Operation)),
+            (Foreign, Create, Gate::Foreign),
+            (Foreign, Unknown, Gate::Foreign),
+            (Unnamed, Delete, Gate::Unreadable(Missing::Kind)),
+        ] {
+            assert_eq!(gate(&write(resource, operation)), decision, "{resource:?} {operation:?}");
+        }
+    }
+
+    #[test]
+    fn what_changes_no_field_of_an_endpoint_passes() {
+        let other = Spec { rewrite_path: Value::Text("/"), ..SPEC };
+        let update = |old| gate(&Write { old, ..write(Resource::Endpoint, Operation::Update) });
+        assert_eq!(
+            [update(Some(SPEC)), update(Some(other)), update(None)],
+            [Gate::Pass, Gate::Judge, Gate::Judge]
+        );
+        let created = Write { old: Some(SPEC), ..write(Resource::Endpoint, Operation::Create) };
+        assert_eq!(gate(&created), Gate::Judge);
+        for resource in [Resource::Endpoint, Resource::UnknownVersion] {
+            let created = write(resource, Operation::Create);
+            assert_eq!(gate(&Write { is_subresource: true, ..created }), Gate::Pass);
+            let without_object = Write { is_subresource: true, new: None, ..created };
+            assert_eq!(gate(&without_object), Gate::Unreadable(Missing::Object));
+        }
+    }
+}
