@@ -500,6 +500,7 @@ fn a_dry_run_is_judged_like_any_other() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "this test reads the examples")]
 fn reviews_as_an_api_server_sent_them_are_understood() {
     let mut seen = Vec::new();
     let mut above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("examples"));
