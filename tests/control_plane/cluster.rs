@@ -1,5 +1,6 @@
 //! A control plane with the CRD and the webhook, as after an installation.
 
+use std::ffi::{OsStr, OsString};
 use std::future::Future;
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -49,15 +50,26 @@ pub async fn shared() -> Result<&'static Cluster> {
 impl Cluster {
     /// A control plane with the CRD, and the webhook registered and called.
     pub async fn start() -> Result<Self> {
+        Cluster::start_with(&[]).await
+    }
+
+    /// The same, with these flags of the webhook.
+    pub async fn start_with(flags: &[&OsStr]) -> Result<Self> {
         let control_plane = ControlPlane::start().await?;
         install_crd(&control_plane.client()).await?;
-        Cluster::with_webhook(control_plane).await
+        Cluster::with_webhook_of(control_plane, flags).await
     }
 
     /// Adds the webhook to a control plane that has the CRD.
     pub async fn with_webhook(control_plane: ControlPlane) -> Result<Self> {
+        Cluster::with_webhook_of(control_plane, &[]).await
+    }
+
+    async fn with_webhook_of(control_plane: ControlPlane, flags: &[&OsStr]) -> Result<Self> {
         let certificates = WebhookCertificates::new(&["modelendpoint-webhook.modelendpoint-webhook.svc"])?;
-        let webhook = Webhook::start(binary(), &certificates.serve_arguments()).await?;
+        let mut arguments = certificates.serve_arguments();
+        arguments.extend(flags.iter().map(OsString::from));
+        let webhook = Webhook::start(binary(), &arguments).await?;
         let port = webhook.address().port();
         control_plane.register_webhooks(deploy_directory(), port, &certificates.ca_bundle()).await?;
         Ok(Cluster { control_plane, webhook, _certificates: certificates })
