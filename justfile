@@ -16,11 +16,11 @@ bench-server *arguments:
     cargo build --release --package bench-server
     {{ target }}/release/bench-server {{ arguments }} {{ target }}/release/constant-answer {{ target }}/release/modelendpoint-webhook
 
-# What a request costs as its work grows: tables, and the plots of docs/growth
+# What a request costs as its work grows, as tables
 bench-growth *arguments:
     cargo build --release --package modelendpoint-webhook --bin modelendpoint-webhook
     cargo build --release --package bench-server
-    {{ target }}/release/bench-server growth {{ arguments }} docs/growth {{ target }}/release/modelendpoint-webhook
+    {{ target }}/release/bench-server growth {{ arguments }} {{ target }}/release/modelendpoint-webhook
 
 # Latencies under the CPU limits of a container; needs root, for the cgroups
 bench-limits *arguments:

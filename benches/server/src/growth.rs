@@ -1,5 +1,5 @@
 //! What a request costs as its work grows: CPU time for objects, violations, connections and allow lists
-//! of different sizes, as tables and as plots.
+//! of different sizes, as tables.
 
 use std::ffi::OsString;
 use std::fmt::Write;
@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::Pair;
 use crate::client::{Client, Connection, Reviews};
-use crate::plot::{Axis, Plot, Series};
 use crate::process::Process;
+use crate::table::{Series, table};
 use crate::work;
 
 const BYTES: [u32; 10] =
@@ -39,8 +39,7 @@ const VIOLATIONS: [(&str, &str, Option<&str>); 13] = [
     ("ftp://user:pw@vllm:99999/v1 ?key=x#y", "ml/a%2Fb/../LONG/", Some("http://10.0.1.50/ml/v1")),
 ];
 
-pub async fn run(program: &Path, plots: &Path, rounds: u32, pair: &Pair) -> anyhow::Result<()> {
-    fs::create_dir_all(plots)?;
+pub async fn run(program: &Path, rounds: u32, pair: &Pair) -> anyhow::Result<()> {
     let mut objects = vec![Series::new("/mutate"), Series::new("/validate")];
     let mut violations = vec![Series::new("/validate")];
     let mut connections = vec![Series::new("/validate, 8,000 requests over all of them")];
@@ -86,46 +85,13 @@ pub async fn run(program: &Path, plots: &Path, rounds: u32, pair: &Pair) -> anyh
             }
         }
     }
-    for (file, plot) in [
-        (
-            "objects.svg",
-            Plot {
-                title: "CPU time of a request, by the size of its object",
-                x: ("bytes", Axis::Logarithmic),
-                y: Axis::Logarithmic,
-                series: objects,
-            },
-        ),
-        (
-            "violations.svg",
-            Plot {
-                title: "CPU time of a request, by the violations that are told",
-                x: ("violations", Axis::Linear),
-                y: Axis::Linear,
-                series: violations,
-            },
-        ),
-        (
-            "connections.svg",
-            Plot {
-                title: "CPU time of a request, by the connections in use at once",
-                x: ("connections", Axis::Logarithmic),
-                y: Axis::Linear,
-                series: connections,
-            },
-        ),
-        (
-            "policy.svg",
-            Plot {
-                title: "CPU time of a request, by the entries of its policy",
-                x: ("entries", Axis::Logarithmic),
-                y: Axis::Linear,
-                series: policies,
-            },
-        ),
+    for (title, unit, series) in [
+        ("CPU time of a request, by the size of its object", "bytes", objects),
+        ("CPU time of a request, by the violations that are told", "violations", violations),
+        ("CPU time of a request, by the connections in use at once", "connections", connections),
+        ("CPU time of a request, by the entries of its policy", "entries", policies),
     ] {
-        fs::write(plots.join(file), plot.svg())?;
-        println!("{}\n", plot.table());
+        println!("{}\n", table(title, unit, &series));
     }
     Ok(())
 }

@@ -1,8 +1,7 @@
 //! `bench-server [--rounds N] PROGRAM…`: measures servers side by side and prints a table. The first
 //! is what the others are compared with: `constant-answer`.
 //!
-//! `bench-server growth [--rounds N] FOLDER PROGRAM`: what a request costs as its work grows, as tables
-//! and as plots in the folder.
+//! `bench-server growth [--rounds N] PROGRAM`: what a request costs as its work grows, as tables.
 //!
 //! `bench-server limits [--rounds N] PROGRAM…`: latencies under a container's CPU limit. Needs root.
 //!
@@ -13,9 +12,9 @@ mod client;
 mod cpu_limit;
 mod growth;
 mod limits;
-mod plot;
 mod process;
 mod side_by_side;
+mod table;
 mod work;
 
 use std::env;
@@ -35,16 +34,15 @@ async fn main() -> anyhow::Result<()> {
         None => 5,
     };
     ensure!(rounds > 0, "at least one round");
-    let mut paths: Vec<PathBuf> = arguments.map(PathBuf::from).collect();
+    let paths: Vec<PathBuf> = arguments.map(PathBuf::from).collect();
     let folder = tempfile::tempdir()?;
     let pair = Pair::issue(folder.path())?;
     match mode.as_deref() {
         None => side_by_side::run(&paths, rounds, &pair).await,
         Some("limits") => limits::run(&paths, rounds, &pair).await,
         Some(_) => {
-            ensure!(paths.len() == 2, "a folder for the plots, and the webhook's program");
-            let plots = paths.remove(0);
-            growth::run(&paths[0], &plots, rounds, &pair).await
+            ensure!(paths.len() == 1, "one program: the webhook's");
+            growth::run(&paths[0], rounds, &pair).await
         }
     }
 }
