@@ -1,6 +1,7 @@
 //! Short lifetimes, several replicas, and a client that writes all the while.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -31,7 +32,8 @@ async fn no_write_fails_through_three_rotations_of_the_ca() -> Result<()> {
     installed.refuses_bad_endpoints().await?;
 
     let writers = ["one", "two"].map(|name| Writer::start(installed.endpoints(), name));
-    let visitors = replicas.each_ref().map(|replica| visit(Arc::clone(&installed), replica.address().port()));
+    let visitors =
+        replicas.each_ref().map(|replica| Visitor::start(Arc::clone(&installed), replica.address().port()));
     let mut former = signing(&installed).await?;
     let first = former.clone();
     for rotation in 1..=3 {
@@ -54,10 +56,8 @@ async fn no_write_fails_through_three_rotations_of_the_ca() -> Result<()> {
     .await?;
 
     for visitor in visitors {
-        visitor.abort();
-        if let Ok(visited) = visitor.await {
-            visited?;
-        }
+        let visits = visitor.finish().await?;
+        assert!(visits > 100, "{visits} visits");
     }
     for writer in writers {
         let written = writer.finish().await?;
@@ -83,16 +83,37 @@ pub async fn signing(installed: &Installed) -> Result<CertificateDer<'static>> {
 }
 
 /// Shakes hands with a replica again and again, as an API server that has just heard of what is in
-/// `caBundle`: each of them must do.
-fn visit(installed: Arc<Installed>, port: u16) -> JoinHandle<Result<()>> {
-    tokio::spawn(async move {
-        loop {
-            for bundle in installed.ca_bundles().await? {
-                shake_hands(port, bundle).await.context("a replica serves what a caBundle does not trust")?;
+/// `caBundle`: each handshake must succeed.
+struct Visitor {
+    stop: Arc<AtomicBool>,
+    task: JoinHandle<Result<usize>>,
+}
+
+impl Visitor {
+    fn start(installed: Arc<Installed>, port: u16) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let task = tokio::spawn(async move {
+            let mut visits = 0;
+            while !stopped.load(Relaxed) {
+                for bundle in installed.ca_bundles().await? {
+                    shake_hands(port, bundle)
+                        .await
+                        .context("a replica serves what a caBundle does not trust")?;
+                    visits += 1;
+                }
+                sleep(Duration::from_millis(100)).await;
             }
-            sleep(Duration::from_millis(100)).await;
-        }
-    })
+            Ok(visits)
+        });
+        Self { stop, task }
+    }
+
+    /// How many handshakes there were. Fails if one failed, or if the visitor panicked.
+    async fn finish(self) -> Result<usize> {
+        self.stop.store(true, Relaxed);
+        self.task.await?
+    }
 }
 
 pub async fn shake_hands(port: u16, trusted: Vec<CertificateDer<'static>>) -> Result<()> {
