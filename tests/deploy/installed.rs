@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use control_plane::{
-    ControlPlane, Seen, ServiceAccountFiles, Webhook, apply, eventually, install_crd, model_endpoint_resource,
+    ControlPlane, Seen, ServiceAccountFiles, Webhook, apply, eventually, install_crd, kustomize,
+    model_endpoint_resource,
 };
 use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::{
@@ -48,7 +49,7 @@ impl Installed {
         let client = control_plane.client();
         install_crd(&client).await?;
         let service = Relay::to_ready_replicas().await?;
-        for manifest in control_plane.kustomize(&deploy()).await? {
+        for manifest in kustomize(&deploy()).await? {
             apply(&client, &reachable(manifest, service.port())).await?;
         }
         let address = control_plane.api_server_url().strip_prefix("https://").context("a URL")?;
@@ -73,7 +74,7 @@ impl Installed {
 
     /// What was applied.
     pub async fn manifests(&self) -> Result<Vec<Value>> {
-        let manifests = self.control_plane.kustomize(&deploy()).await?;
+        let manifests = kustomize(&deploy()).await?;
         Ok(manifests.into_iter().map(|manifest| reachable(manifest, self.service.port())).collect())
     }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use control_plane::{ControlPlane, apply, install_crd, install_definition};
+use control_plane::{ControlPlane, apply, install_crd, install_definition, kustomize};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -31,7 +31,7 @@ async fn every_overlay_with_every_component_is_accepted_as_it_is() -> Result<()>
     }
     for directory in overlays()? {
         let with_components = with_components(&directory)?;
-        let manifests = control_plane.kustomize(with_components.path()).await?;
+        let manifests = kustomize(with_components.path()).await?;
         ensure!(manifests.len() > 8, "{}: {} manifests", directory.display(), manifests.len());
         for manifest in manifests {
             apply(&client, &manifest).await.with_context(|| directory.display().to_string())?;
@@ -102,8 +102,7 @@ fn yaml_files(directory: &Path) -> Result<Vec<PathBuf>> {
 /// cert-manager itself is not at hand, so what holds its objects and ours together is looked at here.
 #[tokio::test(flavor = "multi_thread")]
 async fn with_cert_manager_there_is_no_access_to_the_api_server_and_all_names_agree() -> Result<()> {
-    let control_plane = ControlPlane::start().await?;
-    let manifests = control_plane.kustomize(&deploy().join("overlays/cert-manager")).await?;
+    let manifests = kustomize(&deploy().join("overlays/cert-manager")).await?;
     let of_kind = |kind: &str| manifests.iter().filter(|m| m["kind"] == kind).collect::<Vec<_>>();
     for kind in ["Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"] {
         assert_eq!(of_kind(kind), Vec::<&Value>::new());

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use control_plane::{ControlPlane, Seen, Webhook, apply, eventually, install_crd, model_endpoint_resource};
+use control_plane::{
+    ControlPlane, Seen, Webhook, apply, eventually, install_crd, kustomize, model_endpoint_resource,
+};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::api::{DynamicObject, PostParams};
@@ -65,7 +67,7 @@ async fn all_names_are_those_of_the_flags() -> Result<()> {
     let client = control_plane.client();
     install_crd(&client).await?;
     let service = Relay::to_ready_replicas().await?;
-    for manifest in control_plane.kustomize(&deploy()).await? {
+    for manifest in kustomize(&deploy()).await? {
         apply(&client, &renamed(manifest, service.port())).await?;
     }
     let api_server = control_plane.api_server_url().strip_prefix("https://").context("a URL")?.parse()?;

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use control_plane::ControlPlane;
+use control_plane::kustomize;
 use k8s_openapi::api::networking::v1::{
     IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
 };
@@ -48,8 +48,7 @@ const MONITORING: End = End::Pod("observability");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_example_admits_the_sources_that_it_names_and_nobody_else() -> Result<()> {
-    let control_plane = ControlPlane::start().await?;
-    let policies = policies(&control_plane, &deploy().join("examples/network-policy")).await?;
+    let policies = policies(&deploy().join("examples/network-policy")).await?;
     let all = || API_SERVERS.into_iter().chain([MONITORING]).chain(OTHERS);
 
     let admitted = |port: &str| all().filter(|end| admits(&policies, *end, port)).collect::<Vec<_>>();
@@ -65,7 +64,6 @@ async fn the_example_admits_the_sources_that_it_names_and_nobody_else() -> Resul
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_policy_for_the_control_plane_the_component_renders_nothing() -> Result<()> {
-    let control_plane = ControlPlane::start().await?;
     let directory = tempfile::Builder::new().prefix("kustomize-").tempdir()?;
     let up = "../".repeat(directory.path().canonicalize()?.components().count() - 1);
     let relative = |path: &str| format!("{up}{}", &deploy().join(path).display().to_string()[1..]);
@@ -74,14 +72,14 @@ async fn without_a_policy_for_the_control_plane_the_component_renders_nothing() 
         "components": [relative("components/network-policy")],
     });
     fs::write(directory.path().join("kustomization.yaml"), kustomization.to_string())?;
-    let error = control_plane.kustomize(directory.path()).await.expect_err("it is incomplete");
+    let error = kustomize(directory.path()).await.expect_err("it is incomplete");
     assert!(format!("{error:#}").contains("modelendpoint-webhook-control-plane"), "{error:#}");
     Ok(())
 }
 
 /// All that a directory renders to, each of which must be for the webhook's pods.
-async fn policies(control_plane: &ControlPlane, directory: &Path) -> Result<Vec<NetworkPolicySpec>> {
-    let manifests = control_plane.kustomize(directory).await?;
+async fn policies(directory: &Path) -> Result<Vec<NetworkPolicySpec>> {
+    let manifests = kustomize(directory).await?;
     let of_kind = |kind: &'static str| manifests.iter().filter(move |manifest| manifest["kind"] == kind);
     let deployment = of_kind("Deployment").next().context("a Deployment")?;
     let labels = &deployment["spec"]["template"]["metadata"]["labels"];

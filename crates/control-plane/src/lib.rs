@@ -39,7 +39,7 @@ pub mod writer;
 pub use control_plane::{AnotherApiServer, ControlPlane, ControlPlaneBuilder};
 pub use crd::{install_crd, install_definition, model_endpoint_definition, model_endpoint_resource};
 pub use eventually::{Seen, eventually};
-pub use manifests::{api, apply};
+pub use manifests::{api, apply, kustomize};
 pub use service_account::ServiceAccountFiles;
 pub use webhook::Webhook;
 pub use webhook_certificates::WebhookCertificates;

@@ -8,23 +8,24 @@ use kube::{
     api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams},
 };
 use serde_json::Value;
+use tokio::process::Command;
+use tokio::task::spawn_blocking;
 
-use crate::ControlPlane;
+use crate::assets::Assets;
 
-impl ControlPlane {
-    /// What `kubectl kustomize <directory>` prints.
-    pub async fn kustomize(&self, directory: &Path) -> Result<Vec<Value>> {
-        let mut kustomize = self.kubectl();
-        let output = kustomize.arg("kustomize").arg(directory).output().await?;
-        ensure!(
-            output.status.success(),
-            "`kubectl kustomize {}` failed:\n{}",
-            directory.display(),
-            String::from_utf8_lossy(&output.stderr)
-        );
-        serde_saphyr::from_multiple(&String::from_utf8(output.stdout)?)
-            .with_context(|| format!("what {} renders to is no YAML", directory.display()))
-    }
+/// What `kubectl kustomize <directory>` prints. Needs no control plane.
+pub async fn kustomize(directory: &Path) -> Result<Vec<Value>> {
+    let assets = spawn_blocking(Assets::obtain).await.context("the build was cut short")??;
+    let mut kustomize = Command::new(assets.kubectl());
+    let output = kustomize.arg("kustomize").arg(directory).kill_on_drop(true).output().await?;
+    ensure!(
+        output.status.success(),
+        "`kubectl kustomize {}` failed:\n{}",
+        directory.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_saphyr::from_multiple(&String::from_utf8(output.stdout)?)
+        .with_context(|| format!("what {} renders to is no YAML", directory.display()))
 }
 
 /// Server-side apply, with `fieldValidation=Strict`: an unknown field is an error.

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::{
     ControlPlane,
     eventually::{Seen, eventually},
-    manifests::{api, apply, name},
+    manifests::{api, apply, kustomize, name},
     model_endpoint_resource,
 };
 
@@ -47,7 +47,7 @@ impl ControlPlane {
         port: u16,
         ca_bundle: &str,
     ) -> Result<WebhookRegistration> {
-        let rendered = self.kustomize(deploy_directory).await?;
+        let rendered = kustomize(deploy_directory).await?;
         let configurations = configurations(&rendered, port, ca_bundle)?;
         ensure!(
             !configurations.is_empty(),
