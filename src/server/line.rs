@@ -44,6 +44,11 @@ impl<T> Line<T> {
         self.newcomers.is_empty()
     }
 
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.newcomers.len() >= LONGEST
+    }
+
     /// Puts a newcomer at the end. Returns the one that has to go, if the line is too long.
     pub fn join(&mut self, stream: T, source: Source) -> Option<T> {
         let since = Instant::now();

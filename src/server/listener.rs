@@ -96,8 +96,10 @@ impl<H: Handler> Listener<H> {
                 shared.metrics.shed(Shed::Refused).inc();
             }
             while patrol.len() < most
-                && let Some((stream, client)) =
-                    line.take(|newcomer| has_place(newcomer, &mut patrol, &shared, &crowded))
+                && let Some((stream, client)) = {
+                    let is_line_full = line.is_full();
+                    line.take(|newcomer| has_place(newcomer, &mut patrol, is_line_full, &shared, &crowded))
+                }
             {
                 start(&mut patrol, Some(Source::of(client)), (stream, client));
             }
@@ -142,10 +144,11 @@ impl<H: Handler> Listener<H> {
 fn has_place<T>(
     newcomer: &mut Newcomer<T>,
     patrol: &mut Patrol,
+    is_line_full: bool,
     shared: &Shared,
     crowded: &LimitHits,
 ) -> bool {
-    let room = patrol.make_room(newcomer.source, &shared.limits);
+    let room = patrol.make_room(newcomer.source, is_line_full, &shared.limits);
     if let Room::Made(limit, _) | Room::None(limit) = room
         && !newcomer.is_counted
     {
@@ -159,7 +162,7 @@ fn has_place<T>(
             true
         }
         Room::None(limit) => {
-            if !newcomer.is_expected && patrol.ask_to_close(newcomer.source, limit) {
+            if !newcomer.is_expected && patrol.ask_to_close(newcomer.source, limit, &shared.limits) {
                 newcomer.is_expected = true;
                 shared.metrics.shed(Shed::BusyClient).inc();
             }
@@ -170,7 +173,7 @@ fn has_place<T>(
 
 /// Ends a connection for its descriptor; waits a while if none can be ended.
 async fn free_a_descriptor(patrol: &mut Patrol, shared: &Shared) {
-    let Some(worth) = patrol.give_way(None, &shared.limits) else { return sleep(PAUSE).await };
+    let Some(worth) = patrol.give_way(None, true, &shared.limits) else { return sleep(PAUSE).await };
     shared.metrics.shed(worth.into()).inc();
     if let Some(ended) = patrol.next_ended().await {
         note_panic(ended, &shared.metrics);

@@ -349,7 +349,7 @@ impl From<Worth> for Shed {
         match gave_way {
             Worth::Slow => Self::SlowClient,
             Worth::Useless => Self::UselessClient,
-            Worth::Silent | Worth::New => Self::NewClient,
+            Worth::Silent | Worth::New | Worth::Young => Self::NewClient,
             Worth::Useful => Self::IdleClient,
             Worth::Busy => Self::BusyClient,
         }

@@ -30,6 +30,8 @@ pub struct Patrol {
     /// Who gives way to anybody, and to a newcomer of its own source.
     anybody: Queue,
     of_a_source: Queue,
+    /// Who is asked to close after its answer.
+    busy: Queue,
 }
 
 #[derive(Debug)]
@@ -85,6 +87,7 @@ impl Default for Patrol {
             last_round: Instant::now(),
             anybody: Queue::default(),
             of_a_source: Queue::default(),
+            busy: Queue::default(),
         }
     }
 }
@@ -135,9 +138,9 @@ impl Patrol {
     }
 
     /// Makes room for a connection of this source, if it has to.
-    pub fn make_room(&mut self, source: Source, limits: &Limits) -> Room {
+    pub fn make_room(&mut self, source: Source, is_line_full: bool, limits: &Limits) -> Room {
         let Some(limit) = self.limit(source, limits) else { return Room::Free };
-        match self.give_way(limit.concerns(source), limits) {
+        match self.give_way(limit.concerns(source), is_line_full, limits) {
             Some(worth) => Room::Made(limit, worth),
             None => Room::None(limit),
         }
@@ -152,24 +155,24 @@ impl Patrol {
     }
 
     /// Ends the least useful connection, of this source or of all, and returns what it was worth.
-    pub fn give_way(&mut self, source: Option<Source>, limits: &Limits) -> Option<Worth> {
+    pub fn give_way(&mut self, source: Option<Source>, is_line_full: bool, limits: &Limits) -> Option<Worth> {
         let now = Instant::now();
+        let may_end = |worth: Worth| worth.may_end(is_line_full);
         let mut renewed = false;
         if self.queue(source).is_stale(source, now) {
             self.renew_queue(source, now, limits);
             renewed = true;
         }
         loop {
-            while let Some((id, worth)) = self.queue(source).take_next() {
+            while let Some((id, worth)) = self.queue(source).take_next(may_end) {
                 // It may have become more useful since.
-                let worth_now =
-                    self.open.get(&id).filter(|open| !open.ended).map(|open| open.worth(now, limits));
-                if worth_now.is_some_and(|worth_now| worth_now <= worth) {
+                let open = self.open.get(&id).filter(|open| !open.ended);
+                if open.is_some_and(|open| open.worth(now, limits) <= worth) {
                     self.end(id);
                     return Some(worth);
                 }
             }
-            if renewed || self.queue(source).nobody_gives_way() {
+            if renewed || !self.queue(source).first().is_some_and(may_end) {
                 return None;
             }
             self.renew_queue(source, now, limits);
@@ -178,14 +181,22 @@ impl Patrol {
     }
 
     /// Asks a connection that is delivering a review to close after its answer, since nobody else can give way.
-    /// Returns whether there was one that had not been asked yet. To be called after [`Patrol::make_room`] found
-    /// none.
-    pub fn ask_to_close(&mut self, source: Source, limit: Limit) -> bool {
-        let queue = self.queue(limit.concerns(source));
-        let Some(id) = queue.take_busy() else { return false };
-        let Some(open) = self.open.get(&id) else { return false };
-        open.pace.make_next_the_last();
-        true
+    /// Returns whether there was one that had not been asked yet.
+    pub fn ask_to_close(&mut self, source: Source, limit: Limit, limits: &Limits) -> bool {
+        let (now, source) = (Instant::now(), limit.concerns(source));
+        if self.busy.is_stale(source, now) {
+            let busy = self.standings(source, now, limits).filter(|one| one.worth == Worth::Busy);
+            self.busy = Queue::of(busy.collect(), source, now);
+        }
+        while let Some((id, _)) = self.busy.take_next(|_| true) {
+            if let Some(open) = self.open.get(&id)
+                && !open.pace.next_is_last()
+            {
+                open.pace.make_next_the_last();
+                return true;
+            }
+        }
+        false
     }
 
     fn queue(&mut self, source: Option<Source>) -> &mut Queue {
@@ -193,16 +204,26 @@ impl Patrol {
     }
 
     fn renew_queue(&mut self, source: Option<Source>, now: Instant, limits: &Limits) {
-        let standings = self.open.iter().filter(|(_, open)| source.is_none() || open.source == source);
-        let standings = standings.filter(|(_, open)| !open.ended).filter_map(|(id, open)| {
+        let standings = self.standings(source, now, limits).collect();
+        *self.queue(source) = Queue::of(standings, source, now);
+    }
+
+    /// Where the connections of this source stand, or those of all.
+    fn standings(
+        &self,
+        source: Option<Source>,
+        now: Instant,
+        limits: &Limits,
+    ) -> impl Iterator<Item = Standing> {
+        let open = self.open.iter().filter(move |(_, open)| source.is_none() || open.source == source);
+        open.filter(|(_, open)| !open.ended).filter_map(move |(id, open)| {
             let worth = open.worth(now, limits);
             if worth == Worth::Busy && open.pace.next_is_last() {
                 return None;
             }
             let since = if worth < Worth::Useful { open.accepted } else { open.seen.1 };
             Some(Standing { id: *id, source: open.source?, worth, since })
-        });
-        *self.queue(source) = Queue::of(standings.collect(), source, now);
+        })
     }
 
     /// Ends a connection at once; its place is free.
@@ -340,7 +361,7 @@ mod tests {
 
     /// Comes in if there is a place.
     fn comes(patrol: &mut Patrol, source: Source, limits: &Limits) -> (Room, Arc<Pace>) {
-        let room = patrol.make_room(source, limits);
+        let room = patrol.make_room(source, true, limits);
         let pace = Pace::new();
         pace.delivered(Delivered::Bytes);
         if !matches!(room, Room::None(_)) {
@@ -368,11 +389,11 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(comes(&mut patrol, source(1), &limits).0, Room::Free);
         }
-        let hit = Room::Made(Limit::Source, Worth::New);
+        let hit = Room::Made(Limit::Source, Worth::Young);
         assert_eq!(comes(&mut patrol, source(1), &limits).0, hit);
         assert!(!still_there(&patrol, &first), "the oldest one gives way");
         assert_eq!(comes(&mut patrol, source(2), &limits).0, Room::Free);
-        assert_eq!(comes(&mut patrol, source(3), &limits).0, Room::Made(Limit::Connections, Worth::New));
+        assert_eq!(comes(&mut patrol, source(3), &limits).0, Room::Made(Limit::Connections, Worth::Young));
     }
 
     #[tokio::test]
@@ -384,9 +405,28 @@ mod tests {
         let newest = comes(&mut patrol, source(5), &limits);
         assert_eq!(newest.0, Room::Made(Limit::Connections, Worth::Useless));
         assert!(!still_there(&patrol, &useless));
-        assert_eq!(comes(&mut patrol, source(6), &limits).0, Room::Made(Limit::Connections, Worth::New));
+        assert_eq!(comes(&mut patrol, source(6), &limits).0, Room::Made(Limit::Connections, Worth::Young));
         assert!(!still_there(&patrol, &news[0]) && still_there(&patrol, &news[1]));
         assert!(still_there(&patrol, &useful));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_has_only_just_come_is_spared_unless_the_line_is_full() {
+        let (mut patrol, limits) = (Patrol::default(), limits(2));
+        for number in 1..=2 {
+            comes(&mut patrol, source(number), &limits);
+        }
+        let none = Room::None(Limit::Connections);
+        assert_eq!(patrol.make_room(source(3), false, &limits), none);
+        assert!(!patrol.ask_to_close(source(3), Limit::Connections, &limits), "nobody is busy");
+        advance(Duration::from_millis(300)).await;
+        assert_eq!(patrol.make_room(source(3), false, &limits), Room::Made(Limit::Connections, Worth::New));
+        advance(Duration::from_millis(20)).await;
+        for number in 4..=5 {
+            comes(&mut patrol, source(number), &limits);
+        }
+        assert_eq!(patrol.make_room(source(6), false, &limits), none);
+        assert_eq!(patrol.make_room(source(6), true, &limits), Room::Made(Limit::Connections, Worth::Young));
     }
 
     #[tokio::test(start_paused = true)]
@@ -413,7 +453,7 @@ mod tests {
             (0..8).map(|number| idle(&mut patrol, source(number), Delivered::Reviews, &limits)).collect();
         let hits: Vec<_> = (0..4).map(|number| comes(&mut patrol, source(10 + number), &limits).0).collect();
         let [useful_one, new_one] =
-            [Worth::Useful, Worth::New].map(|worth| Room::Made(Limit::Connections, worth));
+            [Worth::Useful, Worth::Young].map(|worth| Room::Made(Limit::Connections, worth));
         assert_eq!(hits, [useful_one, useful_one, useful_one, new_one]);
         assert_eq!(useful.iter().filter(|pace| still_there(&patrol, pace)).count(), 5);
     }
@@ -427,7 +467,7 @@ mod tests {
         }
         comes(&mut patrol, source(3), &limits);
         comes(&mut patrol, source(4), &limits);
-        assert_eq!(comes(&mut patrol, source(5), &limits).0, Room::Made(Limit::Connections, Worth::New));
+        assert_eq!(comes(&mut patrol, source(5), &limits).0, Room::Made(Limit::Connections, Worth::Young));
         assert!(still_there(&patrol, &lonely), "though it is the oldest one");
         assert_eq!(patrol.sources.get(&source(2)), Some(&4));
     }
@@ -443,12 +483,12 @@ mod tests {
         let asked = |busy: &[Arc<Pace>; 2]| busy.iter().filter(|pace| pace.next_is_last()).count();
         for asked_so_far in 1..=2 {
             assert_eq!(comes(&mut patrol, source(3), &limits).0, Room::None(Limit::Connections));
-            assert!(patrol.ask_to_close(source(3), Limit::Connections));
+            assert!(patrol.ask_to_close(source(3), Limit::Connections, &limits));
             assert_eq!(asked(&busy), asked_so_far);
             advance(Duration::from_millis(20)).await;
         }
         assert_eq!(comes(&mut patrol, source(3), &limits).0, Room::None(Limit::Connections));
-        assert!(!patrol.ask_to_close(source(3), Limit::Connections));
+        assert!(!patrol.ask_to_close(source(3), Limit::Connections, &limits));
         assert_eq!(patrol.len(), 2);
     }
 
@@ -461,7 +501,7 @@ mod tests {
         for number in 2..50 {
             assert_eq!(
                 comes(&mut patrol, source(number), &limits).0,
-                Room::Made(Limit::Connections, Worth::New)
+                Room::Made(Limit::Connections, Worth::Young)
             );
         }
         assert!(still_there(&patrol, &ourselves));

@@ -23,7 +23,7 @@ pub struct Queue {
     /// Of this source only.
     source: Option<Source>,
     made: Option<Instant>,
-    nobody_gives_way: bool,
+    first: Option<Worth>,
 }
 
 /// A connection that may give way.
@@ -44,7 +44,7 @@ impl Queue {
         let mut new = 0;
         for one in &standings {
             *crowds.entry((one.source, one.worth)).or_default() += 1;
-            new += usize::from(matches!(one.worth, Worth::Silent | Worth::New));
+            new += usize::from(matches!(one.worth, Worth::Silent | Worth::New | Worth::Young));
         }
         // However many others there are, a quarter is for those who have just come: who fills the server
         // with reviews does not keep everybody else out either.
@@ -52,6 +52,7 @@ impl Queue {
         let turn = |worth| match worth {
             Worth::Silent if few_are_new => (Worth::Busy, 1),
             Worth::New if few_are_new => (Worth::Busy, 2),
+            Worth::Young if few_are_new => (Worth::Busy, 3),
             worth => (worth, 0),
         };
         // Sources with about as many are equals, so that a queue does not empty one of them.
@@ -66,8 +67,8 @@ impl Queue {
         }
         standings.sort_unstable_by_key(|one| Reverse(key(one)));
         let ids: Vec<_> = standings.iter().map(|one| (one.id, one.worth)).collect();
-        let nobody_gives_way = ids.last().is_none_or(|(_, worth)| *worth == Worth::Busy);
-        Self { ids, source, made: Some(now), nobody_gives_way }
+        let first = ids.last().map(|(_, worth)| *worth);
+        Self { ids, source, made: Some(now), first }
     }
 
     #[must_use]
@@ -75,19 +76,14 @@ impl Queue {
         self.source != source || self.made.is_none_or(|made| now - made > GOOD_FOR)
     }
 
-    /// Was there nobody who may be ended, from the start?
+    /// What the first one was worth, before anybody was taken out.
     #[must_use]
-    pub fn nobody_gives_way(&self) -> bool {
-        self.nobody_gives_way
+    pub fn first(&self) -> Option<Worth> {
+        self.first
     }
 
-    /// The next one to give way, and what it was worth.
-    pub fn take_next(&mut self) -> Option<(Id, Worth)> {
-        self.ids.pop_if(|(_, worth)| *worth != Worth::Busy)
-    }
-
-    /// The next one that may be asked to close after its answer.
-    pub fn take_busy(&mut self) -> Option<Id> {
-        self.ids.pop_if(|(_, worth)| *worth == Worth::Busy).map(|(id, _)| id)
+    /// Takes out the next one, if it may be.
+    pub fn take_next(&mut self, may_be: impl Fn(Worth) -> bool) -> Option<(Id, Worth)> {
+        self.ids.pop_if(|(_, worth)| may_be(*worth))
     }
 }

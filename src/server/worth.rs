@@ -18,14 +18,29 @@ pub enum Worth {
     Silent,
     /// It has not sent a request yet, and still may in time.
     New,
+    /// It has only just come. It is ended only if too many others wait for a place.
+    Young,
     /// It has delivered reviews, and is between two of them.
     Useful,
     /// It is delivering a review on time, or taking the answer.
     Busy,
 }
 
-/// For how long a new connection may stay silent before it counts as [`Worth::Silent`]. A client on a slow network
-/// needs a round trip before its first byte arrives.
+impl Worth {
+    /// Whether such a connection may be ended for another one. One that has only just come is spared unless the line
+    /// of those who wait is full.
+    #[must_use]
+    pub fn may_end(self, is_line_full: bool) -> bool {
+        match self {
+            Self::Slow | Self::Useless | Self::Silent | Self::New | Self::Useful => true,
+            Self::Young => is_line_full,
+            Self::Busy => false,
+        }
+    }
+}
+
+/// For how long a new connection counts as [`Worth::Young`]. A handshake takes round trips and, on a busy machine,
+/// its turn.
 const GRACE: Duration = Duration::from_millis(250);
 
 /// `kept_waiting` is for how long the client has kept the server waiting for the same thing, `age` for how long
@@ -34,8 +49,9 @@ pub fn of(pace: &Pace, kept_waiting: Duration, age: Duration, patience: Duration
     let delivered = pace.has_delivered();
     let so_far = match delivered {
         Delivered::Nothing | Delivered::Bytes if age > patience => Worth::Slow,
-        Delivered::Nothing if age > GRACE => Worth::Silent,
-        Delivered::Nothing | Delivered::Bytes => Worth::New,
+        Delivered::Nothing | Delivered::Bytes if age <= GRACE => Worth::Young,
+        Delivered::Nothing => Worth::Silent,
+        Delivered::Bytes => Worth::New,
         Delivered::Other => Worth::Useless,
         Delivered::Reviews => Worth::Useful,
     };
@@ -67,10 +83,10 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_without_a_request_is_new_and_then_slow() {
+    fn a_connection_without_a_request_is_young_then_new_and_then_slow() {
         for waiting in [Waiting::Handshake, Waiting::Fresh, Waiting::Head] {
-            assert_eq!(worth(Delivered::Nothing, waiting), [Worth::New, Worth::Silent, Worth::Slow]);
-            assert_eq!(worth(Delivered::Bytes, waiting), [Worth::New, Worth::New, Worth::Slow]);
+            assert_eq!(worth(Delivered::Nothing, waiting), [Worth::Young, Worth::Silent, Worth::Slow]);
+            assert_eq!(worth(Delivered::Bytes, waiting), [Worth::Young, Worth::New, Worth::Slow]);
         }
     }
 
@@ -90,7 +106,15 @@ mod tests {
 
     #[test]
     fn slow_ones_give_way_first_and_busy_ones_last() {
-        let all = [Worth::Slow, Worth::Useless, Worth::Silent, Worth::New, Worth::Useful, Worth::Busy];
+        let all = [
+            Worth::Slow,
+            Worth::Useless,
+            Worth::Silent,
+            Worth::New,
+            Worth::Young,
+            Worth::Useful,
+            Worth::Busy,
+        ];
         assert!(all.is_sorted());
     }
 }
