@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use modelendpoint_core::admission::json::{Fault, Raw, Read, Reader, Step, from_slice};
+use modelendpoint_core::admission::json::{Parsed, Raw, Read, Reader, SyntaxError, from_slice};
 use serde_json::{Map, Value};
 
 /// serde_json goes no deeper than 128.
@@ -34,7 +34,7 @@ struct Whole {
 }
 
 impl Whole {
-    fn within<'a>(&mut self, reader: &mut Reader<'a>) -> Step<Value> {
+    fn within<'a>(&mut self, reader: &mut Reader<'a>) -> Parsed<Value> {
         let mut inner = Whole { depth: self.depth + 1, ..Whole::default() };
         inner.read(reader)?;
         self.is_deep |= inner.is_deep;
@@ -43,7 +43,7 @@ impl Whole {
 }
 
 impl<'a> Read<'a> for Whole {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         self.value = match reader.peek() {
             Some(b'{' | b'[') if self.depth == DEEP => {
                 self.is_deep = true;
@@ -68,7 +68,7 @@ impl<'a> Read<'a> for Whole {
             }
             Some(b'"') => reader.text()?.into(),
             Some(b't' | b'f') => reader.boolean()?.into(),
-            _ => serde_json::from_slice(reader.raw()?).or_else(|_| reader.stop(Fault::NoValue))?,
+            _ => serde_json::from_slice(reader.raw()?).or_else(|_| reader.stop(SyntaxError::NoValue))?,
         };
         Ok(())
     }

@@ -8,5 +8,7 @@
 //! A crate of its own, so that it compiles with nothing but what crates/core/Cargo.toml lists: no runtime, no
 //! Kubernetes client, no TLS. `crates/core/clippy.toml` keeps the clocks and the I/O of `std` out.
 
+#![warn(unreachable_pub)]
+
 pub mod admission;
 pub mod endpoint;

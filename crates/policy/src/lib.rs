@@ -2,6 +2,8 @@
 //!
 //! docs/policy.schema.json describes the same for editors.
 
+#![warn(unreachable_pub)]
+
 use std::collections::HashSet;
 use std::io;
 use std::path::Path;

@@ -6,6 +6,8 @@
 //!      └─ lint         manifests or a cluster's objects in, findings with line and column out
 //! ```
 
+#![warn(unreachable_pub)]
+
 pub mod cli;
 pub mod commands;
 pub mod lint;

@@ -3,10 +3,12 @@
 //! [`parse`] makes a [`Document`] of each document of a stream ([`tree`]). [`scalar`] says what a node
 //! means to Kubernetes' tools; [`source`] finds a piece of a value in its spelling, and its line.
 
-pub mod scalar;
+#![warn(unreachable_pub)]
+
+mod scalar;
 pub mod source;
 pub mod spelling;
-pub mod tree;
+mod tree;
 
 pub use granit_parser::ScalarStyle;
 pub use tree::{Broken, Document, Entry, Kind, Node, NodeId, parse};

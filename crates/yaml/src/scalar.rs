@@ -38,7 +38,7 @@ impl Document<'_> {
 
 /// Whether a plain scalar of this text would be read as something else than text.
 #[must_use]
-pub fn means_something_else(text: &str) -> bool {
+pub(crate) fn means_something_else(text: &str) -> bool {
     is_null(text) || is_bool(text) || is_number(text)
 }
 

@@ -4,13 +4,13 @@
 //! [`mutate`] or [`validate`], and writes the answering `AdmissionReview` ([`response`]).
 
 pub mod json;
-pub mod mutate;
-pub mod ownership;
-pub mod reconciled;
-pub mod response;
-pub mod review;
-pub mod uid;
-pub mod validate;
+mod mutate;
+mod ownership;
+mod reconciled;
+mod response;
+mod review;
+mod uid;
+mod validate;
 
 use std::borrow::Cow;
 
@@ -22,8 +22,8 @@ use crate::endpoint::gate::{GROUP, Gate, KIND, Missing, Resource, VERSION, Write
 use crate::endpoint::quote::Quoted;
 
 /// The one version that is spoken.
-pub const API_VERSION: &str = "admission.k8s.io/v1";
-pub const REVIEW: &str = "AdmissionReview";
+pub(crate) const API_VERSION: &str = "admission.k8s.io/v1";
+pub(crate) const REVIEW: &str = "AdmissionReview";
 
 /// The two webhooks, by the path that they are called at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use crate::endpoint::{Spec, Value};
 
 /// What to change, and what to tell the person who wrote the object.
 #[derive(Debug, Default, PartialEq)]
-pub struct Mutation {
+pub(super) struct Mutation {
     /// The change, by the id of the mutation that makes it.
     pub change: Option<(&'static str, Patch)>,
     pub warning: Option<String>,
@@ -18,7 +18,7 @@ pub struct Mutation {
 
 /// Says what to change about the request's object.
 #[must_use]
-pub fn mutate(request: &Request<'_>, object: &Object<'_>) -> Mutation {
+pub(super) fn mutate(request: &Request<'_>, object: &Object<'_>) -> Mutation {
     let new = object.spec();
     let mutation = mutation::mutate(new, request.replaced_spec(), || {
         let metadata = object.metadata.0.as_ref();

@@ -3,12 +3,12 @@
 //! A field that a webhook added is owned by nobody, until somebody applies or changes it (Kubernetes,
 //! server-side apply, field management).
 
-use super::json::{self, Raw, Read, Reader, Step};
+use super::json::{self, Parsed, Raw, Read, Reader};
 use crate::endpoint::mutation::Ownership;
 
 /// Says who owns `spec.rewritePath`. What can't be read counts as owned: then nothing is touched.
 #[must_use]
-pub fn of_rewrite_path(managed_fields: Option<Raw<'_>>) -> Ownership {
+pub(super) fn of_rewrite_path(managed_fields: Option<Raw<'_>>) -> Ownership {
     let Some(Raw(json)) = managed_fields else { return Ownership::Unknown };
     match json::from_slice::<Option<Owner>>(json) {
         Ok(owner) => owner.unwrap_or_default().0,
@@ -42,7 +42,7 @@ impl Default for Owner {
 
 /// Entry by entry: there may be thousands, and none is kept.
 impl<'a> Read<'a> for Owner {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         reader.items(|reader| {
             let mut entry = Entry::default();
             entry.read(reader)?;
@@ -55,19 +55,19 @@ impl<'a> Read<'a> for Owner {
 }
 
 impl<'a> Read<'a> for Entry<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         reader.fields([("fieldsV1", &mut self.fields)])
     }
 }
 
 impl<'a> Read<'a> for Fields<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         reader.fields([("f:spec", &mut self.spec)])
     }
 }
 
 impl<'a> Read<'a> for SpecFields<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         reader.fields([("f:rewritePath", &mut self.rewrite_path)])
     }
 }

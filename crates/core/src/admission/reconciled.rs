@@ -1,6 +1,6 @@
 //! What Crossplane says of a stored endpoint flows in; whether its EndpointSlice follows it flows out.
 
-use super::json::{self, Raw, Read, Reader, Step, Written};
+use super::json::{self, Parsed, Raw, RawText, Read, Reader};
 
 /// Whether Crossplane could not apply the EndpointSlice of the endpoint as it is stored: its condition `Synced`
 /// is false for this generation, and names the slice as Modelplane's composition does.
@@ -8,7 +8,7 @@ use super::json::{self, Raw, Read, Reader, Step, Written};
 /// An API server that takes a host in a new slice refuses it in an existing one for one reason:
 /// `addressType` is immutable. What can't be read counts as no.
 #[must_use]
-pub fn is_slice_stuck(metadata: Option<Raw<'_>>, status: Option<Raw<'_>>) -> bool {
+pub(super) fn is_slice_stuck(metadata: Option<Raw<'_>>, status: Option<Raw<'_>>) -> bool {
     let (Some(Raw(metadata)), Some(Raw(status))) = (metadata, status) else { return false };
     let Ok(Some(status)) = json::from_slice::<Option<Status<'_>>>(status) else { return false };
     let Some(observed) = status.conditions.unwrap_or_default().stuck_at else { return false };
@@ -41,26 +41,26 @@ struct Conditions<'a> {
 /// `Condition`, as Crossplane writes it.
 #[derive(Default)]
 struct Condition<'a> {
-    kind: Written<'a>,
-    status: Written<'a>,
-    message: Written<'a>,
+    kind: RawText<'a>,
+    status: RawText<'a>,
+    message: RawText<'a>,
     observed_generation: Option<Raw<'a>>,
 }
 
 impl<'a> Read<'a> for Metadata<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         reader.fields([("generation", &mut self.generation)])
     }
 }
 
 impl<'a> Read<'a> for Status<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         reader.fields([("conditions", &mut self.conditions)])
     }
 }
 
 impl<'a> Read<'a> for Conditions<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         reader.items(|reader| {
             let mut condition = Condition::default();
             condition.read(reader)?;
@@ -73,7 +73,7 @@ impl<'a> Read<'a> for Conditions<'a> {
 }
 
 impl<'a> Read<'a> for Condition<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         reader.fields([
             ("type", &mut self.kind),
             ("status", &mut self.status),

@@ -10,7 +10,7 @@ use serde::Serialize;
 /// `AdmissionResponse`, admission.k8s.io/v1.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Response<'a> {
+pub(super) struct Response<'a> {
     pub uid: &'a str,
     pub allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,7 +26,7 @@ pub struct Response<'a> {
 /// `patch` and `patchType`, which come together or not at all.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct EncodedPatch {
+pub(super) struct EncodedPatch {
     /// JSON Patch (RFC 6902) in base64.
     patch: String,
     patch_type: &'static str,
@@ -35,7 +35,7 @@ pub struct EncodedPatch {
 /// What the audit log keeps; the API server puts the webhook's name in front of each key.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct AuditAnnotations {
+pub(super) struct AuditAnnotations {
     /// Ids of the rules that denied, comma-separated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub denied: Option<String>,
@@ -46,7 +46,8 @@ pub struct AuditAnnotations {
 
 /// `Status`, meta/v1.
 #[derive(Debug, Serialize)]
-pub struct Status<'a> {
+#[expect(clippy::struct_field_names, reason = "Kubernetes names it so")]
+pub(super) struct Status<'a> {
     pub status: &'static str,
     pub message: String,
     pub reason: &'static str,
@@ -57,7 +58,7 @@ pub struct Status<'a> {
 
 /// `StatusDetails`, meta/v1.
 #[derive(Debug, Serialize)]
-pub struct StatusDetails<'a> {
+pub(super) struct StatusDetails<'a> {
     pub name: Cow<'a, str>,
     pub group: &'static str,
     pub kind: &'static str,
@@ -68,7 +69,7 @@ pub struct StatusDetails<'a> {
 
 /// `StatusCause`, meta/v1.
 #[derive(Debug, Serialize)]
-pub struct StatusCause {
+pub(super) struct StatusCause {
     pub reason: &'static str,
     pub message: String,
     pub field: &'static str,
@@ -76,7 +77,7 @@ pub struct StatusCause {
 
 impl<'a> Response<'a> {
     #[must_use]
-    pub fn allowed(uid: &'a str) -> Self {
+    pub(super) fn allowed(uid: &'a str) -> Self {
         Response {
             uid,
             allowed: true,
@@ -88,13 +89,13 @@ impl<'a> Response<'a> {
     }
 
     #[must_use]
-    pub fn refused(uid: &'a str, status: Status<'a>) -> Self {
+    pub(super) fn refused(uid: &'a str, status: Status<'a>) -> Self {
         Response { allowed: false, status: Some(status), ..Response::allowed(uid) }
     }
 
     /// The whole review, as JSON.
     #[must_use]
-    pub fn to_json(&self) -> Vec<u8> {
+    pub(super) fn to_json(&self) -> Vec<u8> {
         const HEAD: &[u8] = br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":"#;
         let mut json = Vec::with_capacity(256);
         json.extend_from_slice(HEAD);
@@ -109,7 +110,7 @@ impl<'a> Response<'a> {
 
 impl EncodedPatch {
     #[must_use]
-    pub fn new(patch: &Patch) -> Self {
+    pub(super) fn new(patch: &Patch) -> Self {
         let json = serde_json::to_vec(patch).unwrap_or_else(|error| unreachable!("{error}"));
         EncodedPatch { patch: STANDARD.encode(json), patch_type: "JSONPatch" }
     }
@@ -118,7 +119,7 @@ impl EncodedPatch {
 impl Status<'_> {
     /// A review that could not be judged: `code` 400 for what was sent, 500 for what went wrong here.
     #[must_use]
-    pub fn failure(code: u16, message: String) -> Self {
+    pub(super) fn failure(code: u16, message: String) -> Self {
         let reason = if code < 500 { "BadRequest" } else { "InternalError" };
         Status { status: "Failure", message, reason, details: None, code }
     }

@@ -7,19 +7,19 @@
 use std::borrow::Cow;
 
 use super::Operation;
-use super::json::{self, Fault, Lenient, Raw, Read, Reader, Step, Written};
+use super::json::{self, Lenient, Parsed, Raw, RawText, Read, Reader, SyntaxError};
 use crate::endpoint::{self, Value};
 
 /// `AdmissionReview`, admission.k8s.io/v1, as far as it is read.
 #[derive(Debug, Default)]
-pub struct Review<'a> {
-    pub api_version: Written<'a>,
-    pub kind: Written<'a>,
+pub(super) struct Review<'a> {
+    pub api_version: RawText<'a>,
+    pub kind: RawText<'a>,
     pub request: Request<'a>,
 }
 
 #[derive(Debug, Default)]
-pub struct Request<'a> {
+pub(super) struct Request<'a> {
     /// Never empty.
     pub uid: Cow<'a, str>,
     pub kind: GroupVersionKind<'a>,
@@ -36,27 +36,27 @@ pub struct Request<'a> {
 /// The version that the object was converted to for this webhook. What the client wrote is
 /// `request.requestKind`, and decides nothing.
 #[derive(Debug, Default)]
-pub struct GroupVersionKind<'a> {
-    pub group: Written<'a>,
-    pub version: Written<'a>,
-    pub kind: Written<'a>,
+pub(super) struct GroupVersionKind<'a> {
+    pub group: RawText<'a>,
+    pub version: RawText<'a>,
+    pub kind: RawText<'a>,
 }
 
 #[derive(Debug, Default)]
-pub struct UserInfo<'a> {
+pub(super) struct UserInfo<'a> {
     pub username: Cow<'a, str>,
 }
 
 /// A ModelEndpoint, as far as a decision needs it.
 #[derive(Debug, Default)]
-pub struct Object<'a> {
+pub(super) struct Object<'a> {
     pub metadata: Lenient<Metadata<'a>>,
     pub spec: Lenient<Spec<'a>>,
 }
 
 /// What an update replaces.
 #[derive(Debug, Default)]
-pub struct OldObject<'a> {
+pub(super) struct OldObject<'a> {
     pub spec: Lenient<Spec<'a>>,
     /// Kept as JSON, as is the status: only a url that changes needs them.
     pub metadata: Option<Raw<'a>>,
@@ -64,16 +64,16 @@ pub struct OldObject<'a> {
 }
 
 #[derive(Debug, Default)]
-pub struct Metadata<'a> {
-    pub name: Value<Written<'a>>,
-    pub generate_name: Value<Written<'a>>,
-    pub uid: Value<Written<'a>>,
+pub(super) struct Metadata<'a> {
+    pub name: Value<RawText<'a>>,
+    pub generate_name: Value<RawText<'a>>,
+    pub uid: Value<RawText<'a>>,
     /// Kept as JSON: only a default that may have to follow its url needs it.
     pub managed_fields: Option<Raw<'a>>,
 }
 
 #[derive(Debug, Default)]
-pub struct Spec<'a> {
+pub(super) struct Spec<'a> {
     pub url: Value<Cow<'a, str>>,
     pub rewrite_path: Value<Cow<'a, str>>,
 }
@@ -82,24 +82,24 @@ impl<'a> Review<'a> {
     /// # Errors
     /// Where the bytes are no JSON, hold a member twice that is read, or a type that no API server writes;
     /// and where they hold no `request.uid`.
-    pub fn parse(body: &'a [u8]) -> Result<Self, json::Error> {
+    pub(super) fn parse(body: &'a [u8]) -> Result<Self, json::Error> {
         json::from_slice(body)
     }
 }
 
 impl<'a> Read<'a> for Review<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         reader.fields([
             ("apiVersion", &mut self.api_version),
             ("kind", &mut self.kind),
             ("request", &mut self.request),
         ])?;
-        if self.request.uid.is_empty() { reader.stop(Fault::Missing("request.uid")) } else { Ok(()) }
+        if self.request.uid.is_empty() { reader.stop(SyntaxError::Missing("request.uid")) } else { Ok(()) }
     }
 }
 
 impl<'a> Read<'a> for Request<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         reader.fields([
             ("uid", &mut self.uid),
             ("kind", &mut self.kind),
@@ -116,7 +116,7 @@ impl<'a> Read<'a> for Request<'a> {
 }
 
 impl<'a> Read<'a> for GroupVersionKind<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         reader.fields([("group", &mut self.group), ("version", &mut self.version), ("kind", &mut self.kind)])
     }
 }
@@ -124,19 +124,19 @@ impl<'a> Read<'a> for GroupVersionKind<'a> {
 impl GroupVersionKind<'_> {
     /// As `apiVersion` has it.
     #[must_use]
-    pub fn api_version(&self) -> String {
+    pub(super) fn api_version(&self) -> String {
         format!("{}/{}", self.group.lossy(), self.version.lossy())
     }
 }
 
 impl<'a> Read<'a> for UserInfo<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         reader.fields([("username", &mut self.username)])
     }
 }
 
 impl<'a> Read<'a> for Operation {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         let word = reader.written()?;
         // `unknown` is no word of AdmissionReview, and finds `Unknown` all the same
         let known = Operation::ALL.into_iter().find(|operation| word == *operation.name());
@@ -146,13 +146,13 @@ impl<'a> Read<'a> for Operation {
 }
 
 impl<'a> Read<'a> for Object<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         reader.fields([("metadata", &mut self.metadata), ("spec", &mut self.spec)])
     }
 }
 
 impl<'a> Read<'a> for OldObject<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         reader.fields([
             ("spec", &mut self.spec),
             ("metadata", &mut self.metadata),
@@ -162,7 +162,7 @@ impl<'a> Read<'a> for OldObject<'a> {
 }
 
 impl<'a> Read<'a> for Metadata<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         reader.fields([
             ("name", &mut self.name),
             ("generateName", &mut self.generate_name),
@@ -173,7 +173,7 @@ impl<'a> Read<'a> for Metadata<'a> {
 }
 
 impl<'a> Read<'a> for Spec<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         reader.fields([("url", &mut self.url), ("rewritePath", &mut self.rewrite_path)])
     }
 }
@@ -181,13 +181,13 @@ impl<'a> Read<'a> for Spec<'a> {
 impl<'a> Request<'a> {
     /// What an update replaces.
     #[must_use]
-    pub fn replaced(&self) -> Option<&OldObject<'a>> {
+    pub(super) fn replaced(&self) -> Option<&OldObject<'a>> {
         self.old_object.0.as_ref().filter(|_| self.operation == Operation::Update)
     }
 
     /// The spec that an update replaces.
     #[must_use]
-    pub fn replaced_spec(&self) -> Option<endpoint::Spec<'_>> {
+    pub(super) fn replaced_spec(&self) -> Option<endpoint::Spec<'_>> {
         self.replaced().map(|old| meaning(&old.spec))
     }
 }
@@ -195,7 +195,7 @@ impl<'a> Request<'a> {
 impl Object<'_> {
     /// What the endpoint means.
     #[must_use]
-    pub fn spec(&self) -> endpoint::Spec<'_> {
+    pub(super) fn spec(&self) -> endpoint::Spec<'_> {
         meaning(&self.spec)
     }
 }

@@ -7,7 +7,7 @@
 /// The string at `request.uid`, from whatever can be read of the bytes; the last one, if there are
 /// several (Go's decoder does the same).
 #[must_use]
-pub fn find_uid(body: &[u8]) -> Option<String> {
+pub(super) fn find_uid(body: &[u8]) -> Option<String> {
     let mut scan = Scan { body, at: 0 };
     let mut uid = None;
     let mut depth = 0_usize;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::json::Written;
+use super::json::RawText;
 use super::reconciled;
 use super::response::{Status, StatusCause, StatusDetails};
 use super::review::{Object, Request};
@@ -13,14 +13,14 @@ use crate::endpoint::{Policy, Value};
 
 /// What the rules say of an object.
 #[derive(Debug, Default)]
-pub struct Verdict {
+pub(super) struct Verdict {
     pub denials: Vec<Violation>,
     pub warnings: Vec<Violation>,
 }
 
 /// Judges the request's object as it would be stored, under a policy.
 #[must_use]
-pub fn validate(policy: &Policy, request: &Request<'_>, object: &Object<'_>) -> Verdict {
+pub(super) fn validate(policy: &Policy, request: &Request<'_>, object: &Object<'_>) -> Verdict {
     let (new, old) = (object.spec(), request.replaced_spec());
     let mut subject = Subject::of(new, old, (policy, &request.namespace));
     subject.is_slice_stuck = old.is_some_and(|old| old.url != new.url)
@@ -34,7 +34,7 @@ pub fn validate(policy: &Policy, request: &Request<'_>, object: &Object<'_>) -> 
 impl Verdict {
     /// The warnings as `kubectl` prints them.
     #[must_use]
-    pub fn warnings(&self) -> Vec<String> {
+    pub(super) fn warnings(&self) -> Vec<String> {
         self.warnings
             .iter()
             .map(|warning| format!("{}: {}", warning.rule.field.path(), text(warning)))
@@ -45,7 +45,11 @@ impl Verdict {
 /// The refusal: code 422 and reason `Invalid`, which Crossplane takes for the user's mistake and goes on,
 /// with a cause for each violation, and a message that says it all to clients that show only that.
 #[must_use]
-pub fn refusal<'a>(request: &'a Request<'_>, object: &Object<'a>, denials: &[Violation]) -> Status<'a> {
+pub(super) fn refusal<'a>(
+    request: &'a Request<'_>,
+    object: &Object<'a>,
+    denials: &[Violation],
+) -> Status<'a> {
     let causes = denials.iter().map(|denial| StatusCause {
         reason: denial.rule.cause,
         message: text(denial),
@@ -56,7 +60,11 @@ pub fn refusal<'a>(request: &'a Request<'_>, object: &Object<'a>, denials: &[Vio
 
 /// An object that is invalid for these causes.
 #[must_use]
-pub fn invalid<'a>(request: &'a Request<'_>, object: &Object<'a>, causes: Vec<StatusCause>) -> Status<'a> {
+pub(super) fn invalid<'a>(
+    request: &'a Request<'_>,
+    object: &Object<'a>,
+    causes: Vec<StatusCause>,
+) -> Status<'a> {
     let name = name(request, object);
     let mut message = format!("{KIND}.{GROUP} \"{name}\" is invalid");
     for (index, cause) in causes.iter().enumerate() {
@@ -94,6 +102,6 @@ fn name<'a>(request: &'a Request<'_>, object: &Object<'a>) -> Cow<'a, str> {
 }
 
 /// The text of a field of the metadata, if it is there.
-fn written<'a>(field: Option<&Value<Written<'a>>>) -> Option<Cow<'a, str>> {
+fn written<'a>(field: Option<&Value<RawText<'a>>>) -> Option<Cow<'a, str>> {
     field.and_then(Value::text).map(|text| text.lossy())
 }

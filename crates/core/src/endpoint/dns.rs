@@ -3,9 +3,9 @@
 //! The one grammar for the host of a url, for the host patterns of a policy and for its namespaces.
 
 /// Longest label (RFC 1035, section 2.3.4).
-pub const LONGEST_LABEL: usize = 63;
+pub(super) const LONGEST_LABEL: usize = 63;
 /// Longest name that Kubernetes takes (`DNS1123SubdomainMaxLength`), without a dot at its end.
-pub const LONGEST_NAME: usize = 253;
+pub(super) const LONGEST_NAME: usize = 253;
 
 /// Why a text is no DNS name of at least two labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum NameFault<'a> {
 
 /// Says why a text is no DNS name. Upper case and one dot at the end are fine.
 #[must_use]
-pub fn fault(text: &str) -> Option<NameFault<'_>> {
+pub(super) fn fault(text: &str) -> Option<NameFault<'_>> {
     if text.is_empty() {
         return Some(NameFault::Empty);
     }
@@ -51,7 +51,7 @@ pub fn fault(text: &str) -> Option<NameFault<'_>> {
 
 /// Says why a text is no label of a DNS name.
 #[must_use]
-pub fn label_fault(label: &str) -> Option<NameFault<'_>> {
+pub(super) fn label_fault(label: &str) -> Option<NameFault<'_>> {
     if label.is_empty() {
         return Some(NameFault::EmptyLabel);
     }

@@ -70,7 +70,7 @@ impl<'a> EndpointUrl<'a> {
 
     /// Where the fault is; `None` where it is all of the text.
     #[must_use]
-    pub fn faulty_part(&self) -> Option<&'a str> {
+    pub(crate) fn faulty_part(&self) -> Option<&'a str> {
         let text = self.parts.text;
         match self.fault.as_ref()? {
             UrlFault::Template(placeholder) => Some(placeholder),

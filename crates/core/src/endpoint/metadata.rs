@@ -25,7 +25,7 @@ const fn v6(segments: [u16; 8]) -> IpAddr {
 const LINK_LOCAL: IpAddr = v4(169, 254, 169, 254);
 
 /// Every service that is known.
-pub static SERVICES: [Service; 11] = [
+pub(crate) static SERVICES: [Service; 11] = [
     Service {
         // instance metadata, and pod identity in EKS
         provider: "AWS",
@@ -75,13 +75,13 @@ pub static SERVICES: [Service; 11] = [
 
 /// Whether a metadata service has this address.
 #[must_use]
-pub fn is_address(address: IpAddr) -> bool {
+pub(crate) fn is_address(address: IpAddr) -> bool {
     SERVICES.iter().any(|service| service.addresses.contains(&address))
 }
 
 /// Whether a metadata service has this name, which has no dot at its end.
 #[must_use]
-pub fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     let known = |service: &Service| service.names.iter().any(|known| name.eq_ignore_ascii_case(known));
     SERVICES.iter().any(known) || is_in_a_region_of_aws(name)
 }

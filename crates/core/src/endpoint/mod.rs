@@ -7,11 +7,11 @@
 //! `address`, `host`, `url`, `rewrite_path`, `endpoint_url`), [`policy`], [`rules`], [`correction`], [`judge`],
 //! [`gate`].
 
-pub mod address;
+mod address;
 pub mod correction;
-pub mod dns;
-pub mod endpoint_url;
-pub mod field;
+mod dns;
+mod endpoint_url;
+mod field;
 pub mod gate;
 pub mod host;
 pub mod judge;

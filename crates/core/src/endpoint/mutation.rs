@@ -47,9 +47,9 @@ pub enum Ownership {
 /// Sets a missing rewritePath from the url.
 pub const DEFAULT: &str = "default-rewrite-path";
 /// Sets it anew when the url changes, as long as nobody owns it.
-pub const REFRESH: &str = "refresh-default";
+pub(crate) const REFRESH: &str = "refresh-default";
 /// Makes it end in exactly one slash.
-pub const NORMALIZE: &str = "normalize-trailing-slash";
+pub(crate) const NORMALIZE: &str = "normalize-trailing-slash";
 
 /// What a mutation does, for people.
 #[derive(Debug)]

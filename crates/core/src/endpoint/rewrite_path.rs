@@ -79,7 +79,7 @@ impl<'a> WrittenPath<'a> {
 
     /// The first character that can't be in a path to rewrite to, or not where it is.
     #[must_use]
-    pub fn refused_character(&self) -> Option<&'a str> {
+    pub(crate) fn refused_character(&self) -> Option<&'a str> {
         let (at, character) = match (self.faults.characters.first(), self.faults.edge) {
             (Some(character), _) => (self.text.find(*character)?, *character),
             (None, Some(edge)) => {
@@ -94,7 +94,7 @@ impl<'a> WrittenPath<'a> {
 
     /// The first segment that is not simply a name; an empty one with the slash behind it.
     #[must_use]
-    pub fn refused_segment(&self) -> Option<&'a str> {
+    pub(crate) fn refused_segment(&self) -> Option<&'a str> {
         let segment = self.segments().find(|segment| Segment::of(segment).is_some())?;
         let at = range_of(self.text, segment)?.start;
         self.text.get(at..at + segment.len().max(1))
@@ -147,7 +147,7 @@ impl Segment {
 
 /// A url's path without a final `v1` segment; without the slashes behind it in any case.
 #[must_use]
-pub fn without_version(path: &str) -> &str {
+pub(crate) fn without_version(path: &str) -> &str {
     let path = path.trim_end_matches('/');
     path.strip_suffix("v1").filter(|prefix| prefix.ends_with('/')).unwrap_or(path)
 }
@@ -195,7 +195,7 @@ fn edge_fault(segment: &str) -> Option<char> {
 
 /// White space, or a format character.
 #[must_use]
-pub fn is_unseen(character: char) -> bool {
+pub(crate) fn is_unseen(character: char) -> bool {
     character.is_whitespace() || is_format(character)
 }
 

@@ -197,19 +197,19 @@ impl<'a> Url<'a> {
 
     /// `http` or `https`; `None` for any other scheme, and for none.
     #[must_use]
-    pub fn known_scheme(&self) -> Option<Scheme> {
+    pub(crate) fn known_scheme(&self) -> Option<Scheme> {
         self.scheme.and_then(Scheme::named)
     }
 
     /// What kind of host this is.
     #[must_use]
-    pub fn classify_host(&self) -> Host<'a> {
+    pub(crate) fn classify_host(&self) -> Host<'a> {
         Host::classify(self.host)
     }
 
     /// What kind of port this is.
     #[must_use]
-    pub fn classify_port(&self) -> Port<'a> {
+    pub(crate) fn classify_port(&self) -> Port<'a> {
         match self.port {
             None => Port::Default,
             Some("") => Port::Empty,
@@ -224,7 +224,7 @@ impl<'a> Url<'a> {
 
     /// The port that the gateway connects to; `None` where scheme or port is malformed.
     #[must_use]
-    pub fn effective_port(&self) -> Option<u16> {
+    pub(crate) fn effective_port(&self) -> Option<u16> {
         match self.classify_port() {
             Port::Number(port) => Some(port),
             Port::Default => self.known_scheme().map(Scheme::default_port),
@@ -295,7 +295,7 @@ impl Scheme {
     }
 
     #[must_use]
-    pub fn default_port(self) -> u16 {
+    pub(crate) fn default_port(self) -> u16 {
         match self {
             Scheme::Http => 80,
             Scheme::Https => 443,
@@ -305,7 +305,7 @@ impl Scheme {
 
 /// Where in a text its slice `part` is, in bytes; `None` for a slice of another text.
 #[must_use]
-pub fn range_of(text: &str, part: &str) -> Option<Range<usize>> {
+pub(crate) fn range_of(text: &str, part: &str) -> Option<Range<usize>> {
     let start = (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
     let end = start.checked_add(part.len())?;
     (end <= text.len()).then_some(start..end)
@@ -323,7 +323,7 @@ fn is_scheme(text: &str) -> bool {
 
 /// Unreserved, reserved, or the percent sign (RFC 3986, section 2).
 #[must_use]
-pub fn is_uri_byte(byte: u8) -> bool {
+pub(crate) fn is_uri_byte(byte: u8) -> bool {
     const URI: [bool; 256] =
         byte_set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#[]@!$&'()*+,;=%");
     URI[usize::from(byte)]
@@ -331,7 +331,7 @@ pub fn is_uri_byte(byte: u8) -> bool {
 
 /// A table to look bytes up in: `true` for each of these.
 #[must_use]
-pub const fn byte_set(bytes: &[u8]) -> [bool; 256] {
+pub(crate) const fn byte_set(bytes: &[u8]) -> [bool; 256] {
     let mut set = [false; 256];
     let mut at = 0;
     while at < bytes.len() {

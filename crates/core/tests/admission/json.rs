@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use modelendpoint_core::admission::json::{
-    Error, Fault, Lenient, Raw, Read, Reader, Step, Written, from_slice,
+    Error, Lenient, Parsed, Raw, RawText, Read, Reader, SyntaxError, from_slice,
 };
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 struct Whole(Value);
 
 impl<'a> Read<'a> for Whole {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         self.0 = match reader.peek() {
             Some(b'{') => {
                 let mut members = Map::new();
@@ -40,7 +40,7 @@ impl<'a> Read<'a> for Whole {
             Some(b'"') => reader.text()?.into(),
             Some(b't' | b'f') => reader.boolean()?.into(),
             // a number that is too large for serde_json's values is JSON nevertheless
-            _ => serde_json::from_slice(reader.raw()?).or_else(|_| reader.stop(Fault::NoValue))?,
+            _ => serde_json::from_slice(reader.raw()?).or_else(|_| reader.stop(SyntaxError::NoValue))?,
         };
         Ok(())
     }
@@ -51,7 +51,7 @@ impl<'a> Read<'a> for Whole {
 struct Passed<'a>(BTreeMap<String, Raw<'a>>);
 
 impl<'a> Read<'a> for Passed<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         reader.members(|name, reader| {
             let mut raw = Raw::default();
             raw.read(reader)?;
@@ -69,7 +69,7 @@ struct Pair<'a> {
 }
 
 impl<'a> Read<'a> for Pair<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         reader.fields([("a", &mut self.a), ("b", &mut self.b)])
     }
 }
@@ -181,7 +181,7 @@ fn a_string_is_compared_as_what_it_means() {
         (r#""abc\q""#, false),
         (r#""a\u0062""#, false),
     ] {
-        let written = from_slice::<Written<'_>>(text.as_bytes()).expect("a string");
+        let written = from_slice::<RawText<'_>>(text.as_bytes()).expect("a string");
         assert_eq!(written == *"abc", is_abc, "{text}");
     }
 }
@@ -194,7 +194,7 @@ fn a_string_is_shown_even_if_it_means_nothing() {
         (br#""a\qc""#, r"a\qc"),
         (b"\"a\xff\"", "a\u{fffd}"),
     ] {
-        assert_eq!(from_slice::<Written<'_>>(text).expect("a string").lossy(), shown);
+        assert_eq!(from_slice::<RawText<'_>>(text).expect("a string").lossy(), shown);
     }
 }
 
@@ -248,7 +248,7 @@ fn an_error_says_what_and_where() {
         assert_eq!(from_slice::<Pair<'_>>(text.as_bytes()).expect_err(text).to_string(), error, "{text}");
     }
     for (text, at) in [(&b"{\"a\":\"\xff\"}"[..], 8), (b"{\"a\":\"\\n\xff\"}", 10)] {
-        assert_eq!(from_slice::<Pair<'_>>(text), Err(Error { fault: Fault::NotUtf8, at }));
+        assert_eq!(from_slice::<Pair<'_>>(text), Err(Error { fault: SyntaxError::NotUtf8, at }));
     }
 }
 

@@ -131,7 +131,7 @@ impl Checked {
 
 /// The endpoint's name, or what it will begin with, and the namespace that it goes to.
 #[must_use]
-pub fn name_of(document: &Document<'_>, manifest: Manifest, terms: Terms<'_>) -> Name {
+pub(crate) fn name_of(document: &Document<'_>, manifest: Manifest, terms: Terms<'_>) -> Name {
     let metadata = |key| manifest.metadata(document, key).filter(|text| !text.is_empty());
     let name = metadata("name").or_else(|| metadata("generateName")).unwrap_or_default();
     Name { namespace: metadata("namespace").unwrap_or(terms.namespace).to_owned(), name: name.to_owned() }
@@ -139,7 +139,10 @@ pub fn name_of(document: &Document<'_>, manifest: Manifest, terms: Terms<'_>) ->
 
 /// What there is to say about a decision, each with the piece of the written value that it is about.
 #[must_use]
-pub fn findings_of(decision: &Decision<'_>, written: Spec<'_>) -> Vec<(Option<Range<usize>>, Finding)> {
+pub(crate) fn findings_of(
+    decision: &Decision<'_>,
+    written: Spec<'_>,
+) -> Vec<(Option<Range<usize>>, Finding)> {
     let mut findings = Vec::new();
     match (&decision.mutation.warning, &decision.mutation.change) {
         (Some(Warning { id, problem, remedy }), _) => {

@@ -14,7 +14,7 @@ use modelendpoint_core::endpoint::{Spec, Value};
 
 /// Which endpoints to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope<'a> {
+pub(crate) enum Scope<'a> {
     /// Of this namespace, or of the one that the kubeconfig names.
     Namespace(Option<&'a str>),
     All,
@@ -27,7 +27,7 @@ const PAGE: u32 = 500;
 ///
 /// # Errors
 /// What to change, when the cluster can't be asked.
-pub async fn check(scope: Scope<'_>, terms: Terms<'_>) -> anyhow::Result<SourceReport> {
+pub(crate) async fn check(scope: Scope<'_>, terms: Terms<'_>) -> anyhow::Result<SourceReport> {
     let config =
         Config::infer().await.map_err(|error| anyhow!("found no cluster to ask; set KUBECONFIG: {error}"))?;
     let default = config.default_namespace.clone();

@@ -17,7 +17,7 @@ use modelendpoint_yaml::parse;
 use modelendpoint_yaml::source::Lines;
 
 #[must_use]
-pub fn render(report: &Report) -> String {
+pub(crate) fn render(report: &Report) -> String {
     report.outcomes.iter().filter_map(|outcome| Some(one(outcome, outcome.fixed.as_deref()?))).collect()
 }
 

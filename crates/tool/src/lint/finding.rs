@@ -45,9 +45,9 @@ pub struct Name {
 }
 
 /// A document that can't be read.
-pub const BROKEN: &str = "broken-manifest";
+pub(crate) const BROKEN: &str = "broken-manifest";
 /// A field that is there twice.
-pub const TWICE: &str = "duplicate-field";
+pub(crate) const TWICE: &str = "duplicate-field";
 /// A ModelEndpoint of a version that the webhook does not know.
 pub const VERSION: &str = "unknown-version";
 
@@ -88,7 +88,7 @@ impl Finding {
 
     /// The same, with what to do instead.
     #[must_use]
-    pub fn with_remedy(mut self, remedy: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn with_remedy(mut self, remedy: impl Into<Cow<'static, str>>) -> Self {
         self.remedy = Some(remedy.into());
         self
     }

@@ -271,7 +271,7 @@ fn documents_agree(before: &Document<'_>, after: &Document<'_>, terms: Terms<'_>
 
 /// Whether two documents are equal, but for the fields of these endpoints.
 fn is_else_the_same(before: &Document<'_>, after: &Document<'_>, endpoints: &[Manifest]) -> bool {
-    let endpoints: HashSet<_> = endpoints.iter().map(Manifest::object).collect();
+    let endpoints: HashSet<_> = endpoints.iter().copied().map(Manifest::object).collect();
     let mut seen = HashSet::new();
     // with whether the pair is the spec of an endpoint
     let mut waiting = vec![(before.root(), after.root(), false)];

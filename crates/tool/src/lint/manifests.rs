@@ -81,7 +81,7 @@ impl Manifests {
 impl Manifest {
     /// What the webhook would be told.
     #[must_use]
-    pub fn spec<'a>(&self, document: &'a Document<'_>) -> Spec<'a> {
+    pub fn spec<'a>(self, document: &'a Document<'_>) -> Spec<'a> {
         let value =
             |field| self.entry(document, field).map_or(Value::Absent, |entry| document.value(entry.value));
         Spec { url: value(Field::Url), rewrite_path: value(Field::RewritePath) }
@@ -89,29 +89,29 @@ impl Manifest {
 
     /// Where a field is written.
     #[must_use]
-    pub fn entry<'a>(&self, document: &'a Document<'_>, field: Field) -> Option<&'a Entry> {
+    pub fn entry<'a>(self, document: &'a Document<'_>, field: Field) -> Option<&'a Entry> {
         document.get(self.spec_node(document)?, key(field))
     }
 
     /// Where a field is written, unless that is elsewhere and merged in.
     #[must_use]
-    pub fn own_entry<'a>(&self, document: &'a Document<'_>, field: Field) -> Option<&'a Entry> {
+    pub(crate) fn own_entry<'a>(self, document: &'a Document<'_>, field: Field) -> Option<&'a Entry> {
         document.own(self.spec_node(document)?, key(field))
     }
 
     #[must_use]
-    pub fn spec_node(&self, document: &Document<'_>) -> Option<NodeId> {
+    pub(crate) fn spec_node(self, document: &Document<'_>) -> Option<NodeId> {
         document.get(self.object, "spec").map(|spec| spec.value)
     }
 
     #[must_use]
-    pub fn object(&self) -> NodeId {
+    pub fn object(self) -> NodeId {
         self.object
     }
 
     /// A text in its metadata.
     #[must_use]
-    pub fn metadata<'a>(&self, document: &'a Document<'_>, key: &str) -> Option<&'a str> {
+    pub fn metadata<'a>(self, document: &'a Document<'_>, key: &str) -> Option<&'a str> {
         document.text(document.get(self.object, "metadata")?.value, key)
     }
 }

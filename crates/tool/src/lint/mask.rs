@@ -12,14 +12,14 @@ pub struct Mask(Vec<Range<usize>>);
 
 impl Mask {
     /// Hides what is secret in a value that is a url, whatever field it is in.
-    pub fn hide(&mut self, source: &str, document: &Document<'_>, value: NodeId) {
+    pub(crate) fn hide(&mut self, source: &str, document: &Document<'_>, value: NodeId) {
         if matches!(&document.node(value).kind, Kind::Scalar { text, .. } if text.contains("://")) {
             self.hide_all_but_the_path(source, document, value);
         }
     }
 
     /// Hides what could be secret in a value that should be a url or a path.
-    pub fn hide_all_but_the_path(&mut self, source: &str, document: &Document<'_>, value: NodeId) {
+    pub(crate) fn hide_all_but_the_path(&mut self, source: &str, document: &Document<'_>, value: NodeId) {
         let node = document.node(value);
         let Kind::Scalar { text, style } = &node.kind else { return };
         for secret in Url::split(text).secrets() {
@@ -34,7 +34,7 @@ impl Mask {
     }
 
     /// Brings what was hidden into order; to be called before anything is shown.
-    pub fn seal(&mut self) {
+    pub(crate) fn seal(&mut self) {
         self.0.sort_by_key(|hidden| (hidden.start, hidden.end));
         self.0.dedup_by(|next, before| {
             let is_in = next.start < before.end;
@@ -81,7 +81,7 @@ impl Mask {
 
     /// All of the source.
     #[must_use]
-    pub fn show_all(&self, source: &str) -> String {
+    pub(crate) fn show_all(&self, source: &str) -> String {
         self.show(source, &(0..source.len()), &(0..0)).0
     }
 }

@@ -5,13 +5,13 @@
 //! shows findings to people and to machines.
 
 pub mod check;
-pub mod cluster;
-pub mod diff;
+pub(crate) mod cluster;
+pub(crate) mod diff;
 pub mod finding;
 pub mod fix;
-pub mod format;
+pub(crate) mod format;
 pub mod manifests;
-pub mod mask;
+mod mask;
 pub mod run;
 pub mod sources;
-pub mod write;
+mod write;

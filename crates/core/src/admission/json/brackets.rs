@@ -12,7 +12,7 @@ const BLOCK: usize = 64;
 
 /// How many bytes the object or list at the start of `json` has, both brackets included; `None` if it is
 /// cut off.
-pub fn length(json: &[u8]) -> Option<usize> {
+pub(super) fn length(json: &[u8]) -> Option<usize> {
     let mut strings = Strings::default();
     let mut depth = 1_usize;
     let (blocks, rest) = json.get(1..)?.as_chunks();

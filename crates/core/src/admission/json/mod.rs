@@ -7,16 +7,16 @@
 //! what is more than plain text.
 
 mod brackets;
-mod fault;
+mod error;
+mod raw_text;
 mod read;
 mod reader;
 mod strings;
-mod written;
 
-pub use fault::{Error, Fault};
+pub use error::{Error, SyntaxError};
+pub use raw_text::RawText;
 pub use read::{Lenient, Raw, Read};
-pub use reader::{Reader, Step, Stop};
-pub use written::Written;
+pub use reader::{Parsed, Reader, Stop};
 
 /// Reads one value, with nothing but white space around it. Text is borrowed wherever that is possible.
 ///

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Reader, Step, Written};
+use super::{Parsed, RawText, Reader};
 use crate::endpoint::Value;
 
 /// A value that can be read from JSON text.
@@ -11,7 +11,7 @@ pub trait Read<'a> {
     ///
     /// # Errors
     /// Where that is no JSON, or of another type.
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step;
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed;
 }
 
 /// Of an object, its shape; nothing of any other value.
@@ -23,28 +23,28 @@ pub struct Lenient<T>(pub Option<T>);
 pub struct Raw<'a>(pub &'a [u8]);
 
 impl<'a> Read<'a> for Cow<'a, str> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         *self = reader.text()?;
         Ok(())
     }
 }
 
-impl<'a> Read<'a> for Written<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+impl<'a> Read<'a> for RawText<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         *self = reader.written()?;
         Ok(())
     }
 }
 
 impl<'a> Read<'a> for bool {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         *self = reader.boolean()?;
         Ok(())
     }
 }
 
 impl<'a> Read<'a> for Raw<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         *self = Raw(reader.raw()?);
         Ok(())
     }
@@ -52,7 +52,7 @@ impl<'a> Read<'a> for Raw<'a> {
 
 /// `None` for null.
 impl<'a, T: Read<'a> + Default> Read<'a> for Option<T> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         match reader.peek() {
             Some(b'n') => reader.skip(),
             _ => self.get_or_insert_default().read(reader),
@@ -61,7 +61,7 @@ impl<'a, T: Read<'a> + Default> Read<'a> for Option<T> {
 }
 
 impl<'a, T: Read<'a> + Default> Read<'a> for Lenient<T> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         match reader.peek() {
             Some(b'{') => self.0.get_or_insert_default().read(reader),
             _ => reader.skip(),
@@ -71,7 +71,7 @@ impl<'a, T: Read<'a> + Default> Read<'a> for Lenient<T> {
 
 /// A string, or the fact that it is none.
 impl<'a, T: Read<'a> + Default> Read<'a> for Value<T> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Step {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         *self = match reader.peek() {
             Some(b'"') => {
                 let mut text = T::default();

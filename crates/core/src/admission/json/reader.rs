@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::de::IgnoredAny;
 
-use super::{Error, Fault, Read, Written, brackets, strings};
+use super::{Error, RawText, Read, SyntaxError, brackets, strings};
 
 /// Each step takes the next value, which begins at the next byte that is no white space.
 #[derive(Debug)]
@@ -12,19 +12,19 @@ pub struct Reader<'a> {
     json: &'a [u8],
     at: usize,
     /// Why there was a [`Stop`].
-    fault: Fault,
+    fault: SyntaxError,
 }
 
 /// A fault was found, and the reader knows which: what passes through every step is as small as can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stop(());
 
-pub type Step<T = ()> = Result<T, Stop>;
+pub type Parsed<T = ()> = Result<T, Stop>;
 
 impl<'a> Reader<'a> {
     #[must_use]
     pub fn of(json: &'a [u8]) -> Self {
-        Reader { json, at: 0, fault: Fault::Cut }
+        Reader { json, at: 0, fault: SyntaxError::Cut }
     }
 
     /// What made the reader stop, and where.
@@ -38,7 +38,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Always.
     #[cold]
-    pub fn stop<T>(&mut self, fault: Fault) -> Step<T> {
+    pub fn stop<T>(&mut self, fault: SyntaxError) -> Parsed<T> {
         self.fault = fault;
         Err(Stop(()))
     }
@@ -60,7 +60,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Where the next value is no object, and where one of these members is there twice.
     #[inline]
-    pub fn fields<const N: usize>(&mut self, mut fields: [(&'static str, &mut dyn Read<'a>); N]) -> Step {
+    pub fn fields<const N: usize>(&mut self, mut fields: [(&'static str, &mut dyn Read<'a>); N]) -> Parsed {
         let mut seen = [false; N];
         let mut is_open = self.open(b'{', b'}', "an object")?;
         while is_open {
@@ -70,7 +70,7 @@ impl<'a> Reader<'a> {
                 Some(place) => {
                     let (field, value) = &mut fields[place];
                     if std::mem::replace(&mut seen[place], true) {
-                        return self.stop(Fault::Twice(field));
+                        return self.stop(SyntaxError::Twice(field));
                     }
                     value.read(self)?;
                 }
@@ -84,7 +84,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Where the next value is no object.
-    pub fn members(&mut self, mut read: impl FnMut(Written<'a>, &mut Self) -> Step) -> Step {
+    pub fn members(&mut self, mut read: impl FnMut(RawText<'a>, &mut Self) -> Parsed) -> Parsed {
         let mut is_open = self.open(b'{', b'}', "an object")?;
         while is_open {
             let name = self.name()?;
@@ -98,7 +98,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Where the next value is no list.
-    pub fn items(&mut self, mut read: impl FnMut(&mut Self) -> Step) -> Step {
+    pub fn items(&mut self, mut read: impl FnMut(&mut Self) -> Parsed) -> Parsed {
         let mut is_open = self.open(b'[', b']', "a list")?;
         while is_open {
             read(self)?;
@@ -111,7 +111,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Where the next value is no string, or one that is not UTF-8.
-    pub fn text(&mut self) -> Step<Cow<'a, str>> {
+    pub fn text(&mut self) -> Parsed<Cow<'a, str>> {
         self.written()?.text().or_else(|fault| self.stop(fault))
     }
 
@@ -120,7 +120,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Where the next value is no string.
     #[inline]
-    pub fn written(&mut self) -> Step<Written<'a>> {
+    pub fn written(&mut self) -> Parsed<RawText<'a>> {
         if self.takes(b'"') { self.quoted() } else { self.stop_at_another("a string") }
     }
 
@@ -128,7 +128,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Where the next value is neither.
-    pub fn boolean(&mut self) -> Step<bool> {
+    pub fn boolean(&mut self) -> Parsed<bool> {
         let first = self.peek();
         if !matches!(first, Some(b't' | b'f')) {
             return self.stop_at_another("true or false");
@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Where it is none, as far as it is looked at.
-    pub fn raw(&mut self) -> Step<&'a [u8]> {
+    pub fn raw(&mut self) -> Parsed<&'a [u8]> {
         self.peek();
         let start = self.at;
         self.skip()?;
@@ -151,7 +151,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Where it is none, as far as it is looked at.
-    pub fn skip(&mut self) -> Step {
+    pub fn skip(&mut self) -> Parsed {
         match self.peek() {
             Some(b'"') => {
                 self.at += 1;
@@ -161,7 +161,7 @@ impl<'a> Reader<'a> {
                 let rest = &self.json[self.at..];
                 let length = brackets::length(rest);
                 self.at += length.unwrap_or(rest.len());
-                if length.is_some() { Ok(()) } else { self.stop(Fault::Cut) }
+                if length.is_some() { Ok(()) } else { self.stop(SyntaxError::Cut) }
             }
             _ => self.scalar(),
         }
@@ -169,28 +169,28 @@ impl<'a> Reader<'a> {
 
     /// # Errors
     /// Where more than white space is left.
-    pub fn end(&mut self) -> Step {
+    pub fn end(&mut self) -> Parsed {
         match self.peek() {
             None => Ok(()),
-            Some(_) => self.stop(Fault::TextBehind),
+            Some(_) => self.stop(SyntaxError::TextBehind),
         }
     }
 
     /// Steps behind an opening bracket; `false` behind the closing one, if that is next.
     #[inline]
-    fn open(&mut self, open: u8, close: u8, what: &'static str) -> Step<bool> {
+    fn open(&mut self, open: u8, close: u8, what: &'static str) -> Parsed<bool> {
         if self.takes(open) { Ok(!self.takes(close)) } else { self.stop_at_another(what) }
     }
 
     /// Steps behind the comma before another item; `false` behind the closing bracket, if that is next.
     #[inline]
-    fn goes_on(&mut self, close: u8) -> Step<bool> {
+    fn goes_on(&mut self, close: u8) -> Parsed<bool> {
         if self.takes(b',') {
             Ok(true)
         } else if self.takes(close) {
             Ok(false)
         } else {
-            self.stop_unless_cut(Fault::NoComma)
+            self.stop_unless_cut(SyntaxError::NoComma)
         }
     }
 
@@ -200,13 +200,17 @@ impl<'a> Reader<'a> {
         reason = "each member passes here, and a call costs it 24 instructions more"
     )]
     #[inline(always)]
-    fn name(&mut self) -> Step<Written<'a>> {
+    fn name(&mut self) -> Parsed<RawText<'a>> {
         if !self.takes(b'"') {
             let is_lone_comma = self.peek() == Some(b'}');
-            return self.stop_unless_cut(if is_lone_comma { Fault::LoneComma } else { Fault::NoName });
+            return self.stop_unless_cut(if is_lone_comma {
+                SyntaxError::LoneComma
+            } else {
+                SyntaxError::NoName
+            });
         }
         let name = self.quoted()?;
-        if self.takes(b':') { Ok(name) } else { self.stop_unless_cut(Fault::NoColon) }
+        if self.takes(b':') { Ok(name) } else { self.stop_unless_cut(SyntaxError::NoColon) }
     }
 
     /// Steps behind this byte, if it is the next one.
@@ -219,19 +223,19 @@ impl<'a> Reader<'a> {
 
     /// Steps behind the string whose opening quote was taken.
     #[inline]
-    fn quoted(&mut self) -> Step<Written<'a>> {
+    fn quoted(&mut self) -> Parsed<RawText<'a>> {
         let text = &self.json[self.at..];
         let length = strings::plain_length(text);
         if text.get(length) != Some(&b'"') {
             return self.quoted_escapes(length);
         }
         self.at += length + 1;
-        Ok(Written::Plain(&text[..length]))
+        Ok(RawText::Plain(&text[..length]))
     }
 
     /// The same, for a string of which only `length` bytes are plain text.
     #[cold]
-    fn quoted_escapes(&mut self, length: usize) -> Step<Written<'a>> {
+    fn quoted_escapes(&mut self, length: usize) -> Parsed<RawText<'a>> {
         let start = self.at;
         self.at += length;
         loop {
@@ -239,16 +243,16 @@ impl<'a> Reader<'a> {
                 Some(b'"') => break,
                 Some(b'\\') if self.at + 1 < self.json.len() => self.at += 2,
                 Some(byte) if *byte != b'\\' => self.at += 1,
-                _ => return self.stop(Fault::CutString),
+                _ => return self.stop(SyntaxError::CutString),
             }
             self.at += strings::plain_length(&self.json[self.at..]);
         }
         self.at += 1;
-        Ok(Written::Escaped(&self.json[start..self.at - 1]))
+        Ok(RawText::Escaped(&self.json[start..self.at - 1]))
     }
 
     /// Steps behind a number, `true`, `false` or `null`.
-    fn scalar(&mut self) -> Step {
+    fn scalar(&mut self) -> Parsed {
         let rest = &self.json[self.at..];
         if let Some(word) = WORDS.into_iter().find(|word| rest.starts_with(word)) {
             self.at += word.len();
@@ -256,7 +260,7 @@ impl<'a> Reader<'a> {
         }
         let length = rest.iter().position(|byte| !is_of_scalar(*byte)).unwrap_or(rest.len());
         if serde_json::from_slice::<IgnoredAny>(&rest[..length]).is_err() {
-            return self.stop_unless_cut(Fault::NoValue);
+            return self.stop_unless_cut(SyntaxError::NoValue);
         }
         self.at += length;
         Ok(())
@@ -264,18 +268,18 @@ impl<'a> Reader<'a> {
 
     /// Stops in front of a value that begins otherwise than `what` does.
     #[cold]
-    fn stop_at_another<T>(&mut self, what: &'static str) -> Step<T> {
+    fn stop_at_another<T>(&mut self, what: &'static str) -> Parsed<T> {
         self.peek();
         let start = self.at;
         self.skip()?;
         self.at = start;
-        self.stop(Fault::Not(what))
+        self.stop(SyntaxError::Not(what))
     }
 
     #[cold]
-    fn stop_unless_cut<T>(&mut self, fault: Fault) -> Step<T> {
+    fn stop_unless_cut<T>(&mut self, fault: SyntaxError) -> Parsed<T> {
         let is_cut = self.peek().is_none();
-        self.stop(if is_cut { Fault::Cut } else { fault })
+        self.stop(if is_cut { SyntaxError::Cut } else { fault })
     }
 }
 

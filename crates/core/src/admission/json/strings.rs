@@ -6,7 +6,7 @@ const BLOCK: usize = 16;
 
 /// How many bytes stand before the first quote, backslash or control character; all, if there is none.
 #[inline]
-pub fn plain_length(text: &[u8]) -> usize {
+pub(super) fn plain_length(text: &[u8]) -> usize {
     let mut length = 0;
     while let Some(block) = text[length..].first_chunk() {
         match first_special(block) {

@@ -12,7 +12,7 @@ use super::metadata;
 
 /// Why an address can't be an endpoint's, or must not be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Special {
+pub(super) enum Special {
     Unspecified,
     Loopback,
     LinkLocal,
@@ -28,7 +28,7 @@ pub enum Special {
 
 /// Says why no endpoint can live at this address; `None` for one that can.
 #[must_use]
-pub fn special(address: IpAddr) -> Option<Special> {
+pub(super) fn special(address: IpAddr) -> Option<Special> {
     match address {
         IpAddr::V4(address) => special_v4(address),
         IpAddr::V6(address) => special_v6(address),
@@ -38,7 +38,7 @@ pub fn special(address: IpAddr) -> Option<Special> {
 /// Whether an `EndpointSlice` takes the address, in its canonical text (Kubernetes, `ValidateEndpointIP`
 /// and `IsValidIP`).
 #[must_use]
-pub fn is_taken_by_endpoint_slice(address: IpAddr) -> bool {
+pub(super) fn is_taken_by_endpoint_slice(address: IpAddr) -> bool {
     let link_local = match address {
         IpAddr::V4(address) => address.is_link_local() || address.octets()[..3] == [224, 0, 0],
         IpAddr::V6(address) => address.is_unicast_link_local() || address.segments()[0] & 0xff0f == 0xff02,

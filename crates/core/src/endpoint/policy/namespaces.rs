@@ -54,15 +54,15 @@ impl NamespacePattern {
 
 /// Patterns with a number each, found by what they begin with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Namespaces(BTreeMap<String, Vec<(NamespacePattern, usize)>>);
+pub(super) struct Namespaces(BTreeMap<String, Vec<(NamespacePattern, usize)>>);
 
 impl Namespaces {
     #[must_use]
-    pub const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self(BTreeMap::new())
     }
 
-    pub fn insert(&mut self, pattern: NamespacePattern, number: usize) {
+    pub(super) fn insert(&mut self, pattern: NamespacePattern, number: usize) {
         let beginning = pattern.0.split('*').next().unwrap_or_default().to_owned();
         self.0.entry(beginning).or_default().push((pattern, number));
     }
@@ -71,7 +71,7 @@ impl Namespaces {
     ///
     /// What a namespace begins with stands before it in the order of beginnings. So the last one up to it
     /// either is one, or shares with it what the next one can have at most.
-    pub fn of<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = usize> + 'a {
+    pub(super) fn of<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = usize> + 'a {
         let mut longest = Some(namespace);
         let beginnings = std::iter::from_fn(move || {
             while let Some(limit) = longest {

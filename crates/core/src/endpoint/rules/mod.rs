@@ -231,7 +231,7 @@ impl Example {
     }
 
     #[must_use]
-    pub const fn under_policy(self, allowed_host: &'static str) -> Self {
+    pub(crate) const fn under_policy(self, allowed_host: &'static str) -> Self {
         Example { allowed_host: Some(allowed_host), ..self }
     }
 }

@@ -7,7 +7,7 @@ use crate::lint::finding::Level;
 use crate::lint::run::Report;
 
 #[must_use]
-pub fn render(report: &Report) -> String {
+pub(crate) fn render(report: &Report) -> String {
     let mut text = String::new();
     for Located { finding, at, .. } in located(report) {
         let command = match finding.level {

@@ -7,7 +7,7 @@ use crate::lint::run::Report;
 use crate::lint::sources::Source;
 
 #[must_use]
-pub fn render(report: &Report) -> String {
+pub(crate) fn render(report: &Report) -> String {
     let count = report.count();
     let document = json!({
         "version": 1,

@@ -1,9 +1,9 @@
 //! Findings in, text for people or for machines out.
 
-pub mod github;
-pub mod json;
-pub mod sarif;
-pub mod text;
+pub(crate) mod github;
+pub(crate) mod json;
+pub(crate) mod sarif;
+pub(crate) mod text;
 
 use std::fmt::Write;
 
@@ -16,7 +16,7 @@ use modelendpoint_core::endpoint::quote::{Seen, is_invisible};
 use modelendpoint_yaml::source::{Lines, Position};
 
 /// A finding with its file and its place in it.
-pub struct Located<'a> {
+pub(crate) struct Located<'a> {
     pub finding: &'a Finding,
     pub outcome: &'a SourceReport,
     /// `None` for what a cluster stores.
@@ -24,7 +24,7 @@ pub struct Located<'a> {
 }
 
 /// A place in a file.
-pub struct Span {
+pub(crate) struct Span {
     pub file: String,
     pub start: Position,
     /// Behind the last character.
@@ -36,7 +36,7 @@ pub struct Span {
 /// Text in which nothing hides from the reader or steers a terminal: control and invisible characters by
 /// their code point, but for those that the format itself needs.
 #[must_use]
-pub fn seen(text: &str, needed: &[char]) -> String {
+pub(crate) fn seen(text: &str, needed: &[char]) -> String {
     text.split_inclusive(needed).fold(String::with_capacity(text.len()), |mut seen, piece| {
         let end = piece.char_indices().next_back().filter(|(_, last)| needed.contains(last));
         let (piece, last) = piece.split_at(end.map_or(piece.len(), |(end, _)| end));
@@ -61,7 +61,7 @@ fn printed(document: &Value) -> String {
 }
 
 /// Every finding, file by file, from top to bottom.
-pub fn located(report: &Report) -> impl Iterator<Item = Located<'_>> {
+pub(crate) fn located(report: &Report) -> impl Iterator<Item = Located<'_>> {
     report.outcomes.iter().flat_map(|outcome| {
         let lines = Lines::of(&outcome.text);
         let file = outcome.source.name();

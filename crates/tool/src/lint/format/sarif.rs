@@ -11,7 +11,7 @@ use modelendpoint_core::endpoint::mutation;
 use modelendpoint_core::endpoint::rules::{self, Severity};
 
 #[must_use]
-pub fn render(report: &Report) -> String {
+pub(crate) fn render(report: &Report) -> String {
     let catalogue = catalogue();
     let results: Vec<_> = located(report).map(|located| result(&located, &catalogue)).collect();
     let document = json!({

@@ -15,13 +15,13 @@ use modelendpoint_yaml::source::Lines;
 
 /// How it may look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
+pub(crate) enum Style {
     Plain,
     Coloured,
 }
 
 #[must_use]
-pub fn render(report: &Report, style: Style) -> String {
+pub(crate) fn render(report: &Report, style: Style) -> String {
     let renderer = match style {
         Style::Plain => Renderer::plain(),
         Style::Coloured => Renderer::styled(),
@@ -83,7 +83,7 @@ fn render_one(renderer: &Renderer, located: &Located<'_>) -> String {
 
 /// How many there are of what, on one line.
 #[must_use]
-pub fn summary(report: &Report) -> String {
+pub(crate) fn summary(report: &Report) -> String {
     let Count { endpoints, refused, warned, changed, skipped } = report.count();
     let plural = |count: usize| if count == 1 { "" } else { "s" };
     let of_cluster = report.outcomes.iter().any(|outcome| outcome.source == Source::Cluster);

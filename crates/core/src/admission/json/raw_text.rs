@@ -2,56 +2,56 @@
 
 use std::borrow::Cow;
 
-use super::Fault;
+use super::SyntaxError;
 
 /// What stands between two quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Written<'a> {
+pub enum RawText<'a> {
     /// Text that stands for itself, if it is UTF-8.
     Plain(&'a [u8]),
     /// Text with escapes in it, or with what can't be in a string.
     Escaped(&'a [u8]),
 }
 
-impl<'a> Written<'a> {
+impl<'a> RawText<'a> {
     /// The text, decoded.
     ///
     /// # Errors
     /// Where it is not UTF-8, and where it could not be in a string.
     #[inline]
-    pub fn text(self) -> Result<Cow<'a, str>, Fault> {
-        let utf8 = |text| str::from_utf8(text).map_err(|_| Fault::NotUtf8);
+    pub fn text(self) -> Result<Cow<'a, str>, SyntaxError> {
+        let utf8 = |text| str::from_utf8(text).map_err(|_| SyntaxError::NotUtf8);
         match self {
-            Written::Plain(text) => utf8(text).map(Cow::Borrowed),
-            Written::Escaped(text) => decode(utf8(text)?).map(Cow::Owned),
+            RawText::Plain(text) => utf8(text).map(Cow::Borrowed),
+            RawText::Escaped(text) => decode(utf8(text)?).map(Cow::Owned),
         }
     }
 
     /// The text for a message: as it is written, where it can't be decoded.
     #[must_use]
     pub fn lossy(self) -> Cow<'a, str> {
-        let (Written::Plain(written) | Written::Escaped(written)) = self;
+        let (RawText::Plain(written) | RawText::Escaped(written)) = self;
         self.text().unwrap_or_else(|_| String::from_utf8_lossy(written))
     }
 }
 
-impl Default for Written<'_> {
+impl Default for RawText<'_> {
     fn default() -> Self {
-        Written::Plain(b"")
+        RawText::Plain(b"")
     }
 }
 
-impl PartialEq<str> for Written<'_> {
+impl PartialEq<str> for RawText<'_> {
     #[inline]
     fn eq(&self, text: &str) -> bool {
         match self {
-            Written::Plain(plain) => *plain == text.as_bytes(),
-            Written::Escaped(_) => self.text().is_ok_and(|decoded| decoded == text),
+            RawText::Plain(plain) => *plain == text.as_bytes(),
+            RawText::Escaped(_) => self.text().is_ok_and(|decoded| decoded == text),
         }
     }
 }
 
 #[cold]
-fn decode(written: &str) -> Result<String, Fault> {
-    serde_json::from_str(&format!("\"{written}\"")).map_err(|_| Fault::BrokenString)
+fn decode(written: &str) -> Result<String, SyntaxError> {
+    serde_json::from_str(&format!("\"{written}\"")).map_err(|_| SyntaxError::BrokenString)
 }
