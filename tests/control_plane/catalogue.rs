@@ -8,6 +8,7 @@ use hyper::header::{CONTENT_TYPE, WARNING};
 use hyper::{Method, Request};
 use kube::api::{DeleteParams, PostParams};
 use kube::client::Body;
+use modelendpoint_core::endpoint::judge::judge_example;
 use modelendpoint_core::endpoint::rules::{self, Example, Severity};
 use serde_json::{Value, json};
 
@@ -58,7 +59,7 @@ fn every_example_of_every_rule_is_judged_as_documented() {
 /// What the rules say of the example, in the order and in the words of the API server.
 fn expected(example: &Example) -> Told {
     let mut told = Told { status: 422, ..Told::default() };
-    for violation in example.judge() {
+    for violation in judge_example(example) {
         let message = format!("{}: {violation} [{}]", violation.rule.field.path(), violation.rule.id);
         match violation.severity {
             Severity::Deny => told.denials.push(message),

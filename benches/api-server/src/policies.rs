@@ -13,7 +13,7 @@ const CEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cel");
 
 pub async fn register(control_plane: &ControlPlane, namespace: &str) -> Result<()> {
     let client = control_plane.client();
-    for mut manifest in control_plane.kustomize(Path::new(CEL)).await? {
+    for mut manifest in control_plane::kustomize(Path::new(CEL)).await? {
         if manifest["kind"].as_str().is_some_and(|kind| kind.ends_with("Binding")) {
             manifest["spec"]["matchResources"] = json!({ "namespaceSelector": only(namespace) });
         }

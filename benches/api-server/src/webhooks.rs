@@ -51,7 +51,7 @@ pub async fn register(
     let client = control_plane.client();
     let ca_bundle = serde_json::to_value(ByteString(ca_bundle.as_bytes().to_vec()))?;
     route_to_localhost(control_plane).await?;
-    for mut configuration in control_plane.kustomize(Path::new(DEPLOY)).await? {
+    for mut configuration in control_plane::kustomize(Path::new(DEPLOY)).await? {
         let is_mutating = configuration["kind"] == "MutatingWebhookConfiguration";
         if !is_mutating && configuration["kind"] != "ValidatingWebhookConfiguration" {
             continue;
