@@ -1,7 +1,7 @@
 //! Newcomers that wait for a place because every connection is delivering a review.
 //!
-//! They wait in the order in which they came. When the line is too long, the source with the most newcomers in it
-//! loses its latest one, so that one source can't keep the others out.
+//! Sources take turns: the one with the fewest newcomers in the line is served first, and when the line is too long,
+//! the one with the most loses its latest. So one source can't keep the others out.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -57,19 +57,29 @@ impl<T> Line<T> {
         if self.newcomers.len() <= LONGEST {
             return None;
         }
-        let mut counts = HashMap::<_, usize>::new();
-        for newcomer in &self.newcomers {
-            *counts.entry(newcomer.source).or_default() += 1;
-        }
+        let counts = self.counts();
         let most = counts.values().max()?;
         let last = self.newcomers.iter().rposition(|newcomer| counts[&newcomer.source] == *most)?;
         self.newcomers.remove(last).map(|newcomer| newcomer.stream)
     }
 
-    /// Takes out the first newcomer for which there is a place.
-    pub fn take(&mut self, has_place: impl FnMut(&mut Newcomer<T>) -> bool) -> Option<T> {
-        let index = self.newcomers.iter_mut().position(has_place)?;
-        self.newcomers.remove(index).map(|newcomer| newcomer.stream)
+    /// Takes out a newcomer for which there is a place: of the source with the fewest in the line, and of several
+    /// the one that came first.
+    pub fn take(&mut self, mut has_place: impl FnMut(&mut Newcomer<T>) -> bool) -> Option<T> {
+        let counts = self.counts();
+        let mut order: Vec<_> = (0..self.newcomers.len()).collect();
+        order.sort_by_key(|index| counts[&self.newcomers[*index].source]);
+        let next = order.into_iter().find(|index| has_place(&mut self.newcomers[*index]))?;
+        self.newcomers.remove(next).map(|newcomer| newcomer.stream)
+    }
+
+    /// How many newcomers of each source wait.
+    fn counts(&self) -> HashMap<Source, usize> {
+        let mut counts = HashMap::new();
+        for newcomer in &self.newcomers {
+            *counts.entry(newcomer.source).or_default() += 1;
+        }
+        counts
     }
 
     /// Takes out the first newcomer if it has waited for this long.
@@ -107,6 +117,16 @@ mod tests {
             false
         });
         assert_eq!((taken, asked), (None, vec!["a", "c"]));
+    }
+
+    #[tokio::test]
+    async fn the_source_with_the_fewest_newcomers_is_served_first() {
+        let mut line = Line::default();
+        for (name, number) in [("a", 1), ("b", 1), ("c", 2)] {
+            assert_eq!(line.join(name, source(number)), None);
+        }
+        let order: Vec<_> = std::iter::from_fn(|| line.take(|_| true)).collect();
+        assert_eq!(order, ["c", "a", "b"]);
     }
 
     #[tokio::test]
