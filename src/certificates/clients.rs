@@ -26,7 +26,7 @@ use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::{DirectoryString, GeneralName};
 use x509_cert::spki::ObjectIdentifier;
 
-use super::reload::{self, InFiles};
+use crate::reload::{self, InFiles};
 use modelendpoint_files::shown;
 
 /// The clients that may call.

@@ -9,8 +9,8 @@ use tokio::time::{Instant, interval};
 use tracing::{error, info, warn};
 
 use super::pair::{Defect, Pair, utc};
-use super::reload::{self, InFiles, LOOK_EVERY, Reload};
 use super::served::Served;
+use crate::reload::{self, InFiles, LOOK_EVERY, Reload};
 use modelendpoint_files::shown;
 
 const REMIND_EVERY: Duration = Duration::from_hours(24);

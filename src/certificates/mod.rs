@@ -3,14 +3,14 @@
 //! In: PEM, from files ([`files`]), made to try it out (`crates/issuer`), or from a Secret that the replicas
 //! keep up to date themselves ([`managed`]). It becomes a [`pair::Pair`], which is
 //! proved to belong together, and the [`served::Served`] one is what every handshake gets.
-//! [`clients`] has the CA that clients are checked by, and [`clock`] the time by which they check us. [`reload`] keeps both at what their files hold.
+//! [`clients`] has the CA that clients are checked by, and [`clock`] the time by which they check us.
+//! [`crate::reload`] reloads both when their files change.
 
 pub mod clients;
 pub mod clock;
 pub mod files;
 pub mod managed;
 pub mod pair;
-pub mod reload;
 pub mod served;
 
 #[cfg(test)]

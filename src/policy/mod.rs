@@ -1,7 +1,7 @@
-//! A policy file in, the [`Policy`] that rules are held under out, kept at what the file says.
+//! The policy that the server judges by.
 //!
-//! `crates/policy` reads it, with line and column for what is wrong; [`reload`] follows its content while
-//! serving; [`Active`] is where every request finds the current one.
+//! `crates/policy` reads the file and reports every mistake with its line and column. [`reload`] puts a
+//! changed file into use. [`Active`] is where every request finds the current policy.
 
 pub mod reload;
 

@@ -1,90 +1,38 @@
-//! The policy file, followed by its content while serving.
-//!
-//! As with certificates, content is what counts, not events: kubelet updates a mounted volume by
-//! swapping a link. A file that can't be used never replaces a policy that holds; it is looked at again
-//! every second.
+//! The policy file, as [`crate::reload`] follows it while the server runs.
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
-use tracing::{error, info};
+use tracing::info;
 
 use super::{Active, hash};
+use crate::reload::InFiles;
 use modelendpoint_files::Accept;
 use modelendpoint_policy::{read, understand};
 
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// What became of a changed file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reload {
-    /// With the hash of its content.
-    Swapped(String),
-    /// The policy from before still holds.
-    Refused,
+/// The file, and the policy that was read from it.
+#[derive(Debug)]
+pub struct PolicyFile<Tell> {
+    pub path: PathBuf,
+    pub active: Arc<Active>,
+    /// Called with the hash of each new policy.
+    pub tell: Tell,
 }
 
-/// Keeps `active` at what the file says, for as long as it is polled, and tells of each reload.
-pub async fn keep_reloading(
-    path: PathBuf,
-    loaded: Vec<u8>,
-    active: Arc<Active>,
-    tell: impl Fn(Reload) + Send,
-) {
-    let mut reloader = Reloader { path, loaded, failure: None, active, tell };
-    let mut ticks = interval(LOOK_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        reloader.look();
-    }
-}
+impl<Tell: Fn(&str)> InFiles for PolicyFile<Tell> {
+    const NAME: &'static str = "policy";
+    type Content = Vec<u8>;
+    type Defect = anyhow::Error;
 
-struct Reloader<Tell> {
-    path: PathBuf,
-    loaded: Vec<u8>,
-    /// Why the last look failed, and whether that was reported: what goes away within a second was a
-    /// swap seen halfway.
-    failure: Option<(String, bool)>,
-    active: Arc<Active>,
-    tell: Tell,
-}
-
-impl<Tell: Fn(Reload)> Reloader<Tell> {
-    fn look(&mut self) {
-        let content = match read(&self.path, Accept::Regular) {
-            Ok(content) => content,
-            Err(error) => return self.failed(format!("{error:#}")),
-        };
-        if content == self.loaded {
-            self.failure = None;
-            return;
-        }
-        match understand(&self.path, &content) {
-            Ok(policy) => {
-                let hash = hash(&content);
-                info!(hash, "policy reloaded");
-                self.active.swap(policy);
-                (self.tell)(Reload::Swapped(hash));
-                self.loaded = content;
-                self.failure = None;
-            }
-            Err(error) => self.failed(format!("{error:#}")),
-        }
+    fn read(&self) -> anyhow::Result<Vec<u8>> {
+        read(&self.path, Accept::Regular)
     }
 
-    fn failed(&mut self, why: String) {
-        match &mut self.failure {
-            Some((known, is_reported)) if *known == why => {
-                if !*is_reported {
-                    *is_reported = true;
-                    (self.tell)(Reload::Refused);
-                    error!(why, "policy not reloaded: the one from before holds");
-                }
-            }
-            _ => self.failure = Some((why, false)),
-        }
+    fn adopt(&self, content: &Vec<u8>) -> anyhow::Result<()> {
+        self.active.swap(understand(&self.path, content)?);
+        let hash = hash(content);
+        info!(hash, "policy reloaded");
+        (self.tell)(&hash);
+        Ok(())
     }
 }

@@ -22,10 +22,11 @@ use crate::certificates::managed::configuration::Service;
 use crate::certificates::managed::lifetimes::Lifetimes;
 use crate::certificates::managed::{self, keep_managing};
 use crate::certificates::pair::Pair;
-use crate::certificates::reload;
 use crate::certificates::served::Served;
 use crate::cli;
-use crate::policy::{self, Active, hash};
+use crate::policy::reload::PolicyFile;
+use crate::policy::{Active, hash};
+use crate::reload::keep_reloading;
 use crate::server::drain::Drain;
 use crate::server::limits::Limits;
 use crate::server::metrics::Metrics;
@@ -154,9 +155,13 @@ fn follow_policy(file: Option<&Path>, metrics: &Arc<Metrics>) -> anyhow::Result<
     info!(hash, "policy loaded");
     metrics.holds(&hash);
     let active = Active::new(policy);
-    let metrics = Arc::clone(metrics);
-    let tell = move |reload| metrics.policy_reloaded(&reload);
-    tokio::spawn(policy::reload::keep_reloading(file.to_owned(), content, Arc::clone(&active), tell));
+    let (counting, holding) = (Arc::clone(metrics), Arc::clone(metrics));
+    let file = PolicyFile {
+        path: file.to_owned(),
+        active: Arc::clone(&active),
+        tell: move |hash: &str| holding.holds(hash),
+    };
+    tokio::spawn(keep_reloading(file, content, move |reload| counting.policy_reloaded(reload)));
     Ok(active)
 }
 
@@ -168,7 +173,7 @@ fn load_clients(args: &cli::Serve, metrics: &Arc<Metrics>) -> anyhow::Result<Opt
     let source = ReloadedClients { file, clients: Arc::clone(&clients) };
     let metrics = Arc::clone(metrics);
     let tell = move |reload| metrics.client_ca_reloaded(reload);
-    tokio::spawn(reload::keep_reloading(source, loaded, tell));
+    tokio::spawn(keep_reloading(source, loaded, tell));
     Ok(Some(clients))
 }
 

@@ -22,8 +22,7 @@ use super::process::Process;
 use super::worth::Worth;
 use crate::certificates::managed;
 use crate::certificates::pair::Pair;
-use crate::certificates::reload::Reload;
-use crate::policy::reload as policy;
+use crate::reload::Reload;
 use crate::telemetry::Dropped;
 use crate::telemetry::quota::LeftOut;
 use modelendpoint_core::admission::{Answer, Hook, Operation, Outcome};
@@ -41,7 +40,7 @@ pub struct Metrics {
     http_errors: [(StatusCode, Counter); HTTP_ERRORS.len()],
     shed: [Counter; SHED.len()],
     reloads: [Counter; RELOADS.len()],
-    policy_reloads: [Counter; 2],
+    policy_reloads: [Counter; RELOADS.len()],
     policy_hash: Gauge,
     managed: ManagedMetrics,
     client_ca_reloads: [Counter; RELOADS.len()],
@@ -179,7 +178,7 @@ impl Metrics {
         let policy_reloads = Family::<Labels<1>, Counter>::default();
         ours.register("policy_reloads", "Changed policy files", policy_reloads.clone());
         let policy_reloads =
-            ["success", "failure"].map(|result| policy_reloads.get_or_create_owned(&[("result", result)]));
+            RELOADS.map(|(_, result)| policy_reloads.get_or_create_owned(&[("result", result)]));
         let policy_hash = Gauge::default();
         ours.register(
             "policy_hash",
@@ -279,16 +278,8 @@ impl Metrics {
         self.reloads[place(&RELOADS, reload)].inc();
     }
 
-    pub fn policy_reloaded(&self, reload: &policy::Reload) {
-        match reload {
-            policy::Reload::Swapped(hash) => {
-                self.policy_reloads[0].inc();
-                self.holds(hash);
-            }
-            policy::Reload::Refused => {
-                self.policy_reloads[1].inc();
-            }
-        }
+    pub fn policy_reloaded(&self, reload: Reload) {
+        self.policy_reloads[place(&RELOADS, reload)].inc();
     }
 
     /// The policy whose file has this SHA-256, in hexadecimal, holds from now on.

@@ -1,8 +1,9 @@
-//! Files that are looked at every second: when what they hold changes, and can be used, it is.
+//! Reloads certificates, the client CA and the policy when their files change.
 //!
-//! Content is what counts, not events: kubelet updates a mounted Secret by swapping the `..data`
-//! symlink, so that no file is ever written. What can't be used never replaces what can; it is looked
-//! at again every second, since it may be half written, or valid later.
+//! The loop reads the files every second and compares their content. It does not wait for file events:
+//! kubelet updates a mounted volume by swapping the `..data` symlink, so that no file is ever written.
+//! Content that can't be used never replaces content that can. The loop tries it again every second,
+//! since it may be half written, or not valid yet.
 
 use std::fmt::Display;
 use std::io;
@@ -17,21 +18,22 @@ use modelendpoint_files::{Accept, MOUNTED, shown};
 
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Something in files, and whoever uses it.
+/// Something that is read from files, and the place where it is used.
 pub trait InFiles {
     /// For log lines.
     const NAME: &'static str;
     type Content: PartialEq;
+    /// Displayed with `{:#}`, so that an [`anyhow::Error`] shows its causes.
     type Defect: Display;
 
     /// # Errors
     /// When a file can't be read.
     fn read(&self) -> anyhow::Result<Self::Content>;
 
-    /// Uses what the files hold now from here on.
+    /// Puts new content into use.
     ///
     /// # Errors
-    /// Why it can't be used. What was there before goes on being used.
+    /// Why it can't be used. The content from before stays in use.
     fn adopt(&self, content: &Self::Content) -> Result<(), Self::Defect>;
 }
 
@@ -39,11 +41,11 @@ pub trait InFiles {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reload {
     Swapped,
-    /// What was there before is still used.
+    /// The content from before stays in use.
     Refused,
 }
 
-/// Keeps to what the files hold, for as long as it is polled, and tells of each reload.
+/// Follows the files for as long as it is polled, and tells of each reload.
 pub async fn keep_reloading<Source: InFiles>(source: Source, loaded: Source::Content, tell: impl Fn(Reload)) {
     let mut reloader = Reloader { source, loaded, failure: None, tell };
     let mut ticks = interval(LOOK_EVERY);
@@ -61,8 +63,8 @@ struct Reloader<Source: InFiles, Tell> {
     tell: Tell,
 }
 
-/// A reload that failed, and whether it was reported: one that goes away within a second was a
-/// swap seen halfway.
+/// A reload that failed, and whether it was reported. A failure is reported when the next look finds it
+/// again: one that is gone by then was a swap seen halfway.
 struct Failure {
     why: String,
     reported: bool,
@@ -84,7 +86,7 @@ impl<Source: InFiles, Tell: Fn(Reload)> Reloader<Source, Tell> {
                 self.loaded = content;
                 self.failure = None;
             }
-            Err(defect) => self.failed(defect.to_string()),
+            Err(defect) => self.failed(format!("{defect:#}")),
         }
     }
 
