@@ -140,7 +140,7 @@ impl Patrol {
     /// Makes room for a connection of this source, if it has to.
     pub fn make_room(&mut self, source: Source, is_line_full: bool, limits: &Limits) -> Room {
         let Some(limit) = self.limit(source, limits) else { return Room::Free };
-        match self.give_way(limit.concerns(source), is_line_full, limits) {
+        match self.give_way(Some(source), limit.concerns(source), is_line_full, limits) {
             Some(worth) => Room::Made(limit, worth),
             None => Room::None(limit),
         }
@@ -154,8 +154,15 @@ impl Patrol {
         self.is_full(limits).then_some(Limit::Connections)
     }
 
-    /// Ends the least useful connection, of this source or of all, and returns what it was worth.
-    pub fn give_way(&mut self, source: Option<Source>, is_line_full: bool, limits: &Limits) -> Option<Worth> {
+    /// Ends the least useful connection, of this source or of all, and returns what it was worth. One that has only
+    /// just come is not ended for a newcomer whose source has more connections than its own.
+    pub fn give_way(
+        &mut self,
+        newcomer: Option<Source>,
+        source: Option<Source>,
+        is_line_full: bool,
+        limits: &Limits,
+    ) -> Option<Worth> {
         let now = Instant::now();
         let may_end = |worth: Worth| worth.may_end(is_line_full);
         let mut renewed = false;
@@ -167,7 +174,11 @@ impl Patrol {
             while let Some((id, worth)) = self.queue(source).take_next(may_end) {
                 // It may have become more useful since.
                 let open = self.open.get(&id).filter(|open| !open.ended);
-                if open.is_some_and(|open| open.worth(now, limits) <= worth) {
+                if open.is_some_and(|open| {
+                    let may_end =
+                        worth != Worth::Young || self.taken_by(open.source) >= self.taken_by(newcomer);
+                    may_end && open.worth(now, limits) <= worth
+                }) {
                     self.end(id);
                     return Some(worth);
                 }
@@ -197,6 +208,11 @@ impl Patrol {
             }
         }
         false
+    }
+
+    /// How many places this source has taken.
+    fn taken_by(&self, source: Option<Source>) -> usize {
+        source.and_then(|source| self.sources.get(&source)).copied().unwrap_or_default()
     }
 
     fn queue(&mut self, source: Option<Source>) -> &mut Queue {
@@ -427,6 +443,24 @@ mod tests {
         }
         assert_eq!(patrol.make_room(source(6), false, &limits), none);
         assert_eq!(patrol.make_room(source(6), true, &limits), Room::Made(Limit::Connections, Worth::Young));
+    }
+
+    #[tokio::test]
+    async fn one_that_has_only_just_come_is_not_ended_for_a_source_with_more_connections() {
+        let (mut patrol, limits) = (Patrol::default(), limits(8));
+        for number in [1, 1, 1, 2, 2, 2, 2, 2] {
+            let (_, pace) = comes(&mut patrol, source(number), &limits);
+            if number == 2 {
+                pace.now(Waiting::Request);
+            }
+        }
+        assert_eq!(comes(&mut patrol, source(2), &limits).0, Room::None(Limit::Connections));
+        assert_eq!(
+            comes(&mut patrol, source(3), &limits).0,
+            Room::Made(Limit::Connections, Worth::Young),
+            "a source without a connection"
+        );
+        assert_eq!(patrol.sources, HashMap::from([(source(1), 2), (source(2), 5), (source(3), 1)]));
     }
 
     #[tokio::test(start_paused = true)]

@@ -46,6 +46,10 @@ impl Collector for Process {
             write("process_virtual_memory", "Address space", Some(&Unit::Bytes), &virtual_bytes)?;
             write("process_resident_memory", "Memory", Some(&Unit::Bytes), &resident_bytes)?;
         }
+        if let Some(bytes) = anonymous_bytes() {
+            let help = "Memory that the kernel cannot drop and read again from a file";
+            write("process_anonymous_memory", help, Some(&Unit::Bytes), &ConstGauge::new(bytes))?;
+        }
         if let Some(seconds) = cpu_seconds() {
             let seconds = ConstCounter::new(seconds);
             write("process_cpu", "User and system CPU time", Some(&Unit::Seconds), &seconds)?;
@@ -60,6 +64,13 @@ fn memory_bytes() -> Option<[u64; 2]> {
     let page = u64::try_from(page_size()).ok()?;
     let mut bytes = statm.split(' ').map_while(|pages| pages.parse::<u64>().ok()?.checked_mul(page));
     Some([bytes.next()?, bytes.next()?])
+}
+
+/// `RssAnon` of `/proc/self/status`, which is in KiB (proc(5)).
+fn anonymous_bytes() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let kib = status.lines().find_map(|line| line.strip_prefix("RssAnon:")?.trim().strip_suffix(" kB"))?;
+    kib.parse::<u64>().ok()?.checked_mul(1024)
 }
 
 /// Fields 14 and 15 of `/proc/self/stat` are ticks in user and kernel mode (proc(5)); field 2, the

@@ -36,14 +36,14 @@ pub struct Standing {
 }
 
 impl Queue {
-    /// A queue of some of these: those that are missed least, of the sources with the most of that kind,
+    /// A queue of some of these: those that are missed least, of the sources with the most connections,
     /// the longest there first.
     #[must_use]
     pub fn of(mut standings: Vec<Standing>, source: Option<Source>, now: Instant) -> Self {
         let mut crowds = HashMap::<_, usize>::new();
         let mut new = 0;
         for one in &standings {
-            *crowds.entry((one.source, one.worth)).or_default() += 1;
+            *crowds.entry(one.source).or_default() += 1;
             new += usize::from(matches!(one.worth, Worth::Silent | Worth::New | Worth::Young));
         }
         // However many others there are, a quarter is for those who have just come: who fills the server
@@ -57,7 +57,7 @@ impl Queue {
         };
         // Sources with about as many are equals, so that a queue does not empty one of them.
         let key = |one: &Standing| {
-            let crowd = crowds[&(one.source, one.worth)].ilog2();
+            let crowd = crowds[&one.source].ilog2();
             (turn(one.worth), Reverse(crowd), one.since)
         };
         let picked = standings.len() / 16 + 1;

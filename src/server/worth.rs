@@ -43,6 +43,9 @@ impl Worth {
 /// its turn.
 const GRACE: Duration = Duration::from_millis(250);
 
+/// A connection that was asked to close after its answer gets a quarter of the patience for the rest of the request:
+/// others wait for its place.
+///
 /// `kept_waiting` is for how long the client has kept the server waiting for the same thing, `age` for how long
 /// the connection has been open.
 pub fn of(pace: &Pace, kept_waiting: Duration, age: Duration, patience: Duration) -> Worth {
@@ -57,6 +60,7 @@ pub fn of(pace: &Pace, kept_waiting: Duration, age: Duration, patience: Duration
     };
     match pace.waiting() {
         Waiting::Request | Waiting::Response | Waiting::Head if kept_waiting > patience => Worth::Slow,
+        Waiting::Request if pace.next_is_last() && kept_waiting > patience / 4 => Worth::Slow,
         Waiting::Request => Worth::Busy,
         Waiting::Response if delivered == Delivered::Reviews => Worth::Busy,
         Waiting::Close => Worth::Useless,
@@ -96,6 +100,14 @@ mod tests {
         assert_eq!(worth(Delivered::Bytes, Waiting::Request), busy_then_slow);
         assert_eq!(worth(Delivered::Reviews, Waiting::Request), busy_then_slow);
         assert_eq!(worth(Delivered::Reviews, Waiting::Response), busy_then_slow);
+    }
+
+    #[test]
+    fn one_that_was_asked_to_close_is_slow_sooner() {
+        let pace = Pace::new();
+        pace.now(Waiting::Request);
+        pace.make_next_the_last();
+        assert_eq!([AT_FIRST, SOON].map(|kept| of(&pace, kept, kept, PATIENCE)), [Worth::Busy, Worth::Slow]);
     }
 
     #[test]

@@ -90,6 +90,7 @@ async fn the_process_has_its_figures() {
     for name in [
         "process_start_time_seconds",
         "process_virtual_memory_bytes",
+        "process_anonymous_memory_bytes",
         "process_resident_memory_bytes",
         "process_open_fds",
         "process_max_fds",
