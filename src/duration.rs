@@ -1,7 +1,7 @@
 //! Durations as Go writes them: `10s`, `1m30s`, `1.5h`, `250ms`.
 //!
-//! The flags take them since Kubernetes does everywhere else, and the API server sends one in
-//! `?timeout=`.
+//! Kubernetes uses this syntax everywhere, and the API server sends a duration in `?timeout=`. This is our own
+//! reader because the one in kube overflows on large numbers, and `?timeout=` comes from the network.
 
 use std::time::Duration;
 

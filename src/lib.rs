@@ -1,19 +1,29 @@
-//! The map of modelendpoint-webhook: what flows where. Arrows point one way.
+//! The server. Each part uses only parts below it.
 //!
 //! ```text
-//! cli            the flags, each defined once
-//!  └─ commands       one file per subcommand: arguments in, an exit code out
-//!      ├─ server         connections in, answers out; health, metrics, log lines
-//!      │   ├─ certificates   from files, self-signed, or managed in a Secret: what to serve, whom to trust
-//!      │   ├─ traces         what became of a review, over OTLP, if asked for
-//!      │   └─ policy         a policy file, followed by its content
-//!      ├─ lint           manifests or a cluster's objects in, findings with line and column out
-//!      │   └─ yaml           YAML and JSON whose nodes know where they are written
-//!      └─ admission      pure: the bytes of an AdmissionReview in, the bytes of its answer out
-//!          └─ endpoint       pure: a url and a rewritePath in, a default or violations out
+//! cli              the flags, each defined once
+//! serve            parsed flags in, a process that serves until a signal stops it
+//!  └─ server           connections in, answers out; health, metrics, log lines
+//!      ├─ certificates     from files, self-signed, or managed in a Secret: what to serve, whom to trust
+//!      ├─ policy           the policy that holds now
+//!      ├─ traces           the outcome of a review in, a span out, over OTLP if configured
+//!      └─ telemetry        log events in, lines on stderr out, within a quota for each kind
+//! reload           follows files by their content: certificates, the client CA, the policy
+//! duration         durations as flags spell them
 //! ```
 //!
-//! `docs/architecture.md` follows one request through it. The last two are the crate `crates/core`.
+//! What a review means is decided in `crates/core`, which is pure. The other crates:
+//!
+//! ```text
+//! crates/tool      the command-line tool `modelendpoint`: check, rules, certs, completions, man
+//! crates/policy    a policy file in, a policy or its mistakes out
+//! crates/yaml      YAML and JSON whose nodes know their position
+//! crates/issuer    a CA, and a certificate that it signed
+//! crates/files     reads files up to a limit, and without waiting for a pipe
+//! crates/control-plane, crates/test-support    for tests
+//! ```
+//!
+//! `docs/architecture.md` follows one request through the code.
 
 pub mod certificates;
 pub mod cli;
