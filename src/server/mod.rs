@@ -1,7 +1,7 @@
 //! Bytes from sockets in, answers out: HTTPS for the API server, plain HTTP for operators.
 //!
 //! [`Server::bind`] opens both listeners; [`Server::run`] serves until it was drained. On the way of
-//! a request: [`listener`] accepts, [`line`] holds who finds no place yet, [`patrol`] ends who is too slow or has to give way, [`connection`] speaks
+//! a request: [`listener`] accepts, [`mod@line`] holds who finds no place yet, [`patrol`] ends who is too slow or has to give way, [`connection`] speaks
 //! HTTP, [`reviews`] reads the body and asks the [`Judge`], [`log`] and [`metrics`] keep the record.
 
 pub mod body;
