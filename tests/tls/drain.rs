@@ -1,16 +1,16 @@
 //! How the server leaves: nobody who is still being sent to it notices.
 
-use std::fs::OpenOptions;
+use std::fs;
+use std::io::{self, Write};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use modelendpoint_core::admission::answer_under;
 use modelendpoint_webhook::server::limits::Limits;
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::in_process::serve;
@@ -142,27 +142,34 @@ async fn a_second_signal_ends_it_whatever_the_collector_of_traces_does() {
 #[tokio::test]
 async fn a_signal_while_it_starts_ends_it_at_once() {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let pipe = directory.path().join("tls.crt");
-    let made = Command::new("mkfifo").arg(&pipe).status().await.expect("mkfifo is there");
-    assert!(made.success());
-    let starting = Command::new(binary())
-        .args(["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"])
-        .arg("--tls-cert")
-        .arg(&pipe)
-        .arg("--tls-key")
-        .arg(&pipe)
+    let policy = directory.path().join("policy.yaml");
+    fs::write(&policy, "rules: {}\n").expect("a file");
+    // Before it serves, it prints how to call it. This pipe is full, and nobody reads it.
+    let (_unread, mut full) = io::pipe().expect("a pipe");
+    full.write_all(&[b' '; 64 * 1024]).expect("as much as a pipe holds on Linux");
+    let mut starting = Command::new(binary())
+        .args(["serve", "--self-signed", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"])
+        .arg("--policy")
+        .arg(&policy)
+        .stdout(full)
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
         .expect("the binary starts");
-    // It is opened as soon as the server reads it, which then waits for bytes that never come.
-    let opening = spawn_blocking(move || OpenOptions::new().write(true).open(pipe));
-    let _open = opening.await.expect("no panic").expect("a pipe");
+    let mut log = BufReader::new(starting.stderr.take().expect("it is piped")).lines();
+    loop {
+        let line = timeout(PATIENCE, log.next_line()).await.expect("a line").expect("UTF-8");
+        if line.expect("it still runs").contains("policy loaded") {
+            break;
+        }
+    }
     let pid = starting.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)).expect("a process");
     kill_process(pid, Signal::TERM).expect("the process runs");
-    let output = timeout(PATIENCE, starting.wait_with_output()).await;
-    let output = output.expect("the process ends").expect("the process was started");
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    let status = timeout(PATIENCE, starting.wait()).await.expect("the process ends").expect("it was started");
+    let mut stderr = String::new();
+    while let Some(line) = log.next_line().await.expect("UTF-8") {
+        stderr += &(line + "\n");
+    }
+    assert_eq!(status.code(), Some(0), "{stderr}");
     assert!(stderr.contains("stopped before it served, as told by a signal"), "{stderr}");
 }
