@@ -146,7 +146,7 @@ async fn a_signal_while_it_starts_ends_it_at_once() {
     fs::write(&policy, "rules: {}\n").expect("a file");
     // Before it serves, it prints how to call it. This pipe is full, and nobody reads it.
     let (_unread, mut full) = io::pipe().expect("a pipe");
-    full.write_all(&[b' '; 64 * 1024]).expect("as much as a pipe holds on Linux");
+    full.write_all(&vec![b' '; 64 * 1024]).expect("as much as a pipe holds on Linux");
     let mut starting = Command::new(binary())
         .args(["serve", "--self-signed", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"])
         .arg("--policy")
