@@ -6,7 +6,6 @@
 //! since it may be half written, or not valid yet.
 
 use std::fmt::Display;
-use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use anyhow::anyhow;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::error;
 
-use modelendpoint_files::{Accept, MOUNTED, shown};
+use modelendpoint_files::{Accept, read_for_flag};
 
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -109,12 +108,5 @@ impl<Source: InFiles, Tell: Fn(Reload)> Reloader<Source, Tell> {
 /// # Errors
 /// For the person who gave the flag, with `advice` if there is no such file.
 pub fn read(flag: &str, file: &Path, advice: &str) -> anyhow::Result<Vec<u8>> {
-    modelendpoint_files::read(file, Accept::Regular, MOUNTED).map_err(|error| {
-        let advice = match error.kind() {
-            io::ErrorKind::NotFound => advice,
-            io::ErrorKind::PermissionDenied => "; let this user read it",
-            _ => "",
-        };
-        anyhow!("cannot read {flag} {}: {error}{advice}", shown(file))
-    })
+    read_for_flag(flag, file, Accept::Regular, advice).map_err(|why| anyhow!(why))
 }

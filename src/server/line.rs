@@ -1,4 +1,4 @@
-//! Newcomers that wait for a place because every connection is delivering a review.
+//! Newcomers that wait for a place, because every connection is delivering a review or has only just come.
 //!
 //! Sources take turns: the one with the fewest newcomers in the line is served first, and when the line is too long,
 //! the one with the most loses its latest. So one source can't keep the others out.

@@ -173,7 +173,7 @@ fn has_place<T>(
 
 /// Ends a connection for its descriptor; waits a while if none can be ended.
 async fn free_a_descriptor(patrol: &mut Patrol, shared: &Shared) {
-    let Some(worth) = patrol.give_way(None, None, true, &shared.limits) else { return sleep(PAUSE).await };
+    let Some(worth) = patrol.give_way(None, true, &shared.limits) else { return sleep(PAUSE).await };
     shared.metrics.shed(worth.into()).inc();
     if let Some(ended) = patrol.next_ended().await {
         note_panic(ended, &shared.metrics);

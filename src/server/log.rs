@@ -10,7 +10,6 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use tracing::{debug, info};
 
-use super::metrics::{operation, path};
 use super::refusal::Refusal;
 use crate::telemetry::quota::Kind;
 use modelendpoint_core::admission::{Answer, Hook, Outcome};
@@ -29,8 +28,8 @@ pub fn answered(hook: Hook, answer: &Answer<'_>, latency: Duration) {
                 user = short(&answer.request.user),
                 namespace = short(&answer.request.namespace),
                 name = short(&answer.request.name),
-                operation = operation(answer.operation),
-                hook = path(hook),
+                operation = answer.operation.name(),
+                hook = hook.path(),
                 rules = answer.rules.join(","),
                 mutation = answer.mutation,
                 dryRun = answer.request.dry_run,
@@ -53,7 +52,7 @@ pub fn answered(hook: Hook, answer: &Answer<'_>, latency: Duration) {
 pub fn refused(hook: Hook, refusal: &Refusal, status: StatusCode, latency: Duration) {
     Kind::Refusal.line(|| {
         info!(
-            hook = path(hook),
+            hook = hook.path(),
             status = status.as_u16(),
             reason = short(&refusal.sentence()),
             latency_seconds = latency.as_secs_f64(),

@@ -33,8 +33,8 @@ type Labels<const N: usize> = [(&'static str, &'static str); N];
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    requests: [[[Counter; OUTCOMES.len()]; OPERATIONS.len()]; HOOKS.len()],
-    latencies: [Latency; HOOKS.len()],
+    requests: [[[Counter; Outcome::ALL.len()]; Operation::ALL.len()]; Hook::ALL.len()],
+    latencies: [Latency; Hook::ALL.len()],
     denials: Named,
     patches: Named,
     http_errors: [(StatusCode, Counter); HTTP_ERRORS.len()],
@@ -91,20 +91,6 @@ pub enum Rejection {
     Name,
 }
 
-const HOOKS: [(Hook, &str); 2] = [(Hook::Mutate, "/mutate"), (Hook::Validate, "/validate")];
-const OPERATIONS: [(Operation, &str); 5] = [
-    (Operation::Create, "CREATE"),
-    (Operation::Update, "UPDATE"),
-    (Operation::Delete, "DELETE"),
-    (Operation::Connect, "CONNECT"),
-    (Operation::Unknown, "unknown"),
-];
-const OUTCOMES: [(Outcome, &str); 4] = [
-    (Outcome::Allowed, "allowed"),
-    (Outcome::Patched, "patched"),
-    (Outcome::Denied, "denied"),
-    (Outcome::Failed, "failed"),
-];
 const HTTP_ERRORS: [(StatusCode, &str); 9] = [
     (StatusCode::BAD_REQUEST, "400"),
     (StatusCode::FORBIDDEN, "403"),
@@ -144,10 +130,11 @@ impl Metrics {
 
         let requests = Family::<Labels<3>, Counter>::default();
         ours.register("requests", "Answered reviews", requests.clone());
-        let requests = HOOKS.map(|(_, path)| {
-            OPERATIONS.map(|(_, operation)| {
-                OUTCOMES.map(|(_, outcome)| {
-                    let labels = [("path", path), ("operation", operation), ("outcome", outcome)];
+        let requests = Hook::ALL.map(|hook| {
+            Operation::ALL.map(|operation| {
+                Outcome::ALL.map(|outcome| {
+                    let labels =
+                        [("path", hook.path()), ("operation", operation.name()), ("outcome", outcome.name())];
                     requests.get_or_create_owned(&labels)
                 })
             })
@@ -160,7 +147,7 @@ impl Metrics {
             Unit::Seconds,
             latencies.clone(),
         );
-        let latencies = HOOKS.map(|(_, path)| latencies.get_or_create_owned(&[("path", path)]));
+        let latencies = Hook::ALL.map(|hook| latencies.get_or_create_owned(&[("path", hook.path())]));
 
         let http_errors = Family::<Labels<1>, Counter>::default();
         ours.register("http_errors", "Requests that no AdmissionReview could answer", http_errors.clone());
@@ -250,9 +237,9 @@ impl Metrics {
     }
 
     pub fn answered(&self, hook: Hook, answer: &Answer<'_>, latency: Duration) {
-        let hook = place(&HOOKS, hook);
-        let operation = place(&OPERATIONS, answer.operation);
-        let outcome = place(&OUTCOMES, answer.outcome);
+        let hook = index(Hook::ALL, hook);
+        let operation = index(Operation::ALL, answer.operation);
+        let outcome = index(Outcome::ALL, answer.outcome);
         self.requests[hook][operation][outcome].inc();
         self.latencies[hook].observe(latency);
         for rule in &answer.rules {
@@ -271,15 +258,15 @@ impl Metrics {
 
     #[must_use]
     pub fn shed(&self, reason: Shed) -> &Counter {
-        &self.shed[place(&SHED, reason)]
+        &self.shed[index(SHED.map(|(one, _)| one), reason)]
     }
 
     pub fn reloaded(&self, reload: Reload) {
-        self.reloads[place(&RELOADS, reload)].inc();
+        self.reloads[index(RELOADS.map(|(one, _)| one), reload)].inc();
     }
 
     pub fn policy_reloaded(&self, reload: Reload) {
-        self.policy_reloads[place(&RELOADS, reload)].inc();
+        self.policy_reloads[index(RELOADS.map(|(one, _)| one), reload)].inc();
     }
 
     /// The policy whose file has this SHA-256, in hexadecimal, holds from now on.
@@ -294,11 +281,11 @@ impl Metrics {
     }
 
     pub fn client_ca_reloaded(&self, reload: Reload) {
-        self.client_ca_reloads[place(&RELOADS, reload)].inc();
+        self.client_ca_reloads[index(RELOADS.map(|(one, _)| one), reload)].inc();
     }
 
     pub fn rejected(&self, rejection: Rejection) {
-        self.rejections[place(&REJECTIONS, rejection)].inc();
+        self.rejections[index(REJECTIONS.map(|(one, _)| one), rejection)].inc();
     }
 
     pub fn serves(&self, pair: &Pair) {
@@ -330,11 +317,11 @@ impl LimitHits {
     }
 
     pub fn count(&self, limit: Limit) {
-        self.0[place(&LIMITS, limit)].inc();
+        self.0[index(LIMITS.map(|(one, _)| one), limit)].inc();
     }
 }
 
-/// Why a connection had to go, when it gave way or was the newcomer that nobody gave way to.
+/// Why a connection had to go when it made room for another one.
 impl From<Worth> for Shed {
     fn from(gave_way: Worth) -> Self {
         match gave_way {
@@ -347,27 +334,9 @@ impl From<Worth> for Shed {
     }
 }
 
-/// The path that a hook is called at.
-#[must_use]
-pub fn path(hook: Hook) -> &'static str {
-    HOOKS[place(&HOOKS, hook)].1
-}
-
-/// The operation as the API server writes it.
-#[must_use]
-pub fn operation(operation: Operation) -> &'static str {
-    OPERATIONS[place(&OPERATIONS, operation)].1
-}
-
-/// The outcome as a word.
-#[must_use]
-pub fn outcome(outcome: Outcome) -> &'static str {
-    OUTCOMES[place(&OUTCOMES, outcome)].1
-}
-
 /// Where `wanted` is in a list of all values of its type.
-fn place<T: Copy + PartialEq>(all: &[(T, &str)], wanted: T) -> usize {
-    all.iter().position(|(one, _)| *one == wanted).unwrap_or_default()
+fn index<T: Copy + PartialEq>(all: impl IntoIterator<Item = T>, wanted: T) -> usize {
+    all.into_iter().position(|one| one == wanted).unwrap_or_default()
 }
 
 /// Counts one more for as long as it lives, even if a client leaves.

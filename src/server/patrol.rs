@@ -140,7 +140,7 @@ impl Patrol {
     /// Makes room for a connection of this source, if it has to.
     pub fn make_room(&mut self, source: Source, is_line_full: bool, limits: &Limits) -> Room {
         let Some(limit) = self.limit(source, limits) else { return Room::Free };
-        match self.give_way(Some(source), limit.concerns(source), is_line_full, limits) {
+        match self.give_way(Some((source, limit)), is_line_full, limits) {
             Some(worth) => Room::Made(limit, worth),
             None => Room::None(limit),
         }
@@ -148,22 +148,24 @@ impl Patrol {
 
     /// What a connection of this source runs into.
     fn limit(&self, source: Source, limits: &Limits) -> Option<Limit> {
-        if self.sources.get(&source).is_some_and(|taken| *taken >= limits.connections_by_source()) {
+        if self.taken_by(source) >= limits.connections_by_source() {
             return Some(Limit::Source);
         }
         self.is_full(limits).then_some(Limit::Connections)
     }
 
-    /// Ends the least useful connection, of this source or of all, and returns what it was worth. One that has only
-    /// just come is not ended for a newcomer whose source has more connections than its own.
+    /// Ends the least useful connection for a newcomer of this source, which ran into this limit, or for whatever else
+    /// needs a descriptor. Returns what it was worth. A connection that has only just come is not ended for a source
+    /// with more connections than its own.
     pub fn give_way(
         &mut self,
-        newcomer: Option<Source>,
-        source: Option<Source>,
+        newcomer: Option<(Source, Limit)>,
         is_line_full: bool,
         limits: &Limits,
     ) -> Option<Worth> {
         let now = Instant::now();
+        let source = newcomer.and_then(|(source, limit)| limit.concerns(source));
+        let its_places = newcomer.map_or(0, |(source, _)| self.taken_by(source));
         let may_end = |worth: Worth| worth.may_end(is_line_full);
         let mut renewed = false;
         if self.queue(source).is_stale(source, now) {
@@ -175,9 +177,8 @@ impl Patrol {
                 // It may have become more useful since.
                 let open = self.open.get(&id).filter(|open| !open.ended);
                 if open.is_some_and(|open| {
-                    let may_end =
-                        worth != Worth::Young || self.taken_by(open.source) >= self.taken_by(newcomer);
-                    may_end && open.worth(now, limits) <= worth
+                    let has_as_many = open.source.is_some_and(|source| self.taken_by(source) >= its_places);
+                    (worth != Worth::Young || has_as_many) && open.worth(now, limits) <= worth
                 }) {
                     self.end(id);
                     return Some(worth);
@@ -211,8 +212,8 @@ impl Patrol {
     }
 
     /// How many places this source has taken.
-    fn taken_by(&self, source: Option<Source>) -> usize {
-        source.and_then(|source| self.sources.get(&source)).copied().unwrap_or_default()
+    fn taken_by(&self, source: Source) -> usize {
+        self.sources.get(&source).copied().unwrap_or_default()
     }
 
     fn queue(&mut self, source: Option<Source>) -> &mut Queue {

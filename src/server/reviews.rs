@@ -18,7 +18,7 @@ use super::body;
 use super::buffers::Buffers;
 use super::connection::Handler;
 use super::limits::Limits;
-use super::metrics::{self, Counted, Metrics, Rejection, Shed, path};
+use super::metrics::{Counted, Metrics, Rejection, Shed};
 use super::refusal::Refusal;
 use super::room::Room;
 use super::{deadline, log};
@@ -86,10 +86,8 @@ impl Handler for Reviews {
 
 impl Shared {
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let hook = match request.uri().path() {
-            "/mutate" => Hook::Mutate,
-            "/validate" => Hook::Validate,
-            _ => return self.refuse(&Refusal::NoSuchPath, request.into_body()),
+        let Some(hook) = Hook::at(request.uri().path()) else {
+            return self.refuse(&Refusal::NoSuchPath, request.into_body());
         };
         if request.method() != Method::POST {
             return self.refuse(&Refusal::NotThisMethod("POST"), request.into_body());
@@ -103,7 +101,7 @@ impl Shared {
         let (head, mut body) = request.into_parts();
         let mut span = self.traces.as_ref().and_then(|traces| {
             // Without its span, a review is as good as with it.
-            self.unless_it_panics(|| traces.begin(path(hook), &head.headers))
+            self.unless_it_panics(|| traces.begin(hook.path(), &head.headers))
         });
         let answered = self.review(hook, &head, &mut body, received, span.as_mut()).await;
         if let Err(refusal) = &answered {
@@ -155,8 +153,7 @@ impl Shared {
             self.metrics.answered(hook, &answer, latency);
             log::answered(hook, &answer, latency);
             if let Some(span) = span {
-                let (operation, outcome) =
-                    (metrics::operation(answer.operation), metrics::outcome(answer.outcome));
+                let (operation, outcome) = (answer.operation.name(), answer.outcome.name());
                 span.answered(operation, outcome, &answer);
             }
         });

@@ -40,6 +40,21 @@ pub fn read(path: &Path, accept: Accept, most: u64) -> io::Result<Vec<u8>> {
     read_all(file, expected, most)
 }
 
+/// Reads the regular file, or whatever may be read, that a flag names.
+///
+/// # Errors
+/// A sentence for the person who gave the flag, with `advice` if there is no such file.
+pub fn read_for_flag(flag: &str, path: &Path, accept: Accept, advice: &str) -> Result<Vec<u8>, String> {
+    read(path, accept, MOUNTED).map_err(|error| {
+        let advice = match error.kind() {
+            io::ErrorKind::NotFound => advice,
+            io::ErrorKind::PermissionDenied => "; let this user read it",
+            _ => "",
+        };
+        format!("cannot read {flag} {}: {error}{advice}", shown(path))
+    })
+}
+
 /// Reads to the end, up to a limit in bytes.
 ///
 /// # Errors

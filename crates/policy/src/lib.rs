@@ -5,7 +5,6 @@
 #![warn(unreachable_pub)]
 
 use std::collections::HashSet;
-use std::io;
 use std::path::Path;
 
 use anyhow::anyhow;
@@ -17,7 +16,7 @@ use modelendpoint_core::endpoint::policy::{
 use modelendpoint_core::endpoint::quote::Seen;
 use modelendpoint_core::endpoint::rules;
 use modelendpoint_core::endpoint::url::Scheme;
-use modelendpoint_files::{Accept, MOUNTED, shown};
+use modelendpoint_files::{Accept, read_for_flag, shown};
 use modelendpoint_yaml::source::{Lines, Position};
 use modelendpoint_yaml::{Document, Kind, NodeId, parse as parse_yaml};
 
@@ -49,14 +48,7 @@ pub fn load(path: &Path, accept: Accept) -> anyhow::Result<Loaded> {
 /// # Errors
 /// When the file can't be read.
 pub fn read(path: &Path, accept: Accept) -> anyhow::Result<Vec<u8>> {
-    modelendpoint_files::read(path, accept, MOUNTED).map_err(|error| {
-        let advice = match error.kind() {
-            io::ErrorKind::NotFound => "; give a file that exists",
-            io::ErrorKind::PermissionDenied => "; let this user read it",
-            _ => "",
-        };
-        anyhow!("cannot read --policy {}: {error}{advice}", shown(path))
-    })
+    read_for_flag("--policy", path, accept, "; give a file that exists").map_err(|why| anyhow!(why))
 }
 
 /// # Errors

@@ -1,5 +1,5 @@
 //! What several test programs need: [`webhook`] starts the server, [`client`] calls it over TLS, [`pairs`]
-//! issues certificates, [`otlp`] receives traces.
+//! issues certificates, [`otlp`] receives traces, [`flags`] checks how a program defines its flags.
 
 #![expect(
     clippy::missing_errors_doc,
@@ -11,6 +11,7 @@
 )]
 
 pub mod client;
+pub mod flags;
 pub mod otlp;
 pub mod pairs;
 pub mod webhook;

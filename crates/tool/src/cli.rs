@@ -201,23 +201,7 @@ mod tests {
     use super::Cli;
 
     #[test]
-    fn the_definition_holds_together() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
     fn every_flag_has_a_doc_and_an_environment_variable_of_its_own() {
-        let mut seen = std::collections::BTreeMap::new();
-        for command in Cli::command().get_subcommands() {
-            for flag in command.get_arguments().filter(|flag| !flag.is_positional()) {
-                let name = format!("{} --{}", command.get_name(), flag.get_id());
-                let variable = flag.get_env().and_then(|env| env.to_str());
-                let variable = variable.unwrap_or_else(|| panic!("{name} has no variable"));
-                assert!(variable.starts_with("MODELENDPOINT_WEBHOOK_"), "{name}: {variable}");
-                let taken_by = seen.insert(variable.to_owned(), flag.get_id().clone());
-                assert!(taken_by.is_none_or(|id| id == *flag.get_id()), "{name}: {variable} is taken");
-                assert!(flag.get_help().is_some(), "{name} has no doc");
-            }
-        }
+        test_support::flags::check(&Cli::command());
     }
 }

@@ -9,6 +9,8 @@ use k8s_openapi::api::admissionregistration::v1::{MatchCondition, RuleWithOperat
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::configuration::Service;
+use modelendpoint_core::admission::{Hook, Operation};
+use modelendpoint_core::endpoint::gate::{GROUP, PLURAL};
 use modelendpoint_yaml::{Kind, parse};
 
 /// A webhook of a configuration.
@@ -78,18 +80,16 @@ pub fn differences<'a>(
 
 fn is_about_endpoints(webhook: &Webhook<'_>) -> bool {
     let is = |values: &Option<Vec<String>>, wanted: &str| values.as_deref() == Some(&[wanted.to_owned()]);
-    let only_endpoints = webhook
-        .rules
-        .iter()
-        .all(|rule| is(&rule.api_groups, "modelplane.ai") && is(&rule.resources, "modelendpoints"));
-    let asks_about = |operation: &str| {
+    let only_endpoints =
+        webhook.rules.iter().all(|rule| is(&rule.api_groups, GROUP) && is(&rule.resources, PLURAL));
+    let asks_about = |operation: Operation| {
         let mut operations = webhook.rules.iter().flat_map(|rule| rule.operations.iter().flatten());
-        operations.any(|asked| asked == operation || asked == "*")
+        operations.any(|asked| asked == operation.name() || asked == "*")
     };
     let is_empty = |selector: &LabelSelector| *selector == LabelSelector::default();
     only_endpoints
-        && asks_about("CREATE")
-        && asks_about("UPDATE")
+        && asks_about(Operation::Create)
+        && asks_about(Operation::Update)
         && webhook.selectors.into_iter().flatten().all(is_empty)
 }
 
@@ -98,9 +98,7 @@ fn calls(client: &WebhookClientConfig, service: &Service) -> bool {
     client.url.is_none()
         && called.is_some_and(|called| {
             let path = called.path.as_deref().unwrap_or_default();
-            called.name == service.name
-                && called.namespace == service.namespace
-                && ["/mutate", "/validate"].contains(&path)
+            called.name == service.name && called.namespace == service.namespace && Hook::at(path).is_some()
         })
 }
 

@@ -1,7 +1,7 @@
-//! A write flows in; whether its endpoint is judged at all flows out.
+//! Decides whether a write is judged at all.
 //!
-//! The server asks about the request of a review, the command-line tool about an object of a manifest. Nothing
-//! of an `AdmissionReview` is known here.
+//! The server asks about the request of a review, and the command-line tool about an object in a manifest. This
+//! module does not know `AdmissionReview`.
 
 use std::fmt::{self, Display};
 
@@ -11,7 +11,7 @@ use super::policy::{Policy, Severity};
 use super::rules::{Subject, Violation};
 use super::{Spec, Value};
 
-/// The API group, the version, the kind and its plural of what is judged.
+/// The API group, version, kind and plural of the resource that is judged.
 pub const GROUP: &str = "modelplane.ai";
 pub const VERSION: &str = "v1alpha1";
 pub const KIND: &str = "ModelEndpoint";
@@ -22,11 +22,11 @@ pub const PLURAL: &str = "modelendpoints";
 pub enum Resource {
     /// A ModelEndpoint in the version that the rules know.
     Endpoint,
-    /// A ModelEndpoint in a version whose fields could mean anything.
+    /// A ModelEndpoint in a version whose fields may have another meaning.
     UnknownVersion,
     /// Another group or kind.
     Foreign,
-    /// Its kind is not known.
+    /// It has no kind.
     Unnamed,
 }
 
@@ -37,12 +37,12 @@ pub enum Operation {
     Update,
     Delete,
     Connect,
-    /// Missing, or a word that AdmissionReview v1 does not have.
+    /// Missing, or not an operation of AdmissionReview v1.
     #[default]
     Unknown,
 }
 
-/// A write, as far as it decides whether to judge.
+/// What the gate needs to know about a write.
 #[derive(Debug, Clone, Copy)]
 pub struct Write<'a> {
     pub resource: Resource,
@@ -63,9 +63,9 @@ pub enum Gate {
     Pass,
     /// It is about another kind of object.
     Foreign,
-    /// It stores an endpoint that can't be judged.
+    /// It stores an endpoint that the rules can't judge.
     UnknownVersion,
-    /// It can't be told what it is.
+    /// Something that the gate needs is missing.
     Unreadable(Missing),
 }
 
@@ -86,7 +86,8 @@ pub struct Decision<'a> {
 }
 
 impl Resource {
-    /// What these name. Nobody writes them in another case, so that one who does means no foreign object.
+    /// The resource of this group, version and kind. A ModelEndpoint in the wrong case is an unknown version, not a
+    /// foreign object: no other resource has these names.
     #[must_use]
     pub fn of(group: &str, version: &str, kind: &str) -> Self {
         if group == GROUP && version == VERSION && kind == KIND {
@@ -105,7 +106,7 @@ impl Operation {
     pub const ALL: [Operation; 5] =
         [Operation::Create, Operation::Update, Operation::Delete, Operation::Connect, Operation::Unknown];
 
-    /// The word that AdmissionReview v1 uses; `unknown`, which is none, for [`Operation::Unknown`].
+    /// The word that AdmissionReview v1 uses, or `unknown`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
