@@ -5,9 +5,9 @@
 use libfuzzer_sys::fuzz_target;
 use modelendpoint_core::admission::{Hook, Outcome, answer};
 use modelendpoint_core::endpoint::{Spec, Value, policy};
-use modelendpoint::lint::check::{Terms, check};
-use modelendpoint::lint::fix::fix;
-use modelendpoint::lint::manifests::Manifests;
+use modelendpoint_lint::check::{Terms, check};
+use modelendpoint_lint::fix::fix;
+use modelendpoint_lint::manifests::Manifests;
 use modelendpoint_yaml::parse;
 use serde_json::json;
 

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use modelendpoint::lint::check::Terms;
 use modelendpoint::lint::run::{Fix, run};
 use modelendpoint::lint::sources::{Source, find};
 use modelendpoint_core::endpoint::policy;
+use modelendpoint_lint::check::Terms;
 use modelendpoint_yaml::parse;
 
 const MANIFESTS: usize = 10_000;

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 
 use crate::cli::{self, CheckFormat};
-use crate::lint::check::Terms;
 use crate::lint::cluster::{self, Scope};
 use crate::lint::diff;
 use crate::lint::format::text::Style;
@@ -17,6 +16,7 @@ use crate::lint::sources::{Source, Unreadable, find};
 use modelendpoint_core::endpoint::Policy;
 use modelendpoint_core::endpoint::quote::Seen;
 use modelendpoint_files::Accept;
+use modelendpoint_lint::check::Terms;
 use modelendpoint_policy::load;
 
 /// # Errors
@@ -90,7 +90,7 @@ fn is_coloured() -> bool {
 }
 
 fn exit_code(report: &Report, warnings_as_errors: bool) -> ExitCode {
-    use crate::lint::finding::Level;
+    use modelendpoint_lint::finding::Level;
     let worst = report.outcomes.iter().flat_map(|outcome| &outcome.checked.findings);
     let worst = worst.map(|finding| finding.level).max();
     match worst {

@@ -5,12 +5,12 @@ use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::{Client, Config};
 use serde_json::Value as Json;
 
-use super::check::{Checked, Terms, findings_of};
-use super::finding::Name;
 use super::run::SourceReport;
 use super::sources::Source;
 use modelendpoint_core::endpoint::gate::{Decision, GROUP, KIND, PLURAL, VERSION};
 use modelendpoint_core::endpoint::{Spec, Value};
+use modelendpoint_lint::check::{Checked, Terms, findings_of};
+use modelendpoint_lint::finding::Name;
 
 /// Which endpoints to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

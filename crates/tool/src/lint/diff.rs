@@ -8,11 +8,11 @@ use similar::algorithms::{Capture, Compact, Replace, myers};
 use similar::udiff::UnifiedHunkHeader;
 use similar::{DiffOp, DiffableStr};
 
-use super::check::{Terms, check};
-use super::manifests::Manifests;
-use super::mask::Mask;
 use super::run::{Report, SourceReport};
 use modelendpoint_core::endpoint::quote::is_invisible;
+use modelendpoint_lint::check::{Terms, check};
+use modelendpoint_lint::manifests::Manifests;
+use modelendpoint_lint::mask::Mask;
 use modelendpoint_yaml::parse;
 use modelendpoint_yaml::source::Lines;
 

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use super::check::{Checked, Count, Terms, check, read};
-use super::fix::fix;
 use super::sources::{Source, Unreadable, Way};
 use super::write::write;
+use modelendpoint_lint::check::{Checked, Count, Terms, check, read};
+use modelendpoint_lint::fix::fix;
 
 /// What became of a source.
 #[derive(Debug)]

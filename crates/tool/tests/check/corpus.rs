@@ -1,10 +1,10 @@
 //! The verdict of `check` is that of the served webhook, for every sample of the corpus.
 
-use modelendpoint::lint::check::{Terms, check};
-use modelendpoint::lint::finding::{Finding, Level};
-use modelendpoint::lint::fix::fix;
 use modelendpoint_core::admission::{self, Hook};
 use modelendpoint_core::endpoint::policy;
+use modelendpoint_lint::check::{Terms, check};
+use modelendpoint_lint::finding::{Finding, Level};
+use modelendpoint_lint::fix::fix;
 use serde_json::{Value, json};
 
 const TERMS: Terms<'static> = Terms { policy: &policy::NONE, namespace: "default" };

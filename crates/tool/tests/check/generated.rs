@@ -1,9 +1,9 @@
 //! `--fix` on manifests in every way of writing them: what comes out is what was generated with the right
 //! value in the place of the wrong one, byte for byte.
 
-use modelendpoint::lint::check::{Terms, check};
-use modelendpoint::lint::fix::fix;
 use modelendpoint_core::endpoint::policy;
+use modelendpoint_lint::check::{Terms, check};
+use modelendpoint_lint::fix::fix;
 use proptest::prelude::*;
 use proptest::sample::select;
 

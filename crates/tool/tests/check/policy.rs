@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use modelendpoint::lint::check::{Terms, check};
 use modelendpoint_core::endpoint::rules;
+use modelendpoint_lint::check::{Terms, check};
 use modelendpoint_yaml::{Document, Kind, NodeId, ScalarStyle};
 use serde_json::Value;
 

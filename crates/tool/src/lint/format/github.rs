@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::{Located, Span, located, seen};
-use crate::lint::finding::Level;
 use crate::lint::run::Report;
+use modelendpoint_lint::finding::Level;
 
 #[must_use]
 pub(crate) fn render(report: &Report) -> String {

@@ -9,10 +9,10 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::finding::Finding;
 use super::run::{Report, SourceReport};
 use super::sources::Source;
 use modelendpoint_core::endpoint::quote::{Seen, is_invisible};
+use modelendpoint_lint::finding::Finding;
 use modelendpoint_yaml::source::{Lines, Position};
 
 /// A finding with its file and its place in it.

@@ -5,10 +5,10 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::{Located, Span, located, printed};
-use crate::lint::finding::{Level, OTHERS};
 use crate::lint::run::Report;
 use modelendpoint_core::endpoint::mutation;
 use modelendpoint_core::endpoint::rules::{self, Severity};
+use modelendpoint_lint::finding::{Level, OTHERS};
 
 #[must_use]
 pub(crate) fn render(report: &Report) -> String {

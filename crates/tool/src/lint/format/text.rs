@@ -6,11 +6,11 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level as Title, Origin, Renderer, Snippet};
 
 use super::{Located, Span, located, seen};
-use crate::lint::check::Count;
-use crate::lint::finding::Level;
 use crate::lint::run::Report;
 use crate::lint::sources::Source;
 use modelendpoint_core::endpoint::quote::Seen;
+use modelendpoint_lint::check::Count;
+use modelendpoint_lint::finding::Level;
 use modelendpoint_yaml::source::Lines;
 
 /// How it may look.

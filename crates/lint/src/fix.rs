@@ -6,8 +6,8 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use super::check::{Terms, name_of};
-use super::manifests::{Manifest, Manifests, key};
+use crate::check::{Terms, name_of};
+use crate::manifests::{Manifest, Manifests, key};
 use modelendpoint_core::endpoint::gate::Decision;
 use modelendpoint_core::endpoint::{Field, Spec, Value};
 use modelendpoint_yaml::spelling::spell;

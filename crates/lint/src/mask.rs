@@ -81,7 +81,7 @@ impl Mask {
 
     /// All of the source.
     #[must_use]
-    pub(crate) fn show_all(&self, source: &str) -> String {
+    pub fn show_all(&self, source: &str) -> String {
         self.show(source, &(0..source.len()), &(0..0)).0
     }
 }

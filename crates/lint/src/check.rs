@@ -5,9 +5,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::finding::{BROKEN, Finding, Level, Name, TWICE, VERSION as VERSION_UNKNOWN};
-use super::manifests::{Manifest, Manifests, Unknown, key};
-use super::mask::Mask;
+use crate::finding::{BROKEN, Finding, Level, Name, TWICE, VERSION as VERSION_UNKNOWN};
+use crate::manifests::{Manifest, Manifests, Unknown, key};
+use crate::mask::Mask;
 use modelendpoint_core::endpoint::gate::{Decision, GROUP, KIND, VERSION};
 use modelendpoint_core::endpoint::mutation::Warning;
 use modelendpoint_core::endpoint::quote::Quoted;
@@ -139,10 +139,7 @@ pub(crate) fn name_of(document: &Document<'_>, manifest: Manifest, terms: Terms<
 
 /// What there is to say about a decision, each with the piece of the written value that it is about.
 #[must_use]
-pub(crate) fn findings_of(
-    decision: &Decision<'_>,
-    written: Spec<'_>,
-) -> Vec<(Option<Range<usize>>, Finding)> {
+pub fn findings_of(decision: &Decision<'_>, written: Spec<'_>) -> Vec<(Option<Range<usize>>, Finding)> {
     let mut findings = Vec::new();
     match (&decision.mutation.warning, &decision.mutation.change) {
         (Some(Warning { id, problem, remedy }), _) => {
