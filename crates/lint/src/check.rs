@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::finding::{BROKEN, Finding, Level, Name, TWICE, VERSION as VERSION_UNKNOWN};
+use crate::finding::{BROKEN, Finding, Level, Name, TAGGED, TWICE, VERSION as VERSION_UNKNOWN};
 use crate::manifests::{Manifest, Manifests, Unknown, key};
 use crate::mask::Mask;
 use modelendpoint_core::endpoint::gate::{Decision, GROUP, KIND, VERSION};
@@ -69,7 +69,19 @@ fn check_document(lines: &Lines<'_>, document: &Document<'_>, terms: Terms<'_>, 
         finding.context = Some(finding.at.clone());
         checked.findings.push(finding);
     }
-    if !manifests.endpoints.is_empty() {
+    let has_endpoints = !manifests.endpoints.is_empty() || !manifests.tagged.is_empty();
+    for node in manifests.tagged {
+        let mut finding = Finding::new(
+            TAGGED,
+            Level::Deny,
+            "this ModelEndpoint can't be checked: kubectl decodes the tagged value, so it may send another one than \
+             is written",
+        )
+        .with_remedy("write the value without the tag");
+        finding.at = document.node(node).span.clone();
+        checked.findings.push(finding);
+    }
+    if has_endpoints {
         for node in document.nodes() {
             checked.mask.hide(lines.text(), document, node);
         }

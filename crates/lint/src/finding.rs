@@ -9,7 +9,7 @@ use modelendpoint_yaml::Broken;
 /// One thing to say, at one place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// A rule, a mutation, or one of [`BROKEN`], [`TWICE`] and [`VERSION`].
+    /// A rule, a mutation, or one of [`OTHERS`].
     pub id: &'static str,
     pub level: Level,
     pub field: Option<Field>,
@@ -48,13 +48,19 @@ pub struct Name {
 pub(crate) const BROKEN: &str = "broken-manifest";
 /// A field that is there twice.
 pub(crate) const TWICE: &str = "duplicate-field";
+/// A YAML tag that can change what kubectl reads.
+pub(crate) const TAGGED: &str = "yaml-tag";
 /// A ModelEndpoint of a version that the webhook does not know.
 pub const VERSION: &str = "unknown-version";
 
 /// The findings that are neither a rule's nor a mutation's, with what they mean.
-pub const OTHERS: [(&str, &str); 3] = [
+pub const OTHERS: [(&str, &str); 4] = [
     (BROKEN, "The manifest is no YAML or JSON, so nothing of it reaches the cluster."),
     (TWICE, "A field of a ModelEndpoint is there twice; which one counts depends on who reads it."),
+    (
+        TAGGED,
+        "A YAML tag in a ModelEndpoint: kubectl decodes the value, so it sends another one than is written.",
+    ),
     (VERSION, "A ModelEndpoint of a version that the webhook does not know, and refuses."),
 ];
 

@@ -11,6 +11,8 @@ use modelendpoint_yaml::{Document, Entry, Kind, NodeId};
 pub struct Manifests {
     pub endpoints: Vec<Manifest>,
     pub unknown: Vec<Unknown>,
+    /// Nodes of ModelEndpoints, or of what may be one, whose YAML tag can change what kubectl reads.
+    pub tagged: Vec<NodeId>,
     /// Objects of other kinds.
     pub skipped: usize,
 }
@@ -33,27 +35,46 @@ pub struct Unknown {
 /// How deep a list may be in another.
 const LISTS: usize = 8;
 
+/// The type of an object, or what a list says about its items.
+#[derive(Debug, Clone, Copy, Default)]
+struct Type<'a> {
+    kind: &'a str,
+    api_version: &'a str,
+}
+
 impl Manifests {
     #[must_use]
     pub fn of(document: &Document<'_>) -> Self {
         let mut manifests = Self::default();
-        manifests.take(document, document.root(), LISTS, &mut HashSet::new());
+        manifests.take(document, document.root(), Type::default(), LISTS, &mut HashSet::new());
         manifests
     }
 
-    fn take(&mut self, document: &Document<'_>, object: NodeId, depth: usize, seen: &mut HashSet<NodeId>) {
+    fn take(
+        &mut self,
+        document: &Document<'_>,
+        object: NodeId,
+        listed_as: Type<'_>,
+        depth: usize,
+        seen: &mut HashSet<NodeId>,
+    ) {
         let is_again = document.node(object).aliases > 0 && !seen.insert(object);
         if is_again || document.value(object) == Value::Absent {
             return;
         }
-        let kind = document.text(object, "kind").unwrap_or_default();
-        let api_version = document.text(object, "apiVersion").unwrap_or_default();
-        if kind == "List" || kind == "ModelEndpointList" {
-            let items = document.get(object, "items").map(|items| &document.node(items.value).kind);
-            if let (Some(Kind::Sequence(items)), true) = (items, depth > 0) {
-                for item in items {
-                    self.take(document, *item, depth - 1, seen);
-                }
+        if let Some(node) = tag_on_type(document, object) {
+            self.tagged.push(node);
+            return;
+        }
+        let text_or = |key, otherwise| document.text(object, key).unwrap_or(otherwise);
+        let kind = text_or("kind", listed_as.kind);
+        let api_version = text_or("apiVersion", listed_as.api_version);
+        // as in apimachinery's unstructured lists: any object with a list of items is a list, of any kind
+        let items = document.get(object, "items").map(|items| &document.node(items.value).kind);
+        if let Some(Kind::Sequence(items)) = items {
+            let item = Type { kind: kind.strip_suffix("List").unwrap_or(kind), api_version };
+            for id in items.iter().filter(|_| depth > 0) {
+                self.take(document, *id, item, depth - 1, seen);
             }
             return;
         }
@@ -67,7 +88,10 @@ impl Manifests {
             old: None,
         };
         match gate(&created) {
-            Gate::Judge => self.endpoints.push(manifest),
+            Gate::Judge => match document.odd_tag(object) {
+                Some(node) => self.tagged.push(node),
+                None => self.endpoints.push(manifest),
+            },
             Gate::UnknownVersion => self.unknown.push(Unknown {
                 at: document.get(object, "apiVersion").map_or(object, |entry| entry.value),
                 api_version: api_version.to_owned(),
@@ -76,6 +100,15 @@ impl Manifests {
             Gate::Pass | Gate::Foreign | Gate::Unreadable(_) => self.skipped += 1,
         }
     }
+}
+
+/// A tag at the top of an object that can change which keys it has, or which kind it is of.
+fn tag_on_type(document: &Document<'_>, object: NodeId) -> Option<NodeId> {
+    let entries = document.entries(object).iter();
+    let keys = entries.map(|entry| entry.key).filter(|key| document.has_odd_tag(*key));
+    let types = ["kind", "apiVersion", "items"].into_iter().filter_map(|key| document.get(object, key));
+    let types = types.map(|entry| entry.value).filter(|value| document.has_odd_tag(*value));
+    keys.chain(types).next()
 }
 
 impl Manifest {

@@ -16,11 +16,12 @@ impl Document<'_> {
         let Kind::Scalar { text, style } = &node.kind else {
             return if matches!(node.kind, Kind::Nothing) { Value::Absent } else { Value::NotText };
         };
-        match node.tag.as_deref() {
-            Some("str" | "binary") => return Value::Text(text),
+        match node.tag.as_deref().map(|tag| tag.strip_prefix("tag:yaml.org,2002:").unwrap_or(tag)) {
+            None | Some("timestamp") => {}
             Some("null") => return Value::Absent,
             Some("int" | "float" | "bool") => return Value::NotText,
-            _ => {}
+            // kubectl takes the text of any other tag as it is; `odd_tag` finds those that it decodes
+            Some(_) => return Value::Text(text),
         }
         match style {
             ScalarStyle::Plain if is_null(text) => Value::Absent,

@@ -2,7 +2,7 @@
 //! grows beyond its text.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
@@ -25,7 +25,7 @@ pub struct Node<'a> {
     pub span: Range<usize>,
     /// How many aliases lead here.
     pub aliases: usize,
-    /// Its tag, without `!!` or `!`.
+    /// Its tag, resolved: `tag:yaml.org,2002:str` for `!!str`, `!x` for `!x`.
     pub tag: Option<String>,
 }
 
@@ -92,7 +92,29 @@ fn json_values(text: &str) -> Vec<Range<usize>> {
     pieces
 }
 
+/// YAML 1.1, which kubectl reads, ends a line at these characters; YAML 1.2 does not. So what looks like a
+/// comment here can be a field there. JSON has no such lines.
+fn foreign_line_break(text: &str, piece: &Range<usize>) -> Option<Broken> {
+    let written = &text[piece.clone()];
+    let (at, found) =
+        written.char_indices().find(|(_, c)| matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}'))?;
+    if serde_json::from_str::<IgnoredAny>(written.trim_start_matches('\u{feff}')).is_ok() {
+        return None;
+    }
+    let code = u32::from(found);
+    Some(Broken {
+        why: format!(
+            "kubectl ends the line at the invisible character U+{code:04X}; delete it, or write it as \\u{code:04x} in double quotes"
+        ),
+        at: piece.start + at,
+    })
+}
+
 fn parse_piece<'a>(text: &'a str, piece: Range<usize>, documents: &mut Vec<Result<Document<'a>, Broken>>) {
+    if let Some(broken) = foreign_line_break(text, &piece) {
+        documents.push(Err(broken));
+        return;
+    }
     let mut parser = Parser::new_from_str(&text[piece.clone()]);
     let begin = || Builder { offset: piece.start, ..Builder::default() };
     let mut builder = begin();
@@ -158,6 +180,43 @@ impl<'a> Document<'a> {
             is_known |= is_own;
             is_again
         })
+    }
+
+    /// The first node of this one and all below it with a tag that can change what kubectl reads. `!!str` on
+    /// text, `!!map` on a mapping and `!!seq` on a sequence say what holds without them.
+    #[must_use]
+    pub fn odd_tag(&self, top: NodeId) -> Option<NodeId> {
+        let mut seen = HashSet::new();
+        let mut open = vec![top];
+        while let Some(id) = open.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            if self.has_odd_tag(id) {
+                return Some(id);
+            }
+            match &self.node(id).kind {
+                Kind::Sequence(items) => open.extend(items.iter().rev()),
+                Kind::Mapping { entries, .. } => {
+                    open.extend(entries.iter().rev().flat_map(|entry| [entry.value, entry.key]));
+                }
+                Kind::Scalar { .. } | Kind::Nothing => {}
+            }
+        }
+        None
+    }
+
+    /// Whether the node itself has such a tag.
+    #[must_use]
+    pub fn has_odd_tag(&self, id: NodeId) -> bool {
+        let node = self.node(id);
+        let plain = match node.kind {
+            Kind::Scalar { .. } => "tag:yaml.org,2002:str",
+            Kind::Sequence(_) => "tag:yaml.org,2002:seq",
+            Kind::Mapping { .. } => "tag:yaml.org,2002:map",
+            Kind::Nothing => "",
+        };
+        node.tag.as_deref().is_some_and(|tag| tag != plain)
     }
 
     #[must_use]
@@ -251,7 +310,7 @@ impl<'a> Builder<'a> {
 
     fn add(&mut self, kind: Kind<'a>, span: Range<usize>, anchor: usize, tag: Option<&Tag>) -> NodeId {
         let id = NodeId(self.nodes.len());
-        let tag = tag.map(|tag| tag.suffix().to_owned());
+        let tag = tag.map(|tag| format!("{}{}", tag.handle(), tag.suffix()));
         self.nodes.push(Node { kind, span: span.clone(), aliases: 0, tag });
         if anchor > 0 {
             self.anchors.insert(anchor, id);

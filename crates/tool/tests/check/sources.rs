@@ -237,3 +237,82 @@ fn what_is_too_large_is_told_and_the_rest_is_checked() {
         (Some(2), "error: cannot read standard input: it is larger than 32 MiB, which is the limit\n")
     );
 }
+
+/// kubectl decodes tagged values, so that another value arrives than is written.
+#[test]
+fn a_tag_that_changes_what_kubectl_reads_is_an_error() {
+    let manifest = |kind: &str, url: &str| {
+        format!("apiVersion: modelplane.ai/v1alpha1\nkind: {kind}\nspec:\n  {url}\n  rewritePath: /\n")
+    };
+    let tagged = [
+        manifest("!!binary TW9kZWxFbmRwb2ludA==", "url: http://h.example/"),
+        manifest("ModelEndpoint", "!!binary dXJs: http://h.example/"),
+        manifest("ModelEndpoint", "url: !x ~"),
+        manifest("ModelEndpoint", "url: ! null"),
+        manifest("ModelEndpoint", "url: !http://h.example/"),
+        manifest("ModelEndpoint", "url: !<tag:yaml.org,2002:null> http://h.example/"),
+        manifest("ModelEndpoint", "url: !!timestamp 2024-01-01"),
+        manifest("ModelEndpoint", "url: !str http://h.example/"),
+    ];
+    for manifest in tagged {
+        let run = Workspace::with(&[]).check_input(&["-"], &manifest);
+        let title = "error[yaml-tag]: this ModelEndpoint can't be checked: kubectl decodes the tagged value, so it may \
+                     send another one than is written";
+        assert_eq!(run.out.lines().next(), Some(title), "{manifest}");
+        assert_eq!(run.code, Some(1), "{manifest}");
+        // nor does --fix touch it
+        let workspace = Workspace::with(&[("m.yaml", &manifest)]);
+        workspace.check(&["--fix", "m.yaml"]);
+        assert_eq!(workspace.read("m.yaml"), manifest);
+    }
+    let fine = manifest("!!str ModelEndpoint", "url: !!str http://h.example/");
+    let run = Workspace::with(&[]).check_input(&["-"], &fine);
+    assert_eq!(
+        (summary(&run), run.code),
+        (
+            "1 ModelEndpoint in 1 file: 0 refused, 0 with warnings, 0 changed when stored; 0 other objects skipped",
+            Some(0)
+        )
+    );
+    // of other kinds, tags are nobody's business
+    let run = Workspace::with(&[]).check_input(&["-"], "Resources:\n  url: !Sub 'x'\n");
+    assert_eq!(run.code, Some(0), "{}", run.out);
+}
+
+/// YAML 1.1, which kubectl reads, ends lines where YAML 1.2 does not.
+#[test]
+fn an_invisible_end_of_a_line_is_an_error() {
+    for (end, code) in [("\u{85}", "0085"), ("\u{2028}", "2028"), ("\u{2029}", "2029")] {
+        let manifest = endpoint(
+            "a",
+            &[&format!("url: http://h.example/ #{end}  url: http://127.0.0.1/"), "rewritePath: /"],
+        );
+        let run = Workspace::with(&[]).check_input(&["-"], &manifest);
+        let title = format!(
+            "error[broken-manifest]: the document can't be read: kubectl ends the line at the invisible character \
+             U+{code}; delete it, or write it as \\u{code} in double quotes"
+        );
+        assert_eq!((run.out.lines().next(), run.code), (Some(title.as_str()), Some(1)));
+        // JSON knows no such ends
+        let json = format!("{{\"kind\": \"ConfigMap\", \"data\": {{\"a\": \"b{end}c\"}}}}");
+        let run = Workspace::with(&[]).check_input(&["-"], &json);
+        assert_eq!(run.code, Some(0), "{}", run.out);
+    }
+}
+
+/// As apimachinery reads it: whatever has items is a list, and lends them its type.
+#[test]
+fn any_object_with_items_is_a_list() {
+    let item = "metadata: {name: a, namespace: ml-team}, spec: {url: 'http://h.example:0/', rewritePath: /}";
+    let typed = format!("apiVersion: modelplane.ai/v1alpha1, kind: ModelEndpoint, {item}");
+    let lists = [
+        format!("{{apiVersion: v1, kind: PodList, items: [{{{typed}}}]}}"),
+        format!("{{apiVersion: v1, kind: LIST, items: [{{{typed}}}]}}"),
+        format!("{{apiVersion: modelplane.ai/v1alpha1, kind: ModelEndpoint, items: [{{{typed}}}]}}"),
+        format!("{{apiVersion: modelplane.ai/v1alpha1, kind: ModelEndpointList, items: [{{{item}}}]}}"),
+    ];
+    for list in lists {
+        let run = Workspace::with(&[]).check_input(&["-"], &list);
+        assert_eq!((run.code, names(&run)), (Some(1), vec!["a"]), "{list}\n{}", run.out);
+    }
+}
