@@ -10,11 +10,13 @@ COPY . .
 # `auditable` writes the crates into the program, so that scanners and the SBOM of the image know them. With a target
 # named, the flag is for the program and not for build scripts and macros.
 RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
-    && RUSTFLAGS='-C target-feature=+crt-static' cargo auditable build --locked --release --target "$target" --package modelendpoint-webhook --bin modelendpoint-webhook \
-    && cp "target/$target/release/modelendpoint-webhook" /modelendpoint-webhook
+    && RUSTFLAGS='-C target-feature=+crt-static' cargo auditable build --locked --release --target "$target" --package modelendpoint-webhook --bin modelendpoint-webhook --package modelendpoint --bin modelendpoint \
+    && cp "target/$target/release/modelendpoint-webhook" "target/$target/release/modelendpoint" /
 
 FROM scratch
 COPY --from=build /modelendpoint-webhook /modelendpoint-webhook
+# for deploy/components/audit
+COPY --from=build /modelendpoint /modelendpoint
 # a number, so that Kubernetes can tell that it is not root
 USER 65532:65532
 EXPOSE 8443 8080

@@ -17,6 +17,12 @@ use crate::eventually::{Seen, eventually};
 /// The definition of `ModelEndpoint`, as Crossplane makes it.
 const FIXTURE: &str = include_str!("../fixtures/modelendpoints-crd.yaml");
 
+/// For [`install_definition`]: reports of OpenReports.
+pub const REPORTS: &str = include_str!("../fixtures/reports-crd.yaml");
+
+/// For [`install_definition`]: reports as they were before OpenReports.
+pub const POLICY_REPORTS: &str = include_str!("../fixtures/policyreports-crd.yaml");
+
 const SERVED_WITHIN: Duration = Duration::from_secs(30);
 
 /// For an [`Api`] of `ModelEndpoint`s.

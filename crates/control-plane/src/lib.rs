@@ -37,7 +37,10 @@ mod webhook_registration;
 pub mod writer;
 
 pub use control_plane::{AnotherApiServer, ControlPlane, ControlPlaneBuilder};
-pub use crd::{install_crd, install_definition, model_endpoint_definition, model_endpoint_resource};
+pub use crd::{
+    POLICY_REPORTS, REPORTS, install_crd, install_definition, model_endpoint_definition,
+    model_endpoint_resource,
+};
 pub use eventually::{Seen, eventually};
 pub use manifests::{api, apply, kustomize};
 pub use service_account::ServiceAccountFiles;

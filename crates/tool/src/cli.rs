@@ -1,6 +1,8 @@
 //! Every flag, defined and documented once. Each can be given by an environment variable too.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -18,6 +20,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Check(Check),
+    Audit(Audit),
     Rules(Rules),
     Certs(Certs),
     Completions(Completions),
@@ -109,6 +112,89 @@ pub enum CheckFormat {
     Sarif,
     /// Workflow commands of GitHub Actions.
     Github,
+}
+
+/// Judge what a cluster stores, all the time, and keep reports about it up to date.
+///
+/// Reads all ModelEndpoints in pages, then follows changes. Each endpoint that the webhook would refuse or warn of
+/// today gets a `Report` of openreports.io, or a `PolicyReport` of wgpolicyk8s.io where that is what the cluster knows;
+/// it goes when the endpoint is fine, or gone. Metrics have the same figures.
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// Read everything once, bring the reports up to date, and end. Exit code 2 if that could not be done.
+    #[arg(
+        long,
+        env = "MODELENDPOINT_WEBHOOK_AUDIT_ONCE",
+        value_parser = BoolishValueParser::new()
+    )]
+    pub once: bool,
+
+    /// Severities of rules and allow lists of hosts, as `serve` takes them: docs/policy.md. When the file changes,
+    /// everything is judged again.
+    #[arg(long, value_name = "FILE", env = "MODELENDPOINT_WEBHOOK_AUDIT_POLICY")]
+    pub policy: Option<PathBuf>,
+
+    /// How often to read everything again, although changes are followed: this repairs reports that somebody else
+    /// changed.
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "10m",
+        value_parser = minutes,
+        env = "MODELENDPOINT_WEBHOOK_AUDIT_EVERY"
+    )]
+    pub every: Duration,
+
+    /// Where /metrics, /livez and /readyz are.
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        default_value = "[::]:8080",
+        env = "MODELENDPOINT_WEBHOOK_AUDIT_OPS_LISTEN"
+    )]
+    pub ops_listen: SocketAddr,
+
+    /// The most reports. Endpoints beyond are counted in the metrics only.
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 10_000,
+        env = "MODELENDPOINT_WEBHOOK_AUDIT_MAX_REPORTS"
+    )]
+    pub max_reports: usize,
+
+    /// The most namespaces that have metrics of their own. The rest is summed.
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 100,
+        env = "MODELENDPOINT_WEBHOOK_AUDIT_METRIC_NAMESPACES"
+    )]
+    pub metric_namespaces: usize,
+
+    /// How to write the log.
+    #[arg(
+        long,
+        value_enum,
+        default_value_t = LogFormat::Text,
+        env = "MODELENDPOINT_WEBHOOK_AUDIT_LOG_FORMAT"
+    )]
+    pub log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// `90s`, `10m` or `1h`.
+fn minutes(text: &str) -> Result<Duration, String> {
+    let seconds = [("s", 1), ("m", 60), ("h", 3600)].into_iter().find_map(|(unit, seconds)| {
+        text.strip_suffix(unit)?.parse::<u32>().ok().map(|count| u64::from(count) * seconds)
+    });
+    let seconds = seconds.filter(|seconds| *seconds > 0);
+    seconds.map(Duration::from_secs).ok_or_else(|| "write a duration like 90s, 10m or 1h".to_owned())
 }
 
 /// Show the rules: what each one judges, why, and examples.

@@ -11,7 +11,7 @@ use crate::lint::cluster::{self, Scope};
 use crate::lint::diff;
 use crate::lint::format::text::Style;
 use crate::lint::format::{github, json, sarif, text};
-use crate::lint::run::{Fix, Report, SourceReport, run as check_all};
+use crate::lint::run::{Fix, Report, run as check_all};
 use crate::lint::sources::{Source, Unreadable, find};
 use modelendpoint_core::endpoint::Policy;
 use modelendpoint_core::endpoint::quote::Seen;
@@ -28,9 +28,7 @@ pub fn run(args: &cli::Check) -> anyhow::Result<ExitCode> {
     };
     let terms = Terms { policy: &policy, namespace: args.namespace.as_deref().unwrap_or("default") };
     if args.cluster {
-        let report = Report { outcomes: vec![ask_cluster(args, terms)?], ..Report::default() };
-        show(&report, args, Fix::No).context("cannot write to standard output")?;
-        return Ok(exit_code(&report, args.warnings_as_errors));
+        return tell(&ask_cluster(args, terms)?, args, Fix::No);
     }
     let (sources, unreadable) = find(&args.paths);
     if sources.iter().filter(|source| **source == Source::StandardInput).count() > 1 {
@@ -41,21 +39,34 @@ pub fn run(args: &cli::Check) -> anyhow::Result<ExitCode> {
         (false, true) => Fix::Write,
         (false, false) => Fix::No,
     };
-    let progress = Progress::of(sources.len());
-    let mut report = check_all(&sources, terms, fix, |done| progress.tell(done));
+    let progress = Progress::of("files");
+    let mut report = check_all(&sources, terms, fix, |done| {
+        // as often as a person can see
+        if done.is_multiple_of((sources.len() / 100).max(1)) {
+            progress.tell(done, sources.len());
+        }
+    });
     progress.end();
     report.unreadable.splice(0..0, unreadable);
-    show(&report, args, fix).context("cannot write to standard output")?;
+    tell(&report, args, fix)
+}
+
+fn tell(report: &Report, args: &cli::Check, fix: Fix) -> anyhow::Result<ExitCode> {
+    show(report, args, fix).context("cannot write to standard output")?;
     for Unreadable(why) in &report.unreadable {
         eprintln!("error: {}", Seen(why));
     }
-    Ok(exit_code(&report, args.warnings_as_errors))
+    Ok(exit_code(report, args.warnings_as_errors))
 }
 
-fn ask_cluster(args: &cli::Check, terms: Terms<'_>) -> anyhow::Result<SourceReport> {
+fn ask_cluster(args: &cli::Check, terms: Terms<'_>) -> anyhow::Result<Report> {
     let scope = if args.all_namespaces { Scope::All } else { Scope::Namespace(args.namespace.as_deref()) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.context("cannot start the runtime")?.block_on(cluster::check(scope, terms))
+    let progress = Progress::of("ModelEndpoints");
+    let check = cluster::check(scope, terms, |done, all| progress.tell(done, all));
+    let report = runtime.context("cannot start the runtime")?.block_on(check);
+    progress.end();
+    report
 }
 
 fn show(report: &Report, args: &cli::Check, fix: Fix) -> std::io::Result<()> {
@@ -103,7 +114,7 @@ fn exit_code(report: &Report, warnings_as_errors: bool) -> ExitCode {
 
 /// A line on a terminal that says how far it is, if it lasts.
 struct Progress {
-    all: usize,
+    of_what: &'static str,
     began: Instant,
     is_shown: bool,
 }
@@ -112,16 +123,15 @@ impl Progress {
     const PATIENCE: Duration = Duration::from_millis(500);
     const WIDTH: usize = 30;
 
-    fn of(all: usize) -> Self {
-        Progress { all, began: Instant::now(), is_shown: stderr().is_terminal() }
+    fn of(of_what: &'static str) -> Self {
+        Progress { of_what, began: Instant::now(), is_shown: stderr().is_terminal() }
     }
 
-    fn tell(&self, done: usize) {
-        let is_due = done.is_multiple_of((self.all / 100).max(1));
-        if self.is_shown && is_due && self.began.elapsed() > Self::PATIENCE {
-            let filled = Self::WIDTH * done / self.all.max(1);
+    fn tell(&self, done: usize, all: usize) {
+        if self.is_shown && self.began.elapsed() > Self::PATIENCE {
+            let filled = Self::WIDTH * done.min(all) / all.max(1);
             let bar = "#".repeat(filled) + &" ".repeat(Self::WIDTH - filled);
-            let _ = write!(stderr().lock(), "\r[{bar}] {done}/{} files", self.all);
+            let _ = write!(stderr().lock(), "\r[{bar}] {done}/{all} {}", self.of_what);
         }
     }
 

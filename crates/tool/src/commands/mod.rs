@@ -1,5 +1,6 @@
 //! One file per subcommand: arguments in, an exit code or a start-up error out.
 
+pub mod audit;
 pub mod certs;
 pub mod check;
 pub mod completions;

@@ -1,14 +1,14 @@
 //! A cluster in, what the webhook would say of the ModelEndpoints that it stores out.
 
-use anyhow::{Context, anyhow};
-use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
-use kube::{Client, Config};
-use serde_json::Value as Json;
+use anyhow::anyhow;
+use tokio::select;
+use tokio::signal::ctrl_c;
 
-use super::run::SourceReport;
-use super::sources::Source;
-use modelendpoint_core::endpoint::gate::{Decision, GROUP, KIND, PLURAL, VERSION};
-use modelendpoint_core::endpoint::{Spec, Value};
+use super::run::{Report, SourceReport};
+use super::sources::{Source, Unreadable};
+use crate::cluster::pages::Pages;
+use crate::cluster::{Cluster, Stored, connect, endpoints_path};
+use modelendpoint_core::endpoint::gate::Decision;
 use modelendpoint_lint::check::{Checked, Terms, findings_of};
 use modelendpoint_lint::finding::Name;
 
@@ -20,58 +20,63 @@ pub(crate) enum Scope<'a> {
     All,
 }
 
-/// So many objects come at a time.
-const PAGE: u32 = 500;
-
-/// Reads and judges every stored ModelEndpoint, as if it were written today.
+/// Reads and judges every stored ModelEndpoint, as if it were written today. `tell` hears how many are done, and
+/// how many there are. Where Ctrl-C or an error ends it early, the report is on what was read until then.
 ///
 /// # Errors
 /// What to change, when the cluster can't be asked.
-pub(crate) async fn check(scope: Scope<'_>, terms: Terms<'_>) -> anyhow::Result<SourceReport> {
-    let config =
-        Config::infer().await.map_err(|error| anyhow!("found no cluster to ask; set KUBECONFIG: {error}"))?;
-    let default = config.default_namespace.clone();
-    let client = Client::try_from(config).context("cannot talk to the cluster")?;
-    let kind = GroupVersionKind::gvk(GROUP, VERSION, KIND);
-    let resource = ApiResource::from_gvk_with_plural(&kind, PLURAL);
-    let endpoints: Api<DynamicObject> = match scope {
-        Scope::All => Api::all_with(client, &resource),
-        Scope::Namespace(name) => Api::namespaced_with(client, name.unwrap_or(&default), &resource),
+pub(crate) async fn check(
+    scope: Scope<'_>,
+    terms: Terms<'_>,
+    tell: impl Fn(usize, usize),
+) -> anyhow::Result<Report> {
+    let Cluster { client, namespace } = connect().await?;
+    let namespace = match scope {
+        Scope::All => None,
+        Scope::Namespace(name) => Some(name.unwrap_or(&namespace)),
     };
+    let mut pages = Pages::of(client, endpoints_path(namespace));
     let mut checked = Checked::default();
-    let mut page = ListParams::default().limit(PAGE);
+    let mut unreadable = Vec::new();
     loop {
-        let list = endpoints.list(&page).await.map_err(|error| unreadable(&error))?;
-        for object in &list.items {
-            check_object(object, terms, &mut checked);
-        }
-        match list.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => page = page.continue_token(&token),
-            None => break,
+        let page = select! {
+            page = pages.next::<Stored>() => page,
+            _ = ctrl_c() => {
+                unreadable.push(Unreadable("interrupted: the rest of the cluster was not read".to_owned()));
+                break;
+            }
+        };
+        match page {
+            Ok(Some(page)) => {
+                for endpoint in &page.items {
+                    check_endpoint(endpoint, terms, &mut checked);
+                }
+                let done = checked.count.endpoints;
+                tell(done, done + page.remaining.unwrap_or_default());
+            }
+            Ok(None) => break,
+            Err(error) if checked.count.endpoints == 0 => return Err(refused(&error)),
+            Err(error) => {
+                unreadable
+                    .push(Unreadable(format!("the rest of the cluster was not read: {}", refused(&error))));
+                break;
+            }
         }
     }
-    Ok(SourceReport { source: Source::Cluster, text: String::new(), checked, fixed: None })
+    let outcome = SourceReport { source: Source::Cluster, text: String::new(), checked, fixed: None };
+    Ok(Report { outcomes: vec![outcome], unreadable })
 }
 
-fn check_object(object: &DynamicObject, terms: Terms<'_>, checked: &mut Checked) {
-    let metadata = &object.metadata;
-    let name = Name {
-        namespace: metadata.namespace.clone().unwrap_or_default(),
-        name: metadata.name.clone().unwrap_or_default(),
-    };
+fn check_endpoint(endpoint: &Stored, terms: Terms<'_>, checked: &mut Checked) {
+    let name = Name { namespace: endpoint.metadata.namespace.clone(), name: endpoint.metadata.name.clone() };
     checked.count.endpoints += 1;
-    let field = |key: &str| match object.data.get("spec").and_then(|spec| spec.get(key)) {
-        None | Some(Json::Null) => Value::Absent,
-        Some(Json::String(text)) => Value::Text(text.as_str()),
-        Some(_) => Value::NotText,
-    };
-    let spec = Spec { url: field("url"), rewrite_path: field("rewritePath") };
+    let spec = endpoint.spec();
     let decision = Decision::on_create(spec, (terms.policy, &name.namespace));
     let findings = findings_of(&decision, spec).into_iter().map(|(_, finding)| finding).collect();
     checked.add(&decision, findings, &name);
 }
 
-fn unreadable(error: &kube::Error) -> anyhow::Error {
+fn refused(error: &kube::Error) -> anyhow::Error {
     match error {
         kube::Error::Api(status) if status.code == 404 => {
             anyhow!("the cluster knows no ModelEndpoints: is Modelplane installed there?")

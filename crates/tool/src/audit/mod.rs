@@ -1,0 +1,204 @@
+//! A cluster in; reports about the endpoints that it stores, kept up to date, and metrics out.
+//!
+//! ```text
+//! run          a full pass, then changes as they come, until something asks for the next full pass
+//!  ├─ auditor     stored endpoints in, reports and figures that agree with them out
+//!  │   ├─ report     an endpoint and its findings in, a report as JSON out
+//!  │   └─ reports    reports in, writes to the API server out
+//!  ├─ policy      a policy file that may change
+//!  ├─ figures     counts in, metrics out
+//!  └─ ops         /metrics, /livez and /readyz
+//! ```
+//!
+//! Nothing coordinates two audits: both come to the same report, and to apply it twice changes nothing.
+
+mod auditor;
+mod figures;
+mod ops;
+mod policy;
+mod report;
+mod reports;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use kube::Client;
+use tokio::net::TcpListener;
+use tokio::select;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, interval, sleep, sleep_until};
+use tracing::{error, info, warn};
+
+use crate::cli;
+use crate::cluster::changes::{Changes, Ended};
+use crate::cluster::connect;
+use auditor::{Auditor, Bounds, Passed};
+use figures::Figures;
+use policy::PolicyFile;
+use reports::Reports;
+
+/// How often to look for what the cluster does not know yet: ModelEndpoints, or reports.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// The waits after failures grow from the first to the second.
+const WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// Audits once, or until a signal.
+///
+/// # Errors
+/// When it can't start, or `--once` can't be done.
+pub(crate) async fn run(args: &cli::Audit) -> anyhow::Result<()> {
+    let policy = PolicyFile::load(args.policy.as_deref())?;
+    let client = connect().await?.client;
+    let figures = Arc::new(Figures::new(args.metric_namespaces));
+    let bounds = Bounds { reports: args.max_reports, namespaces: args.metric_namespaces };
+    let auditor = Auditor::new(client.clone(), policy.policy.clone(), bounds, Arc::clone(&figures));
+    if args.once {
+        return once(auditor, &figures).await;
+    }
+    let listener = TcpListener::bind(args.ops_listen).await;
+    let listener = listener.with_context(|| format!("cannot listen at --ops-listen {}", args.ops_listen))?;
+    info!(address = %listener.local_addr()?, "listening");
+    tokio::spawn(ops::serve(listener, Arc::clone(&figures)));
+    let mut stop = signal(SignalKind::terminate()).context("cannot wait for signals")?;
+    let audit = Audit { auditor, policy, client, figures, every: args.every };
+    select! {
+        never = audit.keep_going() => match never {},
+        _ = stop.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    info!("stopping");
+    Ok(())
+}
+
+async fn once(mut auditor: Auditor, figures: &Figures) -> anyhow::Result<()> {
+    let passed = auditor.pass().await.context("cannot read what the cluster stores")?;
+    if passed.version.is_none() {
+        bail!("the cluster knows no ModelEndpoints: is Modelplane installed there?");
+    }
+    let figures = figures.lock();
+    let counts = &figures.counts;
+    println!(
+        "{} ModelEndpoints: {} would be refused, {} with warnings; {} reports, of which {} written; {} deleted",
+        counts.endpoints, counts.refused, counts.warned, figures.reports, figures.applied, figures.deleted,
+    );
+    if counts.unreported > 0 {
+        println!("{} more have no report: raise --max-reports", counts.unreported);
+    }
+    if !passed.is_whole {
+        bail!("{} reports could not be written", figures.failed_writes);
+    }
+    Ok(())
+}
+
+struct Audit {
+    auditor: Auditor,
+    policy: PolicyFile,
+    client: Client,
+    figures: Arc<Figures>,
+    every: Duration,
+}
+
+/// What asks for the next full pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Because {
+    /// It is time.
+    Due,
+    /// The policy is another.
+    Policy,
+    /// The cluster knows reports now.
+    Reports,
+    /// What happened since is not known.
+    Gone,
+    /// Something could not be written, or asked.
+    Failed,
+}
+
+impl Audit {
+    async fn keep_going(mut self) -> std::convert::Infallible {
+        let mut wait = WAITS.0;
+        loop {
+            let began = Instant::now();
+            match self.auditor.pass().await {
+                Ok(passed) => {
+                    if passed.is_whole {
+                        wait = WAITS.0;
+                    }
+                    let because = self.follow(&passed, began).await;
+                    info!(?because, "reading everything again");
+                    if because != Because::Failed {
+                        continue;
+                    }
+                }
+                Err(error) => {
+                    self.figures.lock().failed_passes += 1;
+                    error!(%error, "cannot read what the cluster stores; trying again");
+                }
+            }
+            sleep(wait).await;
+            wait = (wait * 2).min(WAITS.1);
+        }
+    }
+
+    /// Judges changes until something asks for a full pass.
+    async fn follow(&mut self, passed: &Passed, began: Instant) -> Because {
+        let Audit { auditor, policy, client, every, figures } = self;
+        let took = began.elapsed();
+        // what may have been missed, or not written, is not left so for long
+        let soon = LOOK_AGAIN.max(took * 2);
+        let is_settled = passed.is_whole && !passed.is_torn && passed.version.is_some();
+        let due = Instant::now() + if is_settled { *every } else { soon };
+        let because = {
+            let looks_for_reports = !auditor.has_reports();
+            let changes = async {
+                match &passed.version {
+                    Some(version) => judge_changes(auditor, client, version).await,
+                    None => std::future::pending().await,
+                }
+            };
+            select! {
+                because = changes => because,
+                () = sleep_until(due) => Because::Due,
+                () = policy.changed(figures) => Because::Policy,
+                () = reports_appear(client), if looks_for_reports => Because::Reports,
+            }
+        };
+        if because == Because::Policy {
+            auditor.set_policy(policy.policy.clone());
+        }
+        because
+    }
+}
+
+async fn judge_changes(auditor: &mut Auditor, client: &Client, version: &str) -> Because {
+    let mut changes = Changes::after(client.clone(), version.to_owned());
+    let mut wait = WAITS.0;
+    loop {
+        match changes.next().await {
+            Ok(change) => {
+                wait = WAITS.0;
+                if !auditor.changed(&change).await {
+                    return Because::Failed;
+                }
+            }
+            Err(Ended::Gone) => return Because::Gone,
+            // its definition was deleted
+            Err(Ended::Failed(kube::Error::Api(status))) if status.code == 404 => return Because::Gone,
+            Err(Ended::Failed(error)) => {
+                warn!(%error, "cannot follow changes; trying again");
+                sleep(wait).await;
+                wait = (wait * 2).min(WAITS.1);
+            }
+        }
+    }
+}
+
+async fn reports_appear(client: &Client) {
+    let mut looks = interval(LOOK_AGAIN);
+    loop {
+        looks.tick().await;
+        if Reports::find(client).await.is_ok_and(|found| found.chosen.is_some()) {
+            return;
+        }
+    }
+}

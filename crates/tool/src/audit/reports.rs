@@ -1,0 +1,151 @@
+//! Reports in, written to the API server out: as `Report` of openreports.io, or as the `PolicyReport` before it.
+
+use std::time::Duration;
+
+use kube::Client;
+use kube::Resource;
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use serde_json::Value as Json;
+use tokio::time::sleep;
+
+use super::report::WRITER;
+use crate::cluster::is_transient;
+use crate::cluster::pages::Pages;
+
+/// What kind of report the cluster knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    OpenReports,
+    /// Of the Policy Working Group, which the same people gave up for the above.
+    PolicyReports,
+}
+
+/// Where reports are written.
+pub(super) struct Reports {
+    client: Client,
+    pub(super) format: Format,
+}
+
+/// What a cluster knows.
+pub(super) struct Found {
+    /// Where reports are written.
+    pub(super) chosen: Option<Reports>,
+    /// Where they may have been written before the cluster knew better.
+    pub(super) superseded: Option<Reports>,
+}
+
+/// What became of a write.
+#[derive(Debug)]
+pub(super) enum Written {
+    Done,
+    /// The namespace is going, or gone, and the report with it.
+    Superfluous,
+    /// The cluster does not know this kind of report any more.
+    KindGone,
+    Failed(kube::Error),
+}
+
+const WAITS: [Duration; 4] =
+    [Duration::from_millis(250), Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
+
+impl Format {
+    /// In the order in which they are taken.
+    const ALL: [Format; 2] = [Format::OpenReports, Format::PolicyReports];
+
+    pub(super) fn api_version(self) -> &'static str {
+        match self {
+            Format::OpenReports => "openreports.io/v1alpha1",
+            Format::PolicyReports => "wgpolicyk8s.io/v1alpha2",
+        }
+    }
+
+    pub(super) fn kind(self) -> &'static str {
+        match self {
+            Format::OpenReports => "Report",
+            Format::PolicyReports => "PolicyReport",
+        }
+    }
+
+    /// Whether a report can say in one place who wrote it.
+    pub(super) fn has_source(self) -> bool {
+        self == Format::OpenReports
+    }
+
+    fn resource(self) -> ApiResource {
+        let (group, version) = self.api_version().split_once('/').unwrap_or_default();
+        let plural = match self {
+            Format::OpenReports => "reports",
+            Format::PolicyReports => "policyreports",
+        };
+        ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, self.kind()), plural)
+    }
+}
+
+impl Reports {
+    /// What the cluster knows.
+    ///
+    /// # Errors
+    /// When the API server can't be asked.
+    pub(super) async fn find(client: &Client) -> kube::Result<Found> {
+        let mut known = Vec::new();
+        for format in Format::ALL {
+            match client.list_api_group_resources(format.api_version()).await {
+                Ok(list) if list.resources.iter().any(|resource| resource.kind == format.kind()) => {
+                    known.push(Reports { client: client.clone(), format });
+                }
+                Ok(_) => {}
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut known = known.into_iter();
+        Ok(Found { chosen: known.next(), superseded: known.next() })
+    }
+
+    /// All reports that were written here.
+    pub(super) fn stored(&self) -> Pages {
+        let path = DynamicObject::url_path(&self.format.resource(), None);
+        Pages::of(self.client.clone(), path).labelled("app.kubernetes.io/managed-by=modelendpoint-audit")
+    }
+
+    pub(super) async fn apply(&self, namespace: &str, name: &str, report: &Json) -> Written {
+        let params = PatchParams::apply(WRITER).force();
+        let patch = Patch::Apply(report);
+        let api = self.api(namespace);
+        self.write(async || api.patch(name, &params, &patch).await.map(drop)).await
+    }
+
+    pub(super) async fn delete(&self, namespace: &str, name: &str) -> Written {
+        let api = self.api(namespace);
+        self.write(async || api.delete(name, &DeleteParams::default()).await.map(drop)).await
+    }
+
+    fn api(&self, namespace: &str) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), namespace, &self.format.resource())
+    }
+
+    async fn write(&self, attempt: impl AsyncFn() -> kube::Result<()>) -> Written {
+        let mut waits = WAITS.iter();
+        loop {
+            match attempt().await {
+                Ok(()) => return Written::Done,
+                Err(error) if is_transient(&error) => match waits.next() {
+                    Some(wait) => sleep(*wait).await,
+                    None => return Written::Failed(error),
+                },
+                Err(kube::Error::Api(status)) if status.code == 404 => {
+                    // of a kind that it knows, the API server names what it did not find
+                    let names_it = status.details.as_ref().is_some_and(|details| !details.name.is_empty());
+                    return if names_it { Written::Superfluous } else { Written::KindGone };
+                }
+                Err(kube::Error::Api(status)) if is_terminating(&status) => return Written::Superfluous,
+                Err(error) => return Written::Failed(error),
+            }
+        }
+    }
+}
+
+fn is_terminating(status: &kube::core::Status) -> bool {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
+}

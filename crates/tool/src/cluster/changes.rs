@@ -1,0 +1,103 @@
+//! A resource version in, what changes after it out.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::{Stream, StreamExt};
+use kube::Client;
+use kube::api::WatchEvent;
+use tokio::time::timeout;
+
+use super::{Stored, endpoints_path};
+
+/// A bookmark comes every minute. Where nothing comes for longer, the connection may be dead: it is made anew.
+const QUIET: Duration = Duration::from_mins(2);
+/// After so long, the API server ends the watch.
+const SECONDS: u32 = 290;
+
+/// A watch on all ModelEndpoints.
+pub(crate) struct Changes {
+    client: Client,
+    version: String,
+    events: Option<Events>,
+}
+
+type Events = Pin<Box<dyn Stream<Item = kube::Result<WatchEvent<Stored>>> + Send>>;
+
+/// What happened to an endpoint.
+#[derive(Debug)]
+pub(crate) enum Change {
+    Created(Stored),
+    Changed(Stored),
+    Deleted(Stored),
+}
+
+/// Why there are no more changes.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// The API server no longer knows what happened since: everything has to be read again.
+    Gone,
+    Failed(kube::Error),
+}
+
+impl Changes {
+    /// What happens after a resource version.
+    pub(crate) fn after(client: Client, version: String) -> Self {
+        Changes { client, version, events: None }
+    }
+
+    /// The next change.
+    ///
+    /// # Errors
+    /// Why none can come; to call again goes on where it was, unless it is [`Ended::Gone`].
+    pub(crate) async fn next(&mut self) -> Result<Change, Ended> {
+        loop {
+            let events = match &mut self.events {
+                Some(events) => events,
+                none => none.insert(watch(&self.client, &self.version).await.map_err(ended)?),
+            };
+            match timeout(QUIET, events.next()).await {
+                Ok(Some(Ok(WatchEvent::Added(stored)))) => return Ok(self.at(stored, Change::Created)),
+                Ok(Some(Ok(WatchEvent::Modified(stored)))) => return Ok(self.at(stored, Change::Changed)),
+                Ok(Some(Ok(WatchEvent::Deleted(stored)))) => return Ok(self.at(stored, Change::Deleted)),
+                Ok(Some(Ok(WatchEvent::Bookmark(bookmark)))) => {
+                    self.version = bookmark.metadata.resource_version;
+                }
+                Ok(Some(Ok(WatchEvent::Error(status)))) => {
+                    self.events = None;
+                    return Err(ended(kube::Error::Api(status)));
+                }
+                Ok(Some(Err(error))) => {
+                    self.events = None;
+                    return Err(ended(error));
+                }
+                // it ends after a while, and goes on where it was
+                Ok(None) | Err(_) => self.events = None,
+            }
+        }
+    }
+}
+
+impl Changes {
+    fn at(&mut self, stored: Stored, change: fn(Stored) -> Change) -> Change {
+        self.version.clone_from(&stored.metadata.resource_version);
+        change(stored)
+    }
+}
+
+async fn watch(client: &Client, version: &str) -> kube::Result<Events> {
+    let query =
+        format!("watch=true&allowWatchBookmarks=true&timeoutSeconds={SECONDS}&resourceVersion={version}");
+    let request = http::Request::get(format!("{}?{query}", endpoints_path(None)));
+    let request = request.body(Vec::new()).map_err(kube::Error::HttpError)?;
+    let connect = client.request_events::<Stored>(request);
+    let events = timeout(QUIET, connect).await.map_err(|late| kube::Error::Service(late.into()))??;
+    Ok(Box::pin(events))
+}
+
+fn ended(error: kube::Error) -> Ended {
+    match error {
+        kube::Error::Api(status) if status.code == 410 => Ended::Gone,
+        error => Ended::Failed(error),
+    }
+}

@@ -1,0 +1,4 @@
+//! `audit` as it runs in a cluster: the binary against a real API server.
+
+mod audited;
+mod reports;
