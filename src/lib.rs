@@ -10,6 +10,7 @@
 //!      └─ telemetry        log events in, lines on stderr out, within a quota for each kind
 //! reload           follows files by their content: certificates, the client CA, the policy
 //! duration         durations as flags spell them
+//! tls              one set-up of rustls for all of them
 //! ```
 //!
 //! What a review means is decided in `crates/core`, which is pure. The other crates:
@@ -33,4 +34,5 @@ pub mod reload;
 pub mod serve;
 pub mod server;
 pub mod telemetry;
+mod tls;
 pub mod traces;

@@ -13,12 +13,10 @@ use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair};
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
+use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use tokio::sync::watch;
 use tracing::info;
 use x509_cert::der::Decode;
@@ -27,6 +25,7 @@ use x509_cert::ext::pkix::name::{DirectoryString, GeneralName};
 use x509_cert::spki::ObjectIdentifier;
 
 use crate::reload::{self, InFiles};
+use crate::tls;
 use modelendpoint_files::shown;
 
 /// The clients that may call.
@@ -36,7 +35,6 @@ pub struct Clients {
     /// One of these has to be in the certificate; none means that the CA's word is enough.
     names: Vec<String>,
     ourselves: Ourselves,
-    algorithms: WebPkiSupportedAlgorithms,
     changes: watch::Sender<()>,
 }
 
@@ -55,7 +53,6 @@ impl Clients {
             verifier: ArcSwap::from_pointee(verifier),
             names: names.to_vec(),
             ourselves: Ourselves::new().context("cannot make a certificate to call ourselves with")?,
-            algorithms: aws_lc_rs::default_provider().signature_verification_algorithms,
             changes: watch::Sender::new(()),
         };
         Ok((pem, Arc::new(clients)))
@@ -161,7 +158,7 @@ impl ClientCertVerifier for Clients {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+        self.verifier.load().verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -170,11 +167,11 @@ impl ClientCertVerifier for Clients {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+        self.verifier.load().verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        self.verifier.load().supported_verify_schemes()
     }
 }
 
@@ -219,16 +216,12 @@ impl InFiles for ReloadedClients {
 
 fn verifier(pem: &[u8]) -> Result<Arc<dyn ClientCertVerifier>, Defect> {
     let unreadable = |error: &dyn fmt::Display| Defect::Unreadable(error.to_string());
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|error| unreadable(&error))?;
-        roots.add(certificate).map_err(|error| unreadable(&error))?;
-    }
-    if roots.is_empty() {
+    let certificates = tls::certificates(pem).map_err(|error| unreadable(&error))?;
+    if certificates.is_empty() {
         return Err(Defect::NoCertificate);
     }
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+    let roots = tls::roots(certificates).map_err(|error| unreadable(&error))?;
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(tls::provider()))
         .build()
         .map_err(|error| unreadable(&error))
 }

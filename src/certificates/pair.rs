@@ -4,11 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use rustls::crypto::aws_lc_rs;
+use rustls::Error;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use x509_cert::der::{DateTime, Decode};
+
+use crate::tls;
 
 /// A certificate chain and the private key of its leaf.
 #[derive(Debug)]
@@ -30,21 +32,18 @@ impl Pair {
     /// # Errors
     /// [`Defect`], which does not depend on the time: see [`Validity::at`].
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, Defect> {
-        let chain = CertificateDer::pem_slice_iter(chain)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| Defect::UnreadableCertificate(error.to_string()))?;
+        let chain =
+            tls::certificates(chain).map_err(|error| Defect::UnreadableCertificate(error.to_string()))?;
         let leaf = chain.first().ok_or(Defect::NoCertificate)?;
         let validity = Validity::of(leaf)?;
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| match error {
             pem::Error::NoItemsFound => Defect::NoKey,
             error => Defect::UnreadableKey(error.to_string()),
         })?;
-        let key = aws_lc_rs::default_provider()
-            .key_provider
-            .load_private_key(key)
-            .map_err(|error| Defect::UnreadableKey(error.to_string()))?;
-        let certified = CertifiedKey::new(chain, key);
-        certified.keys_match().map_err(|_| Defect::KeyOfAnother)?;
+        let certified = CertifiedKey::from_der(chain, key, tls::provider()).map_err(|error| match error {
+            Error::InconsistentKeys(_) => Defect::KeyOfAnother,
+            error => Defect::UnreadableKey(error.to_string()),
+        })?;
         Ok(Self { certified: Arc::new(certified), validity })
     }
 

@@ -5,7 +5,6 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwapOption;
 use rustls::ServerConfig;
-use rustls::crypto::aws_lc_rs;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tokio::sync::watch;
@@ -13,6 +12,7 @@ use tokio::sync::watch;
 use super::clients::Clients;
 use super::clock::Clock;
 use super::pair::Pair;
+use crate::tls;
 
 #[derive(Debug)]
 pub struct Served {
@@ -62,18 +62,11 @@ impl Served {
 
     /// TLS 1.2 and 1.3 with rustls' defaults, HTTP/1.1 by ALPN, whatever pair is current; with `clients`,
     /// only for those.
-    ///
-    /// # Panics
-    /// Never: the defaults of aws-lc-rs support the default versions.
     #[must_use]
     pub fn tls_config(self: &Arc<Self>, clients: Option<&Arc<Clients>>) -> ServerConfig {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("aws-lc-rs supports TLS 1.2 and 1.3");
         let config = match clients {
-            Some(clients) => config.with_client_cert_verifier(Arc::clone(clients) as _),
-            None => config.with_no_client_auth(),
+            Some(clients) => tls::server().with_client_cert_verifier(Arc::clone(clients) as _),
+            None => tls::server().with_no_client_auth(),
         };
         let mut config = config.with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = vec![b"http/1.1".to_vec()];

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use tokio::net::{TcpSocket, TcpStream};
@@ -15,6 +15,7 @@ use tokio_rustls::TlsConnector;
 use super::listen::{canonical, reachable};
 use crate::certificates::clients::Clients;
 use crate::certificates::served::Served;
+use crate::tls;
 
 /// The address that the server calls itself from, while it does. The listener has a place for it in any crowd.
 #[derive(Debug, Default)]
@@ -72,14 +73,8 @@ async fn connect_to(address: SocketAddr, caller: &Caller) -> io::Result<TcpStrea
 }
 
 fn client(served: &Arc<Served>, clients: Option<&Clients>) -> Result<ClientConfig, Error> {
-    let provider = aws_lc_rs::default_provider();
-    let verifier =
-        OurOwn { served: Arc::clone(served), algorithms: provider.signature_verification_algorithms };
-    let config = ClientConfig::builder_with_provider(Arc::new(provider))
-        .with_safe_default_protocol_versions()
-        .expect("aws-lc-rs supports TLS 1.2 and 1.3")
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier));
+    let verifier = Arc::new(OurOwn(Arc::clone(served)));
+    let config = tls::client().dangerous().with_custom_certificate_verifier(verifier);
     let Some((certificate, key)) = clients.map(Clients::ourselves) else {
         return Ok(config.with_no_client_auth());
     };
@@ -89,10 +84,7 @@ fn client(served: &Arc<Served>, clients: Option<&Clients>) -> Result<ClientConfi
 /// Accepts the chain that is served now, byte for byte, and nothing else. Who issued it, for which
 /// name, is for the API server to judge.
 #[derive(Debug)]
-struct OurOwn {
-    served: Arc<Served>,
-    algorithms: WebPkiSupportedAlgorithms,
-}
+struct OurOwn(Arc<Served>);
 
 impl ServerCertVerifier for OurOwn {
     fn verify_server_cert(
@@ -103,7 +95,7 @@ impl ServerCertVerifier for OurOwn {
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let served = self.served.current();
+        let served = self.0.current();
         let presented = std::iter::once(end_entity).chain(intermediates);
         if served.is_some_and(|served| presented.eq(&served.certified.cert)) {
             Ok(ServerCertVerified::assertion())
@@ -118,7 +110,12 @@ impl ServerCertVerifier for OurOwn {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &tls::provider().signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -127,10 +124,15 @@ impl ServerCertVerifier for OurOwn {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &tls::provider().signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        tls::provider().signature_verification_algorithms.supported_schemes()
     }
 }

@@ -16,10 +16,8 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::handshake;
 use hyper_util::rt::TokioIo;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
@@ -28,6 +26,7 @@ use tokio_rustls::TlsConnector;
 use tracing::{info, warn};
 
 use super::variable;
+use crate::tls;
 use modelendpoint_files::{Accept, MOUNTED};
 
 /// Of a collector's answer, which is empty or a sentence.
@@ -140,19 +139,12 @@ impl Trust {
     fn from_environment() -> anyhow::Result<Self> {
         let file = variable("CERTIFICATE")
             .context("OTEL_EXPORTER_OTLP_CERTIFICATE is missing: the CA of the https:// collector, in PEM")?;
-        let mut roots = RootCertStore::empty();
         let unreadable = || format!("cannot use OTEL_EXPORTER_OTLP_CERTIFICATE {file}");
         let pem =
             modelendpoint_files::read(Path::new(&file), Accept::Regular, MOUNTED).with_context(unreadable)?;
-        for certificate in CertificateDer::pem_slice_iter(&pem) {
-            let certificate = certificate.map_err(io::Error::other).with_context(unreadable)?;
-            roots.add(certificate).with_context(unreadable)?;
-        }
-        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .context("aws-lc-rs supports TLS 1.2 and 1.3")?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let certificates = tls::certificates(&pem).map_err(io::Error::other).with_context(unreadable)?;
+        let roots = tls::roots(certificates).with_context(unreadable)?;
+        let config = tls::client().with_root_certificates(roots).with_no_client_auth();
         Ok(Self(Arc::new(config)))
     }
 }

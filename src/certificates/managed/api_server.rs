@@ -20,13 +20,10 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use kube::Client;
 use kube::client::Body;
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
 use tower::service_fn;
 
 use crate::certificates::clock::Clock;
+use crate::tls;
 use modelendpoint_files::{Accept, MOUNTED};
 
 /// For a connection, and for anything that was sent to be acknowledged.
@@ -122,15 +119,9 @@ impl ApiServer {
 }
 
 fn connect(ca: &[u8]) -> io::Result<Connections> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(ca) {
-        roots.add(certificate.map_err(io::Error::other)?).map_err(io::Error::other)?;
-    }
-    let tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let certificates = tls::certificates(ca).map_err(io::Error::other)?;
+    let roots = tls::roots(certificates).map_err(io::Error::other)?;
+    let tls = tls::client().with_root_certificates(roots).with_no_client_auth();
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_connect_timeout(Some(SILENCE));

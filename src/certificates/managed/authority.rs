@@ -8,10 +8,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PublicKeyData,
 };
-use rustls::RootCertStore;
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::ParsedCertificate;
 use time::OffsetDateTime;
@@ -21,6 +18,7 @@ use x509_cert::der::{Decode, Encode};
 use super::lifetimes::Lifetimes;
 use super::outline::Ca;
 use crate::certificates::pair::{Defect, Validity};
+use crate::tls;
 
 /// The subject of every CA made here.
 pub const NAME: &str = "modelendpoint-webhook managed CA";
@@ -66,29 +64,26 @@ impl Authority {
     /// # Errors
     /// When there is anything in it that is no certificate.
     pub fn read_all(pem: &[u8]) -> Result<Vec<Self>, Defect> {
-        let unreadable = |why: String| Defect::UnreadableCertificate(why);
-        CertificateDer::pem_slice_iter(pem)
-            .map(|der| Self::read(der.map_err(|error| unreadable(error.to_string()))?))
-            .collect()
+        let certificates =
+            tls::certificates(pem).map_err(|error| Defect::UnreadableCertificate(error.to_string()))?;
+        certificates.into_iter().map(Self::read).collect()
     }
 
     /// Whether it signed this leaf of a server, whenever both are valid.
     #[must_use]
     pub fn signed(&self, leaf: &CertificateDer<'_>) -> bool {
-        let mut roots = RootCertStore::empty();
-        let (Ok(()), Ok(parsed), Ok(validity)) =
-            (roots.add(self.der.clone()), ParsedCertificate::try_from(leaf), Validity::of(leaf))
+        let (Ok(roots), Ok(parsed), Ok(validity)) =
+            (tls::roots([self.der.clone()]), ParsedCertificate::try_from(leaf), Validity::of(leaf))
         else {
             return false;
         };
         let since_1970 = validity.until.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
         verify_server_cert_signed_by_trust_anchor(
             &parsed,
             &roots,
             &[],
             UnixTime::since_unix_epoch(since_1970),
-            algorithms.all,
+            tls::provider().signature_verification_algorithms.all,
         )
         .is_ok()
     }
@@ -188,6 +183,7 @@ fn set_validity(params: &mut CertificateParams, from: SystemTime, until: SystemT
 
 #[cfg(test)]
 mod tests {
+    use rustls::pki_types::pem::PemObject;
     use x509_cert::Certificate;
     use x509_cert::ext::pkix::name::GeneralName;
     use x509_cert::ext::pkix::{
