@@ -14,7 +14,7 @@ use modelendpoint_core::admission;
 use modelendpoint_core::endpoint::Policy;
 use modelendpoint_webhook::certificates::served::Served;
 use modelendpoint_webhook::policy::Active;
-use modelendpoint_webhook::server::connection::{self, Handler, Shared};
+use modelendpoint_webhook::server::connection::{Handler, ListenerContext, speak_http};
 use modelendpoint_webhook::server::drain::Drain;
 use modelendpoint_webhook::server::limits::Limits;
 use modelendpoint_webhook::server::metrics::Metrics;
@@ -48,9 +48,9 @@ fuzz_target!(|input: &[u8]| {
         RUNTIME.with(|runtime| {
             runtime.block_on(async {
                 if manner.to_operators {
-                    exchange(server.operators.clone(), &server.shared, &manner, sent).await
+                    exchange(server.operators.clone(), &server.context, &manner, sent).await
                 } else {
-                    exchange(server.reviews.clone(), &server.shared, &manner, sent).await
+                    exchange(server.reviews.clone(), &server.context, &manner, sent).await
                 }
             })
         })
@@ -81,7 +81,7 @@ impl Manner {
 struct Server {
     reviews: Reviews,
     operators: axum::Router,
-    shared: Shared,
+    context: ListenerContext,
 }
 
 impl Server {
@@ -91,18 +91,18 @@ impl Server {
         let readiness = Readiness::new(Served::empty(Arc::default()), None, Arc::clone(&drain));
         let policy = Active::new(Policy::NONE);
         Server {
-            reviews: Reviews::new(admission::answer_under, policy, &limits, &metrics, None),
+            reviews: Reviews::new(admission::answer, policy, &limits, &metrics, None),
             operators: ops::router(readiness, &metrics),
-            shared: Shared { limits, drain, metrics, full: false.into() },
+            context: ListenerContext { limits, drain, metrics, full: false.into() },
         }
     }
 }
 
 /// Sends all of it, unless the server hangs up; what it answered.
-async fn exchange(handler: impl Handler, shared: &Shared, manner: &Manner, sent: &[u8]) -> Vec<u8> {
+async fn exchange(handler: impl Handler, context: &ListenerContext, manner: &Manner, sent: &[u8]) -> Vec<u8> {
     let (client, stream) = duplex(ON_THE_WAY);
     let (mut reader, mut writer) = split(client);
-    let serve = connection::serve(stream, handler, None, Pace::new(), shared);
+    let serve = speak_http(stream, handler, None, Pace::new(), context);
     let send = async {
         for piece in sent.chunks(manner.piece.min(sent.len().max(1))) {
             if writer.write_all(piece).await.is_err() {

@@ -200,13 +200,13 @@ pub struct ReloadedClients {
 impl InFiles for ReloadedClients {
     const NAME: &'static str = "client CA";
     type Content = Vec<u8>;
-    type Defect = Defect;
+    type Defect = CaDefect;
 
     fn read(&self) -> anyhow::Result<Vec<u8>> {
         self.file.read()
     }
 
-    fn adopt(&self, pem: &Vec<u8>) -> Result<(), Defect> {
+    fn adopt(&self, pem: &Vec<u8>) -> Result<(), CaDefect> {
         self.clients.verifier.store(Arc::new(verifier(pem)?));
         self.clients.changes.send_replace(());
         info!("client CA reloaded");
@@ -214,11 +214,11 @@ impl InFiles for ReloadedClients {
     }
 }
 
-fn verifier(pem: &[u8]) -> Result<Arc<dyn ClientCertVerifier>, Defect> {
-    let unreadable = |error: &dyn fmt::Display| Defect::Unreadable(error.to_string());
+fn verifier(pem: &[u8]) -> Result<Arc<dyn ClientCertVerifier>, CaDefect> {
+    let unreadable = |error: &dyn fmt::Display| CaDefect::Unreadable(error.to_string());
     let certificates = tls::certificates(pem).map_err(|error| unreadable(&error))?;
     if certificates.is_empty() {
-        return Err(Defect::NoCertificate);
+        return Err(CaDefect::NoCertificate);
     }
     let roots = tls::roots(certificates).map_err(|error| unreadable(&error))?;
     WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(tls::provider()))
@@ -228,12 +228,12 @@ fn verifier(pem: &[u8]) -> Result<Arc<dyn ClientCertVerifier>, Defect> {
 
 /// Why a file can't tell who may call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Defect {
+pub enum CaDefect {
     NoCertificate,
     Unreadable(String),
 }
 
-impl fmt::Display for Defect {
+impl fmt::Display for CaDefect {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoCertificate => to.write_str("the client CA file holds no PEM block \"CERTIFICATE\""),

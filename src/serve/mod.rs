@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::time::sleep;
@@ -43,26 +44,26 @@ use signals::Signals;
 /// # Errors
 /// What to change, when the server can't start.
 pub fn run(args: &cli::Serve) -> anyhow::Result<ExitCode> {
-    let source = Source::of(args)?;
+    let source = CertificateSource::of(args)?;
     let (log, dropped) = telemetry::start(args.log_format, args.log_level);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(worker_threads())
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    // Before all else: the first process of a container is deaf to signals that it does not ask for.
+    // Comes first: the first process of a container ignores every signal that it has no handler for.
     let signals = Signals::heed(runtime.handle(), log.clone())?;
     runtime.spawn(quota::keep_telling());
     let traces = Traces::from_environment(runtime.handle().clone())?;
     let metrics = Arc::new(Metrics::new(dropped));
-    let served = runtime.block_on(serve(args, source, metrics, traces.clone(), &signals));
+    let ended = runtime.block_on(start(args, source, metrics, traces.clone(), &signals));
     if let Some(traces) = traces {
         traces.shut_down();
     }
-    // What still runs on it has nobody left to wait for it: a lookup of a name may take minutes.
+    // Nobody waits for what still runs on it: looking up a name may take minutes.
     runtime.shutdown_background();
     log.finish();
-    served.map(|()| ExitCode::SUCCESS)
+    ended.map(|()| ExitCode::SUCCESS)
 }
 
 /// As many as there are CPUs to use, which the standard library knows of the CPU affinity and of the
@@ -72,19 +73,20 @@ fn worker_threads() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get).min(4)
 }
 
-async fn serve(
+/// Starts everything that the server is made of, and runs it until it was drained.
+async fn start(
     args: &cli::Serve,
-    source: Source,
+    source: CertificateSource,
     metrics: Arc<Metrics>,
     traces: Option<Traces>,
     signals: &Signals,
 ) -> anyhow::Result<()> {
-    let active = follow_policy(args.policy.as_deref(), &metrics)?;
+    let policy = follow_policy(args.policy.as_deref(), &metrics)?;
     let (certificate, origin) = source.load(args.listen.ip())?;
     if let Some(pair) = certificate.current() {
-        metrics.serves(&pair);
+        metrics.loaded.record_certificate(&pair);
     }
-    let clients = load_clients(args, &metrics)?;
+    let clients = follow_client_ca(args, &metrics)?;
     let drain = Arc::new(Drain::default());
     let server = Server::bind(Parts {
         listen: args.listen,
@@ -92,52 +94,40 @@ async fn serve(
         limits: Limits::new(descriptors::make_room(args.max_connections)),
         certificate: Arc::clone(&certificate),
         clients,
-        judge: admission::answer_under,
-        policy: active,
+        judge: admission::answer,
+        policy,
         metrics: Arc::clone(&metrics),
         traces,
         drain: Arc::clone(&drain),
     })?;
     match origin {
-        Origin::Files(files, content) => {
-            let current = Arc::clone(&certificate);
-            let tell = move |reload| {
-                metrics.reloaded(reload);
-                if let Some(pair) = current.current() {
-                    metrics.serves(&pair);
-                }
-            };
-            tokio::spawn(files::keep_reloading(files, content, certificate, tell));
-        }
+        Origin::Files(files, content) => follow_files(files, content, certificate, metrics),
         Origin::Issued(issued) => {
-            if let Some(file) = &args.write_ca {
-                modelendpoint_files::write(file, issued.ca.as_bytes())
-                    .with_context(|| format!("cannot write --write-ca {}", shown(file)))?;
-            }
-            let how_to_call = how_to_call(server.https_address()?, args.write_ca.as_deref());
-            // Whoever closed stdout does not want to read it.
-            let _ = io::stdout().write_all(how_to_call.as_bytes());
+            show_how_to_call(&issued, server.https_address()?, args.write_ca.as_deref())?;
         }
         Origin::Managed(client, clock, settings) => {
-            let current = Arc::clone(&certificate);
-            let tell = move |event| {
-                metrics.managed(event);
-                if let Some(pair) = current.current() {
-                    metrics.serves(&pair);
-                }
-            };
-            tokio::spawn(keep_managing(client, settings, certificate, clock, tell));
+            manage_certificate(client, clock, settings, certificate, metrics);
         }
     }
+    run_until_drained(server, args.drain, &drain, signals).await
+}
+
+/// Runs the server; at the first signal, it goes on for `grace` while traffic moves away, and closes.
+async fn run_until_drained(
+    server: Server,
+    grace: Duration,
+    drain: &Drain,
+    signals: &Signals,
+) -> anyhow::Result<()> {
     let leaving = async {
         signals.first().await;
         drain.leave();
-        info!("leaving: serving for another {:?} while traffic moves away", args.drain);
-        sleep(args.drain).await;
+        info!("leaving: serving for another {grace:?} while traffic moves away");
+        sleep(grace).await;
         info!("closing");
         drain.close();
     };
-    // On a worker: here, on the main thread, every connection would cost two more switches of threads.
+    // On a worker: from here, the main thread, every connection would cost two more switches of threads.
     let mut serving = tokio::spawn(server.run());
     signals.serving();
     let result = tokio::select! {
@@ -147,38 +137,79 @@ async fn serve(
     Ok(result.context("the server panicked")??)
 }
 
-/// The policy of the file, followed from now on; without a file, the rules as they are.
+/// The policy in the file, which is followed from now on; without a file, the rules as they are.
 fn follow_policy(file: Option<&Path>, metrics: &Arc<Metrics>) -> anyhow::Result<Arc<Active>> {
     let Some(file) = file else { return Ok(Active::new(Policy::NONE)) };
     let Loaded { content, policy } = load(file, Accept::Regular)?;
     let hash = hash(&content);
     info!(hash, "policy loaded");
-    metrics.holds(&hash);
+    metrics.loaded.record_policy(&hash);
     let active = Active::new(policy);
     let (counting, holding) = (Arc::clone(metrics), Arc::clone(metrics));
     let file = PolicyFile {
         path: file.to_owned(),
         active: Arc::clone(&active),
-        tell: move |hash: &str| holding.holds(hash),
+        tell: move |hash: &str| holding.loaded.record_policy(hash),
     };
-    tokio::spawn(keep_reloading(file, content, move |reload| counting.policy_reloaded(reload)));
+    tokio::spawn(keep_reloading(file, content, move |reload| counting.loaded.policy_reloads.inc(reload)));
     Ok(active)
 }
 
-/// Who may call, kept at what `--client-ca` holds.
-fn load_clients(args: &cli::Serve, metrics: &Arc<Metrics>) -> anyhow::Result<Option<Arc<Clients>>> {
+/// Who may call by `--client-ca`, which is followed from now on.
+fn follow_client_ca(args: &cli::Serve, metrics: &Arc<Metrics>) -> anyhow::Result<Option<Arc<Clients>>> {
     let Some(file) = &args.client_ca else { return Ok(None) };
     let file = ClientCa::new(file);
     let (loaded, clients) = Clients::load(&file, &args.client_names)?;
     let source = ReloadedClients { file, clients: Arc::clone(&clients) };
     let metrics = Arc::clone(metrics);
-    let tell = move |reload| metrics.client_ca_reloaded(reload);
+    let tell = move |reload| metrics.loaded.client_ca_reloads.inc(reload);
     tokio::spawn(keep_reloading(source, loaded, tell));
     Ok(Some(clients))
 }
 
+/// Serves the certificate that is in the files from now on.
+fn follow_files(files: Files, content: Content, certificate: Arc<Served>, metrics: Arc<Metrics>) {
+    let current = Arc::clone(&certificate);
+    let tell = move |reload| {
+        metrics.loaded.certificate_reloads.inc(reload);
+        if let Some(pair) = current.current() {
+            metrics.loaded.record_certificate(&pair);
+        }
+    };
+    tokio::spawn(files::keep_reloading(files, content, certificate, tell));
+}
+
+/// Serves the certificate that is in the Secret from now on, and keeps that one fresh.
+fn manage_certificate(
+    client: kube::Client,
+    clock: Arc<Clock>,
+    settings: managed::Settings,
+    certificate: Arc<Served>,
+    metrics: Arc<Metrics>,
+) {
+    let current = Arc::clone(&certificate);
+    let tell = move |event| {
+        metrics.managed.record(event);
+        if let Some(pair) = current.current() {
+            metrics.loaded.record_certificate(&pair);
+        }
+    };
+    tokio::spawn(keep_managing(client, settings, certificate, clock, tell));
+}
+
+/// Prints commands to try out a server with this certificate, whose CA is written to a file if there is one.
+fn show_how_to_call(issued: &Issued, https: SocketAddr, write_ca: Option<&Path>) -> anyhow::Result<()> {
+    if let Some(file) = write_ca {
+        modelendpoint_files::write(file, issued.ca.as_bytes())
+            .with_context(|| format!("cannot write --write-ca {}", shown(file)))?;
+    }
+    // Whoever closed stdout does not want to read it.
+    let _ = io::stdout().write_all(how_to_call(https, write_ca).as_bytes());
+    Ok(())
+}
+
 /// Where the certificate is to come from.
-enum Source {
+enum CertificateSource {
     Files(Files),
     SelfSigned,
     Managed(managed::Settings, PathBuf),
@@ -191,7 +222,7 @@ enum Origin {
     Managed(kube::Client, Arc<Clock>, managed::Settings),
 }
 
-impl Source {
+impl CertificateSource {
     fn of(args: &cli::Serve) -> anyhow::Result<Self> {
         if args.managed.managed_certs {
             if args.tls_cert.is_some()

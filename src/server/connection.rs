@@ -1,5 +1,5 @@
-//! One connection: a stream in, HTTP/1.1 answers out. [`super::patrol`] ends it when the client is too
-//! slow, when it has to give way, and when it is no longer trusted.
+//! One connection: a stream in, HTTP/1.1 answers out. [`super::patrol`] ends it when the client is too slow, when it
+//! has to give way to another one, and when it is no longer trusted.
 
 use std::error::Error;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use axum::body::HttpBody;
 use axum::http::header::CONNECTION;
@@ -28,93 +28,114 @@ use crate::certificates::clients::Stranger;
 pub trait Handler: Clone + Send + Sync + 'static {
     type Body: HttpBody<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
 
-    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Response<Self::Body>> + Send;
+    fn handle(&self, request: Request<Incoming>) -> impl Future<Output = Response<Self::Body>> + Send;
 
-    /// Was the request what the listener is for, so that the client's connection is worth keeping?
+    /// Whether the request was what the listener is for, so that the client's connection is worth keeping.
     fn is_useful(answer: &Response<Self::Body>) -> bool;
 }
 
 /// What all connections of a listener share.
 #[derive(Debug)]
-pub struct Shared {
+pub struct ListenerContext {
     pub limits: Limits,
     pub drain: Arc<Drain>,
     pub metrics: Arc<Metrics>,
-    /// All places are taken.
+    /// Whether all places are taken.
     pub full: AtomicBool,
 }
 
-/// Serves requests until the client leaves, or the connection is told to. Those of a stranger carry
+/// Answers requests until the client leaves, or the connection is told to end. The requests of a stranger carry
 /// [`Stranger`] as an extension.
-pub async fn serve<Stream, H: Handler>(
+pub async fn speak_http<Stream, H: Handler>(
     stream: Stream,
     handler: H,
     stranger: Option<Stranger>,
     pace: Arc<Pace>,
-    shared: &Shared,
+    context: &ListenerContext,
 ) where
     Stream: AsyncRead + AsyncWrite + Unpin,
 {
-    let Shared { limits, drain, .. } = shared;
     let service = service_fn(|mut request: Request<Incoming>| {
         if let Some(stranger) = &stranger {
             request.extensions_mut().insert(stranger.clone());
         }
-        async {
-            pace.written().await;
-            if pace.leave() == Leave::Revoked {
-                return Err(Revoked);
-            }
-            pace.now(Waiting::Request);
-            let mut answer = handler.answer(request).await;
-            let useful = H::is_useful(&answer);
-            pace.delivered(if useful { Delivered::Reviews } else { Delivered::Other });
-            let in_the_way = !useful && shared.full.load(Relaxed);
-            if drain.is_leaving() || pace.next_is_last() || in_the_way {
-                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            pace.now(Waiting::Idle);
-            Ok(answer)
-        }
+        answer_in_turn(request, &handler, &pace, context)
     });
-
     pace.now(Waiting::Fresh);
     let stream = TokioIo::new(Watched::new(stream, Arc::clone(&pace)));
     let mut http = pin!(
         http1::Builder::new()
             // Idle time and the time for a head are two limits here, and one in hyper.
             .header_read_timeout(None)
-            .max_buf_size(limits.head_bytes)
+            .max_buf_size(context.limits.head_bytes)
             .serve_connection(stream, service)
     );
-    let mut closing = false;
-    poll_fn(|context| {
-        let leave = pace.is_told_to_leave(context);
-        if leave == Leave::Revoked && pace.waiting() == Waiting::Head {
-            // This request would be served, and hyper has no way to refuse it.
-            return Poll::Ready(());
+    let mut is_closing = false;
+    poll_fn(|task| {
+        match next_step(&pace, &context.drain, &mut is_closing, task) {
+            Step::Cut => return Poll::Ready(()),
+            Step::Close => http.as_mut().graceful_shutdown(),
+            Step::GoOn => {}
         }
-        if !closing && leave > Leave::No {
-            closing = true;
-            let just_connected =
-                leave == Leave::InGoodOrder && pace.waiting() == Waiting::Fresh && drain.is_closed();
-            if matches!(pace.waiting(), Waiting::Fresh | Waiting::Idle | Waiting::Head) {
-                pace.now(Waiting::Close);
-            }
-            // A client that connected before the listener closed did so for a request: that one is still
-            // answered.
-            if !just_connected {
-                http.as_mut().graceful_shutdown();
-            }
-        }
-        // Either way it is over: the client left, or the connection was closed in good order.
-        http.as_mut().poll(context).map(|_| ())
+        // Whatever the result, it is over: the client left, or the connection was closed in good order.
+        http.as_mut().poll(task).map(|_| ())
     })
     .await;
 }
 
-/// The client's certificate no longer vouches for it. Nobody reads this: hyper closes the connection without an
-/// answer.
+/// Has the handler answer a request once the answer before it is written, and decides whether it is the last one.
+async fn answer_in_turn<H: Handler>(
+    request: Request<Incoming>,
+    handler: &H,
+    pace: &Pace,
+    ListenerContext { drain, full, .. }: &ListenerContext,
+) -> Result<Response<H::Body>, Revoked> {
+    pace.written().await;
+    if pace.leave() == Leave::Revoked {
+        return Err(Revoked);
+    }
+    pace.now(Waiting::Request);
+    let mut answer = handler.handle(request).await;
+    let is_useful = H::is_useful(&answer);
+    pace.delivered(if is_useful { Delivered::Reviews } else { Delivered::Other });
+    let is_in_the_way = !is_useful && full.load(Relaxed);
+    if drain.is_leaving() || pace.next_is_last() || is_in_the_way {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    pace.now(Waiting::Idle);
+    Ok(answer)
+}
+
+/// What to do with a connection now.
+enum Step {
+    GoOn,
+    /// Answer the request that is under way, if any, and close.
+    Close,
+    /// End it without another answer.
+    Cut,
+}
+
+/// By what [`super::patrol`] told the connection, which wakes `task` when it tells something else.
+fn next_step(pace: &Pace, drain: &Drain, is_closing: &mut bool, task: &mut Context<'_>) -> Step {
+    let leave = pace.is_told_to_leave(task);
+    let waiting = pace.waiting();
+    if leave == Leave::Revoked && waiting == Waiting::Head {
+        // hyper would answer the request that is arriving, and has no way to refuse it.
+        return Step::Cut;
+    }
+    if *is_closing || leave == Leave::No {
+        return Step::GoOn;
+    }
+    *is_closing = true;
+    if matches!(waiting, Waiting::Fresh | Waiting::Idle | Waiting::Head) {
+        pace.now(Waiting::Close);
+    }
+    // A client that connected before the listener closed is about to send a request: that one is still answered.
+    let has_just_connected = leave == Leave::InGoodOrder && waiting == Waiting::Fresh && drain.is_closed();
+    if has_just_connected { Step::GoOn } else { Step::Close }
+}
+
+/// The client's certificate is no longer trusted. Nobody reads this: hyper closes the connection without an answer.
 #[derive(Debug)]
 struct Revoked;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::source::Source;
+use super::source::ClientSource;
 
 /// How many newcomers may wait.
 pub const LONGEST: usize = 64;
@@ -24,7 +24,7 @@ pub struct Line<T> {
 #[derive(Debug)]
 pub struct Newcomer<T> {
     pub stream: T,
-    pub source: Source,
+    pub source: ClientSource,
     since: Instant,
     /// It was counted as one that found no place.
     pub is_counted: bool,
@@ -50,7 +50,7 @@ impl<T> Line<T> {
     }
 
     /// Puts a newcomer at the end. Returns the one that has to go, if the line is too long.
-    pub fn join(&mut self, stream: T, source: Source) -> Option<T> {
+    pub fn join(&mut self, stream: T, source: ClientSource) -> Option<T> {
         let since = Instant::now();
         let newcomer = Newcomer { stream, source, since, is_counted: false, is_expected: false };
         self.newcomers.push_back(newcomer);
@@ -74,7 +74,7 @@ impl<T> Line<T> {
     }
 
     /// How many newcomers of each source wait.
-    fn counts(&self) -> HashMap<Source, usize> {
+    fn counts(&self) -> HashMap<ClientSource, usize> {
         let mut counts = HashMap::new();
         for newcomer in &self.newcomers {
             *counts.entry(newcomer.source).or_default() += 1;
@@ -95,8 +95,8 @@ mod tests {
 
     use super::*;
 
-    fn source(number: u8) -> Source {
-        Source::of(([10, 0, 0, number], 1).into())
+    fn source(number: u8) -> ClientSource {
+        ClientSource::of(([10, 0, 0, number], 1).into())
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 //!
 //! What a client wrote only ever appears as the value of a field, where control and invisible characters
 //! are escaped ([`crate::telemetry`]), so nobody can forge a line. Whole objects and urls never appear at
-//! all. How many lines of a kind there can be has a bound ([`Kind`]).
+//! all. How many lines of a kind there can be has a bound ([`LineKind`]).
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use tracing::{debug, info};
 
 use super::refusal::Refusal;
-use crate::telemetry::quota::Kind;
+use crate::telemetry::quota::LineKind;
 use modelendpoint_core::admission::{Answer, Hook, Outcome};
 
 /// Most characters of a value that a client wrote.
@@ -19,7 +19,7 @@ const LONGEST_VALUE: usize = 256;
 
 /// One line for each review: at info if it was denied or failed, or if something seems wrong with
 /// the registration, else at debug.
-pub fn answered(hook: Hook, answer: &Answer<'_>, latency: Duration) {
+pub fn record_answer(hook: Hook, answer: &Answer<'_>, latency: Duration) {
     let notice = answer.notice.as_deref().map(short);
     macro_rules! line {
         ($level:ident, $what:literal) => {
@@ -40,17 +40,17 @@ pub fn answered(hook: Hook, answer: &Answer<'_>, latency: Duration) {
         };
     }
     match answer.outcome {
-        Outcome::Denied => Kind::Denial.line(|| line!(info, "denied")),
-        Outcome::Failed => Kind::Failure.line(|| line!(info, "failed")),
-        Outcome::Allowed if answer.notice.is_some() => Kind::Notice.line(|| line!(info, "allowed")),
+        Outcome::Denied => LineKind::Denial.line(|| line!(info, "denied")),
+        Outcome::Failed => LineKind::Failure.line(|| line!(info, "failed")),
+        Outcome::Allowed if answer.notice.is_some() => LineKind::Notice.line(|| line!(info, "allowed")),
         Outcome::Allowed => line!(debug, "allowed"),
         Outcome::Patched => line!(debug, "patched"),
     }
 }
 
 /// One line for each call that no `AdmissionReview` answered.
-pub fn refused(hook: Hook, refusal: &Refusal, status: StatusCode, latency: Duration) {
-    Kind::Refusal.line(|| {
+pub fn record_refusal(hook: Hook, refusal: &Refusal, status: StatusCode, latency: Duration) {
+    LineKind::Refusal.line(|| {
         info!(
             hook = hook.path(),
             status = status.as_u16(),
@@ -62,8 +62,8 @@ pub fn refused(hook: Hook, refusal: &Refusal, status: StatusCode, latency: Durat
 }
 
 /// One line for each client that was refused at the handshake for its certificate.
-pub fn rejected(client: SocketAddr, why: &str) {
-    Kind::Rejection.line(|| {
+pub fn record_rejection(client: SocketAddr, why: &str) {
+    LineKind::Rejection.line(|| {
         info!(
             client = client.to_string(),
             reason = short(why),

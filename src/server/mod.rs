@@ -7,22 +7,20 @@
 pub mod body;
 pub mod buffers;
 pub mod connection;
+pub mod crowd;
 pub mod deadline;
 pub mod descriptors;
 pub mod drain;
-pub mod exposition;
-pub mod latency;
+pub mod handshake;
 pub mod limits;
 pub mod line;
 pub mod listen;
 pub mod listener;
 pub mod log;
-pub mod managed_metrics;
 pub mod metrics;
 pub mod ops;
 pub mod pace;
 pub mod patrol;
-pub mod process;
 pub mod queue;
 pub mod readiness;
 pub mod refusal;
@@ -53,7 +51,7 @@ use readiness::Readiness;
 use reviews::Reviews;
 use self_dial::Caller;
 
-/// Answers a review: [`modelendpoint_core::admission::answer_under`], or a stand-in that a test brings.
+/// Answers a review: [`modelendpoint_core::admission::answer`], or a stand-in that a test brings.
 pub type Judge = for<'a> fn(&Policy, Hook, &'a [u8]) -> Result<Answer<'a>, NoUid>;
 
 /// What a server is made of.
@@ -126,8 +124,7 @@ impl Server {
             handler: Reviews::new(judge, policy, &limits, &metrics, traces),
             limits: limits.clone(),
             ourselves,
-            open: metrics.connections.clone(),
-            crowded: metrics.crowded.clone(),
+            own_metrics: metrics.https.clone(),
             metrics: Arc::clone(&metrics),
             drain: Arc::clone(&drain),
         };
@@ -137,8 +134,7 @@ impl Server {
             handler: ops::router(readiness, &metrics),
             limits: limits.for_operators(),
             ourselves: Arc::default(),
-            open: metrics.ops_connections.clone(),
-            crowded: metrics.ops_crowded.clone(),
+            own_metrics: metrics.ops.clone(),
             metrics,
             drain: Arc::new(Drain::default()),
         };

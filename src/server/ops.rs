@@ -14,8 +14,7 @@ use hyper::body::Incoming;
 use tower::ServiceExt;
 
 use super::connection::Handler;
-use super::exposition::Format;
-use super::metrics::Metrics;
+use super::metrics::{Format, Metrics};
 use super::readiness::Readiness;
 use super::refusal::Refusal;
 
@@ -32,7 +31,7 @@ pub fn router(readiness: Arc<Readiness>, metrics: &Arc<Metrics>) -> Router {
 impl Handler for Router {
     type Body = Body;
 
-    async fn answer(&self, request: Request<Incoming>) -> Response {
+    async fn handle(&self, request: Request<Incoming>) -> Response {
         self.clone().oneshot(request).await.unwrap_or_else(|never: Infallible| match never {})
     }
 
@@ -50,7 +49,7 @@ async fn readyz(State(readiness): State<Arc<Readiness>>) -> Response {
 }
 
 async fn exposition(State(metrics): State<Arc<Metrics>>, headers: HeaderMap) -> Result<Response, StatusCode> {
-    let open_metrics = metrics.exposition().map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     let format = Format::wanted(&headers);
-    Ok(([(CONTENT_TYPE, format.content_type())], format.of(open_metrics)).into_response())
+    let text = metrics.exposition(format).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    Ok(([(CONTENT_TYPE, format.content_type())], text).into_response())
 }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::limits::Limits;
 use super::pace::{Leave, Pace, Waiting};
 use super::queue::{Queue, Standing};
-use super::source::Source;
+use super::source::ClientSource;
 use super::worth::{self, Worth};
 
 /// How late a limit may be noticed.
@@ -24,7 +24,7 @@ pub struct Patrol {
     tasks: JoinSet<()>,
     open: HashMap<Id, Open>,
     /// How many connections of each source take a place.
-    sources: HashMap<Source, usize>,
+    sources: HashMap<ClientSource, usize>,
     places_taken: usize,
     last_round: Instant,
     /// Who gives way to anybody, and to a newcomer of its own source.
@@ -39,7 +39,7 @@ struct Open {
     pace: Arc<Pace>,
     task: AbortHandle,
     /// `None` for the server's own handshake with itself, which takes no place and never gives way.
-    source: Option<Source>,
+    source: Option<ClientSource>,
     accepted: Instant,
     /// When the connection has to end with its next answer.
     last_call: Instant,
@@ -72,7 +72,7 @@ pub enum Limit {
 
 impl Limit {
     /// Whose connections make room for a newcomer of this source: its own, or anybody's.
-    fn concerns(self, newcomer: Source) -> Option<Source> {
+    fn concerns(self, newcomer: ClientSource) -> Option<ClientSource> {
         (self == Self::Source).then_some(newcomer)
     }
 }
@@ -112,7 +112,7 @@ impl Patrol {
     /// Takes in a connection; the server's own, without a source, beyond all limits.
     pub fn spawn(
         &mut self,
-        source: Option<Source>,
+        source: Option<ClientSource>,
         pace: Arc<Pace>,
         limits: &Limits,
         connection: impl Future<Output = ()> + Send + 'static,
@@ -138,7 +138,7 @@ impl Patrol {
     }
 
     /// Makes room for a connection of this source, if it has to.
-    pub fn make_room(&mut self, source: Source, is_line_full: bool, limits: &Limits) -> Room {
+    pub fn make_room(&mut self, source: ClientSource, is_line_full: bool, limits: &Limits) -> Room {
         let Some(limit) = self.limit(source, limits) else { return Room::Free };
         match self.give_way(Some((source, limit)), is_line_full, limits) {
             Some(worth) => Room::Made(limit, worth),
@@ -147,7 +147,7 @@ impl Patrol {
     }
 
     /// What a connection of this source runs into.
-    fn limit(&self, source: Source, limits: &Limits) -> Option<Limit> {
+    fn limit(&self, source: ClientSource, limits: &Limits) -> Option<Limit> {
         if self.taken_by(source) >= limits.connections_by_source() {
             return Some(Limit::Source);
         }
@@ -159,7 +159,7 @@ impl Patrol {
     /// with more connections than its own.
     pub fn give_way(
         &mut self,
-        newcomer: Option<(Source, Limit)>,
+        newcomer: Option<(ClientSource, Limit)>,
         is_line_full: bool,
         limits: &Limits,
     ) -> Option<Worth> {
@@ -194,7 +194,7 @@ impl Patrol {
 
     /// Asks a connection that is delivering a review to close after its answer, since nobody else can give way.
     /// Returns whether there was one that had not been asked yet.
-    pub fn ask_to_close(&mut self, source: Source, limit: Limit, limits: &Limits) -> bool {
+    pub fn ask_to_close(&mut self, source: ClientSource, limit: Limit, limits: &Limits) -> bool {
         let (now, source) = (Instant::now(), limit.concerns(source));
         if self.busy.is_stale(source, now) {
             let busy = self.standings(source, now, limits).filter(|one| one.worth == Worth::Busy);
@@ -212,15 +212,15 @@ impl Patrol {
     }
 
     /// How many places this source has taken.
-    fn taken_by(&self, source: Source) -> usize {
+    fn taken_by(&self, source: ClientSource) -> usize {
         self.sources.get(&source).copied().unwrap_or_default()
     }
 
-    fn queue(&mut self, source: Option<Source>) -> &mut Queue {
+    fn queue(&mut self, source: Option<ClientSource>) -> &mut Queue {
         if source.is_some() { &mut self.of_a_source } else { &mut self.anybody }
     }
 
-    fn renew_queue(&mut self, source: Option<Source>, now: Instant, limits: &Limits) {
+    fn renew_queue(&mut self, source: Option<ClientSource>, now: Instant, limits: &Limits) {
         let standings = self.standings(source, now, limits).collect();
         *self.queue(source) = Queue::of(standings, source, now);
     }
@@ -228,7 +228,7 @@ impl Patrol {
     /// Where the connections of this source stand, or those of all.
     fn standings(
         &self,
-        source: Option<Source>,
+        source: Option<ClientSource>,
         now: Instant,
         limits: &Limits,
     ) -> impl Iterator<Item = Standing> {
@@ -254,7 +254,7 @@ impl Patrol {
         }
     }
 
-    fn leave_place(&mut self, source: Option<Source>) {
+    fn leave_place(&mut self, source: Option<ClientSource>) {
         let Some(source) = source else { return };
         self.places_taken -= 1;
         if let Some(taken) = self.sources.get_mut(&source) {
@@ -372,12 +372,12 @@ mod tests {
         Limits::new(connections)
     }
 
-    fn source(number: u8) -> Source {
-        Source::of(([10, 0, 0, number], 1).into())
+    fn source(number: u8) -> ClientSource {
+        ClientSource::of(([10, 0, 0, number], 1).into())
     }
 
     /// Comes in if there is a place.
-    fn comes(patrol: &mut Patrol, source: Source, limits: &Limits) -> (Room, Arc<Pace>) {
+    fn comes(patrol: &mut Patrol, source: ClientSource, limits: &Limits) -> (Room, Arc<Pace>) {
         let room = patrol.make_room(source, true, limits);
         let pace = Pace::new();
         pace.delivered(Delivered::Bytes);
@@ -388,7 +388,7 @@ mod tests {
     }
 
     /// A client that has delivered this and is idle.
-    fn idle(patrol: &mut Patrol, source: Source, delivered: Delivered, limits: &Limits) -> Arc<Pace> {
+    fn idle(patrol: &mut Patrol, source: ClientSource, delivered: Delivered, limits: &Limits) -> Arc<Pace> {
         let (_, pace) = comes(patrol, source, limits);
         pace.delivered(delivered);
         pace.now(Waiting::Idle);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::task::Id;
 use tokio::time::Instant;
 
-use super::source::Source;
+use super::source::ClientSource;
 use super::worth::Worth;
 
 /// How long a look is good for. Also how long newcomers wait at least when nobody can give way.
@@ -21,7 +21,7 @@ pub struct Queue {
     /// The next one is at the end.
     ids: Vec<(Id, Worth)>,
     /// Of this source only.
-    source: Option<Source>,
+    source: Option<ClientSource>,
     made: Option<Instant>,
     first: Option<Worth>,
 }
@@ -30,7 +30,7 @@ pub struct Queue {
 #[derive(Debug, Clone, Copy)]
 pub struct Standing {
     pub id: Id,
-    pub source: Source,
+    pub source: ClientSource,
     pub worth: Worth,
     pub since: Instant,
 }
@@ -39,7 +39,7 @@ impl Queue {
     /// A queue of some of these: those that are missed least, of the sources with the most connections,
     /// the longest there first.
     #[must_use]
-    pub fn of(mut standings: Vec<Standing>, source: Option<Source>, now: Instant) -> Self {
+    pub fn of(mut standings: Vec<Standing>, source: Option<ClientSource>, now: Instant) -> Self {
         let mut crowds = HashMap::<_, usize>::new();
         let mut new = 0;
         for one in &standings {
@@ -72,7 +72,7 @@ impl Queue {
     }
 
     #[must_use]
-    pub fn is_stale(&self, source: Option<Source>, now: Instant) -> bool {
+    pub fn is_stale(&self, source: Option<ClientSource>, now: Instant) -> bool {
         self.source != source || self.made.is_none_or(|made| now - made > GOOD_FOR)
     }
 

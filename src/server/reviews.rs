@@ -3,6 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Bytes, HttpBody};
 use axum::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE};
@@ -34,9 +35,9 @@ const PANICKED: &str = "the modelendpoint-webhook failed by a defect of its own;
 /// Both hooks; everything else is a 404 or a 405 in words. Not a router: every request goes through here,
 /// and a router's boxes and clones take as long as reading the review.
 #[derive(Clone)]
-pub struct Reviews(Arc<Shared>);
+pub struct Reviews(Arc<Inner>);
 
-struct Shared {
+struct Inner {
     judge: Judge,
     policy: Arc<Active>,
     limits: Limits,
@@ -54,7 +55,7 @@ impl Reviews {
         metrics: &Arc<Metrics>,
         traces: Option<Traces>,
     ) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(Inner {
             judge,
             policy,
             limits: limits.clone(),
@@ -70,11 +71,11 @@ impl Handler for Reviews {
     type Body = Full<Bytes>;
 
     /// A panic, wherever it is, ends this request only, and even this one is answered.
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let answering = AssertUnwindSafe(self.0.answer(request)).catch_unwind();
+    async fn handle(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let answering = AssertUnwindSafe(self.0.route(request)).catch_unwind();
         answering.await.unwrap_or_else(|_| {
             self.0.metrics.panics.inc();
-            self.0.metrics.http_error(Refusal::Broken.status());
+            self.0.metrics.requests.record_http_error(Refusal::Broken.status());
             Refusal::Broken.response()
         })
     }
@@ -84,32 +85,38 @@ impl Handler for Reviews {
     }
 }
 
-impl Shared {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+impl Inner {
+    async fn route(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let Some(hook) = Hook::at(request.uri().path()) else {
             return self.refuse(&Refusal::NoSuchPath, request.into_body());
         };
         if request.method() != Method::POST {
             return self.refuse(&Refusal::NotThisMethod("POST"), request.into_body());
         }
-        self.serve(hook, request).await
+        self.answer_review(hook, request).await
     }
 
-    async fn serve(&self, hook: Hook, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer_review(&self, hook: Hook, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let received = Instant::now();
-        let _in_flight = Counted::in_gauge(&self.metrics.in_flight);
+        let _in_flight = Counted::in_gauge(&self.metrics.requests.in_flight);
         let (head, mut body) = request.into_parts();
         let mut span = self.traces.as_ref().and_then(|traces| {
-            // Without its span, a review is as good as with it.
+            // A review is answered even if its span can't begin.
             self.unless_it_panics(|| traces.begin(hook.path(), &head.headers))
         });
-        let answered = self.review(hook, &head, &mut body, received, span.as_mut()).await;
+        let answered = match self.read_body(&head, &mut body, received).await {
+            Ok(bytes) => self.judge(hook, &bytes).map(|answer| {
+                self.record_answer(hook, &answer, received.elapsed(), span.as_mut());
+                answer.review
+            }),
+            Err(refusal) => Err(refusal),
+        };
         if let Err(refusal) = &answered {
             self.unless_it_panics(|| {
                 if let Some(span) = &mut span {
-                    span.refused(refusal.status());
+                    span.record_refusal(refusal.status());
                 }
-                log::refused(hook, refusal, refusal.status(), received.elapsed());
+                log::record_refusal(hook, refusal, refusal.status(), received.elapsed());
             });
         }
         if span.is_some() {
@@ -125,14 +132,13 @@ impl Shared {
         }
     }
 
-    async fn review(
-        &self,
-        hook: Hook,
+    /// The whole body, if the client may call and there is time and room for it.
+    async fn read_body<'a>(
+        &'a self,
         head: &Parts,
         body: &mut Incoming,
         received: Instant,
-        span: Option<&mut Span>,
-    ) -> Result<Vec<u8>, Refusal> {
+    ) -> Result<body::Whole<'a>, Refusal> {
         if let Some(stranger) = head.extensions.get::<Stranger>() {
             return Err(Refusal::Stranger(stranger.clone()));
         }
@@ -143,21 +149,7 @@ impl Shared {
         }
         let Self { limits, room, buffers, .. } = self;
         let body = body::Reading { limits, room, buffers, received, deadline }.read(body).await?;
-        if deadline <= Instant::now() {
-            return Err(Refusal::Shed(Shed::Deadline));
-        }
-        let answer = self.judge(hook, &body)?;
-        let latency = received.elapsed();
-        // What is only told of an answer can't take it back.
-        self.unless_it_panics(|| {
-            self.metrics.answered(hook, &answer, latency);
-            log::answered(hook, &answer, latency);
-            if let Some(span) = span {
-                let (operation, outcome) = (answer.operation.name(), answer.outcome.name());
-                span.answered(operation, outcome, &answer);
-            }
-        });
-        Ok(answer.review)
+        if deadline <= Instant::now() { Err(Refusal::Shed(Shed::Deadline)) } else { Ok(body) }
     }
 
     fn judge<'a>(&self, hook: Hook, body: &'a [u8]) -> Result<Answer<'a>, Refusal> {
@@ -166,6 +158,18 @@ impl Shared {
             .unless_it_panics(|| (self.judge)(&policy, hook, body))
             .or_else(|| self.unless_it_panics(|| admission::failure(body, PANICKED)));
         judged.ok_or(Refusal::Broken)?.map_err(|NoUid(sentence)| Refusal::NoUid(sentence))
+    }
+
+    /// A panic in here does not take back the answer.
+    fn record_answer(&self, hook: Hook, answer: &Answer<'_>, latency: Duration, span: Option<&mut Span>) {
+        self.unless_it_panics(|| {
+            self.metrics.requests.record_answer(hook, answer, latency);
+            log::record_answer(hook, answer, latency);
+            if let Some(span) = span {
+                let (operation, outcome) = (answer.operation.name(), answer.outcome.name());
+                span.record_answer(operation, outcome, answer);
+            }
+        });
     }
 
     /// A panic is counted here, and logged by the hook of [`crate::telemetry`].
@@ -178,12 +182,12 @@ impl Shared {
     }
 
     fn refuse(&self, refusal: &Refusal, unread: Incoming) -> Response<Full<Bytes>> {
-        self.metrics.http_error(refusal.status());
+        self.metrics.requests.record_http_error(refusal.status());
         match refusal {
             Refusal::Shed(reason) => {
-                self.metrics.shed(*reason).inc();
+                self.metrics.shed.inc(*reason);
             }
-            Refusal::Stranger(_) => self.metrics.rejected(Rejection::Name),
+            Refusal::Stranger(_) => self.metrics.rejections.inc(Rejection::Name),
             _ => {}
         }
         let mut response = refusal.response();

@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// An IPv4 address, or the first half of an IPv6 address: whoever has one address of a /64 has all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Source(IpAddr);
+pub struct ClientSource(IpAddr);
 
-impl Source {
+impl ClientSource {
     #[must_use]
     pub fn of(client: SocketAddr) -> Self {
         Self(match client.ip().to_canonical() {
@@ -20,8 +20,8 @@ impl Source {
 mod tests {
     use super::*;
 
-    fn source(client: &str) -> Source {
-        Source::of(client.parse().expect("an address"))
+    fn source(client: &str) -> ClientSource {
+        ClientSource::of(client.parse().expect("an address"))
     }
 
     #[test]

@@ -18,7 +18,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::{LogFormat, LogLevel};
 use modelendpoint_core::endpoint::quote::{Seen, is_invisible};
-use quota::Kind;
+use quota::LineKind;
 
 /// Lines that wait for stderr. When it is stuck, more are dropped: a log must not stop the server.
 const WAITING_LINES: usize = 8192;
@@ -81,7 +81,7 @@ pub fn start(format: LogFormat, level: LogLevel) -> (Log, Dropped) {
     panic::set_hook(Box::new(|panic| {
         // Only where: what a panic says may quote a url, and that may hold a password.
         let place = panic.location().map(ToString::to_string);
-        Kind::Panic.line(|| error!(place, "panic"));
+        LineKind::Panic.line(|| error!(place, "panic"));
     }));
     (Log(Arc::new(Mutex::new(Some(guard)))), dropped)
 }

@@ -20,7 +20,7 @@ const TELL_EVERY: Duration = Duration::from_secs(5);
 
 /// Lines that clients can cause, as many as they like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum LineKind {
     /// A review that was denied.
     Denial,
     /// A review that could not be judged.
@@ -39,7 +39,7 @@ pub enum Kind {
 }
 
 struct Quota {
-    kind: Kind,
+    kind: LineKind,
     /// In the metric and in the line that says how many were left out.
     name: &'static str,
     level: Level,
@@ -56,19 +56,19 @@ struct Quota {
 /// A denial is a line that somebody looks for, so there is much room for them. Of the others the first
 /// ones say it all.
 static QUOTAS: [Quota; 8] = [
-    Quota::new(Kind::Denial, "denial", Level::INFO, 2_000, 100),
-    Quota::new(Kind::Failure, "failure", Level::INFO, 2_000, 100),
-    Quota::new(Kind::Notice, "notice", Level::INFO, 50, 1),
-    Quota::new(Kind::Refusal, "refusal", Level::INFO, 100, 10),
-    Quota::new(Kind::Rejection, "rejection", Level::INFO, 50, 1),
-    Quota::new(Kind::Handshake, "handshake", Level::WARN, 50, 1),
-    Quota::new(Kind::Accept, "accept", Level::WARN, 50, 1),
-    Quota::new(Kind::Panic, "panic", Level::ERROR, 50, 1),
+    Quota::new(LineKind::Denial, "denial", Level::INFO, 2_000, 100),
+    Quota::new(LineKind::Failure, "failure", Level::INFO, 2_000, 100),
+    Quota::new(LineKind::Notice, "notice", Level::INFO, 50, 1),
+    Quota::new(LineKind::Refusal, "refusal", Level::INFO, 100, 10),
+    Quota::new(LineKind::Rejection, "rejection", Level::INFO, 50, 1),
+    Quota::new(LineKind::Handshake, "handshake", Level::WARN, 50, 1),
+    Quota::new(LineKind::Accept, "accept", Level::WARN, 50, 1),
+    Quota::new(LineKind::Panic, "panic", Level::ERROR, 50, 1),
 ];
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-impl Kind {
+impl LineKind {
     /// Writes a line, unless there were too many of the kind.
     pub fn line(self, write: impl FnOnce()) {
         let quota = QUOTAS.iter().find(|quota| quota.kind == self);
@@ -99,7 +99,7 @@ pub fn tell() {
 }
 
 impl Quota {
-    const fn new(kind: Kind, name: &'static str, level: Level, burst: u32, per_second: u32) -> Self {
+    const fn new(kind: LineKind, name: &'static str, level: Level, burst: u32, per_second: u32) -> Self {
         let [paid_at, left_out, told] = [AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0)];
         Self { kind, name, level, burst, per_second, paid_at, left_out, told }
     }
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn after_a_burst_lines_come_at_the_rate_and_the_rest_is_counted() {
-        let quota = Quota::new(Kind::Denial, "denial", Level::INFO, 20, 5);
+        let quota = Quota::new(LineKind::Denial, "denial", Level::INFO, 20, 5);
         assert_eq!(written(&quota, SECOND, 300), 20);
         assert_eq!((quota.untold(), quota.untold()), (280, 0));
         assert_eq!(written(&quota, 2 * SECOND, 300), 5);

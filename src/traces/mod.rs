@@ -128,7 +128,7 @@ pub struct Span(opentelemetry_sdk::trace::Span);
 
 impl Span {
     /// What became of it: ids, and nothing of the object.
-    pub fn answered(&mut self, operation: &'static str, outcome: &'static str, answer: &Answer<'_>) {
+    pub fn record_answer(&mut self, operation: &'static str, outcome: &'static str, answer: &Answer<'_>) {
         if !self.0.is_recording() {
             return;
         }
@@ -150,7 +150,7 @@ impl Span {
     }
 
     /// No review answered it.
-    pub fn refused(&mut self, status: StatusCode) {
+    pub fn record_refusal(&mut self, status: StatusCode) {
         self.0.set_attribute(KeyValue::new("http.response.status_code", i64::from(status.as_u16())));
         if status.is_server_error() {
             self.0.set_status(Status::error("refused"));

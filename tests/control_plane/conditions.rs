@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use kube::api::{Patch, PatchParams, PostParams};
 use modelendpoint_core::admission::{self, Hook, Outcome};
+use modelendpoint_core::endpoint::Policy;
 use modelendpoint_core::endpoint::rewrite_path::ends_in_one_slash;
 use serde_json::{Value, json};
 
@@ -21,7 +22,9 @@ fn is_silent(spec: &Value) -> Result<bool> {
         },
     })
     .to_string();
-    let answer = admission::answer(Hook::Mutate, review.as_bytes()).ok().context("a review has a UID")?;
+    let answer = admission::answer(&Policy::NONE, Hook::Mutate, review.as_bytes())
+        .ok()
+        .context("a review has a UID")?;
     let answered: Value = serde_json::from_slice(&answer.review)?;
     Ok(answer.outcome == Outcome::Allowed && answered["response"]["warnings"].is_null())
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use modelendpoint_core::admission::answer_under;
+use modelendpoint_core::admission::answer;
 use modelendpoint_webhook::server::limits::Limits;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -70,7 +70,7 @@ async fn what_never_ends_is_not_awaited_for_ever() {
     let ages = Duration::from_hours(1);
     let finish = Duration::from_millis(300);
     let limits = Limits { body: ages, request: ages, finish, ..Limits::new(10) };
-    let server = serve(answer_under, limits);
+    let server = serve(answer, limits);
     let (mut stream, _rest) = half_a_review(&server.client, "u-5").await;
     eventually(true, async || server.counts(&format!("{IN_FLIGHT} 1")).await).await;
     server.drain.close();

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use hyper::Method;
-use modelendpoint_core::admission::answer_under;
+use modelendpoint_core::admission::answer;
 use modelendpoint_webhook::server::limits::Limits;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -160,7 +160,7 @@ async fn an_idle_connection_that_has_delivered_reviews_outlives_strangers() {
 #[tokio::test]
 async fn a_review_under_way_never_gives_way_and_closes_its_connection_for_a_newcomer() {
     // However busy this machine is: the reviews are on time.
-    let server = serve(answer_under, Limits { patience: Duration::from_hours(1), ..Limits::new(3) });
+    let server = serve(answer, Limits { patience: Duration::from_hours(1), ..Limits::new(3) });
     let mut under_way = three_reviews_under_way(&server).await;
     let client = server.client.clone();
     let newcomer = tokio::spawn(async move { client.post("/validate", &create("u-4", FINE)).await.review() });
@@ -180,7 +180,7 @@ async fn a_review_under_way_never_gives_way_and_closes_its_connection_for_a_newc
 async fn a_newcomer_that_finds_no_place_in_time_is_refused() {
     let no_patience = Duration::from_millis(300);
     let limits = Limits { patience: Duration::from_hours(1), handshake: no_patience, ..Limits::new(3) };
-    let server = serve(answer_under, limits);
+    let server = serve(answer, limits);
     let under_way = three_reviews_under_way(&server).await;
     let mut refused = tcp_from(SAME, server.https).await.expect("the kernel accepts");
     let mut said = Vec::new();

@@ -15,7 +15,7 @@ use test_support::client::{FINE, Reply, allowed, create, json_request};
 /// Panics at `/validate` and judges at `/mutate`.
 fn panic_at_validate<'a>(policy: &Policy, hook: Hook, body: &'a [u8]) -> Result<Answer<'a>, NoUid> {
     assert!(hook == Hook::Mutate, "a defect");
-    admission::answer_under(policy, hook, body)
+    admission::answer(policy, hook, body)
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn a_panic_in_tracing_takes_no_answer_back() {
     let beginning = SdkTracerProvider::builder().with_id_generator(NoIds).build();
     let ending = SdkTracerProvider::builder().with_span_processor(NoEnd).build();
     for provider in [beginning, ending] {
-        let server = serve_traced(admission::answer_under, Limits::new(10), Some(Traces::of(provider)));
+        let server = serve_traced(admission::answer, Limits::new(10), Some(Traces::of(provider)));
         let mut connection = server.client.connect().await;
         assert_eq!(connection.post("/validate", &create("u-1", FINE)).await.review(), allowed("u-1"));
         assert_eq!(connection.post("/mutate", &create("u-2", FINE)).await.review(), allowed("u-2"));

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use modelendpoint_core::admission::answer_under;
+use modelendpoint_core::admission::answer;
 use modelendpoint_issuer::issue;
 use modelendpoint_webhook::certificates::pair::Pair;
 use modelendpoint_webhook::certificates::served::Served;
@@ -29,14 +29,14 @@ async fn becomes(readiness: &Readiness, expected: Result<(), &str>) {
 
 #[tokio::test]
 async fn the_served_chain_is_proved() {
-    let server = serve(answer_under, Limits::new(10));
+    let server = serve(answer, Limits::new(10));
     let readiness = readiness_of(server.https, Arc::clone(&server.certificate));
     becomes(&readiness, Ok(())).await;
 }
 
 #[tokio::test]
 async fn another_chain_is_no_proof() {
-    let server = serve(answer_under, Limits::new(10));
+    let server = serve(answer, Limits::new(10));
     let issued = issue(vec!["localhost".to_owned()], 1).expect("a certificate");
     let another = Pair::from_pem(issued.leaf.as_bytes(), issued.leaf_key.as_bytes()).expect("a pair");
     let readiness = readiness_of(server.https, Served::new(another));
@@ -47,7 +47,7 @@ async fn another_chain_is_no_proof() {
 #[tokio::test]
 async fn nor_is_a_listener_that_says_nothing() {
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let server = serve(answer_under, Limits::new(10));
+    let server = serve(answer, Limits::new(10));
     let readiness = readiness_of(silent.local_addr().expect("an address"), server.certificate);
     becomes(&readiness, Err("no TLS handshake with ourselves: timed out")).await;
 }

@@ -14,7 +14,7 @@ use test_support::webhook::eventually;
 #[tokio::test]
 async fn an_idle_connection_is_closed_in_good_order() {
     let idle = Duration::from_millis(300);
-    let server = serve(admission::answer_under, Limits { idle, ..Limits::new(10) });
+    let server = serve(admission::answer, Limits { idle, ..Limits::new(10) });
     let mut used = server.client.connect().await;
     assert_eq!(used.post("/validate", &create("u-1", FINE)).await.review(), allowed("u-1"));
     let mut fresh = server.client.stream().await.expect("the server accepts");
@@ -29,7 +29,7 @@ async fn an_idle_connection_is_closed_in_good_order() {
 #[tokio::test]
 async fn a_connection_that_is_old_ends_with_its_next_answer_and_is_not_cut() {
     let age = Duration::from_millis(300);
-    let server = serve(admission::answer_under, Limits { age, ..Limits::new(10) });
+    let server = serve(admission::answer, Limits { age, ..Limits::new(10) });
     let mut connection = server.client.connect().await;
     let closing = ("connection".to_owned(), "close".to_owned());
     let mut answered = 0;
@@ -47,7 +47,7 @@ async fn a_connection_that_is_old_ends_with_its_next_answer_and_is_not_cut() {
 #[tokio::test]
 async fn an_old_connection_without_a_request_stays_for_its_next_one() {
     let age = Duration::from_millis(100);
-    let server = serve(admission::answer_under, Limits { age, ..Limits::new(10) });
+    let server = serve(admission::answer, Limits { age, ..Limits::new(10) });
     let mut idle = server.client.connect().await;
     assert_eq!(idle.post("/validate", &create("u-1", FINE)).await.review(), allowed("u-1"));
     let mut other = server.client.connect().await;
@@ -68,8 +68,7 @@ async fn an_old_connection_without_a_request_stays_for_its_next_one() {
 
 #[tokio::test]
 async fn a_client_that_never_closes_does_not_keep_a_connection_that_the_server_has_closed() {
-    let server =
-        serve(admission::answer_under, Limits { idle: Duration::from_millis(100), ..Limits::new(10) });
+    let server = serve(admission::answer, Limits { idle: Duration::from_millis(100), ..Limits::new(10) });
     let mut stream = server.client.stream().await.expect("the server accepts");
     let mut said = Vec::new();
     assert_eq!(stream.read_to_end(&mut said).await.expect("a farewell"), 0);
@@ -82,7 +81,7 @@ async fn a_client_that_never_closes_does_not_keep_a_connection_that_the_server_h
 #[tokio::test]
 async fn without_room_for_a_large_body_it_is_shed_and_small_ones_are_not() {
     let limits = Limits { large_bodies_bytes: 100_000, ..Limits::new(10) };
-    let server = serve(admission::answer_under, limits);
+    let server = serve(admission::answer, limits);
     let mut large = create("u-1", FINE);
     large["request"]["object"]["metadata"]["annotations"] = json!({ "filler": "x".repeat(3_000_000) });
     let headers = [("content-type", "text/plain; charset=utf-8"), ("retry-after", "1")];
@@ -98,7 +97,7 @@ async fn without_room_for_a_large_body_it_is_shed_and_small_ones_are_not() {
 
 #[tokio::test]
 async fn a_head_that_is_too_large_is_refused() {
-    let server = serve(admission::answer_under, Limits::new(10));
+    let server = serve(admission::answer, Limits::new(10));
     let mut stream = server.client.stream().await.expect("the server accepts");
     let head = format!("POST /validate HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(20_000));
     stream.write_all(head.as_bytes()).await.expect("the server reads");

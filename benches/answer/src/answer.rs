@@ -6,6 +6,7 @@ use divan::{AllocProfiler, Bencher, black_box, counter::BytesCount};
 use kube_core::DynamicObject;
 use kube_core::admission::AdmissionReview;
 use modelendpoint_core::admission;
+use modelendpoint_core::endpoint::Policy;
 use serde::de::IgnoredAny;
 
 #[global_allocator]
@@ -30,7 +31,7 @@ fn answer(bencher: Bencher, name: &str) {
     let body = case.body();
     bencher
         .counter(BytesCount::of_slice(&body))
-        .bench(|| admission::answer(case.hook, black_box(&body)).map(|answer| answer.review));
+        .bench(|| admission::answer(&Policy::NONE, case.hook, black_box(&body)).map(|answer| answer.review));
 }
 
 /// Reference: the JSON is walked, and nothing is made of it.

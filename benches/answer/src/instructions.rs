@@ -6,6 +6,7 @@ use std::hint::black_box;
 
 use bench_answer::{CASES, Case};
 use modelendpoint_core::admission::{self, Hook};
+use modelendpoint_core::endpoint::Policy;
 use serde::de::IgnoredAny;
 
 /// Calls that are counted, behind one that is not: the first pays for what is set up once.
@@ -22,7 +23,7 @@ fn main() {
     let case = Case::named(&name).expect("a case of this name");
     let body = case.body();
     let walks = arguments.next().is_some_and(|function| function == "walk");
-    let _ = black_box(admission::answer(case.hook, &body));
+    let _ = black_box(admission::answer(&Policy::NONE, case.hook, &body));
     for _ in 0..CALLS {
         if walks { counted_walk(&body) } else { counted_answer(case.hook, &body) }
     }
@@ -30,7 +31,7 @@ fn main() {
 
 #[inline(never)]
 fn counted_answer(hook: Hook, body: &[u8]) {
-    let _ = black_box(admission::answer(hook, black_box(body)));
+    let _ = black_box(admission::answer(&Policy::NONE, hook, black_box(body)));
 }
 
 #[inline(never)]

@@ -21,7 +21,7 @@ use super::registration::Field;
 use super::secret::{ManagedSecret, written};
 use super::stored::{Data, Stored, StoredLeaf};
 use super::watch::Seen;
-use super::{Event, Kind};
+use super::{ConfigurationKind, Event};
 use crate::certificates::clock::Clock;
 use crate::certificates::pair::{Defect, Pair, utc};
 use crate::certificates::served::Served;
@@ -50,7 +50,7 @@ pub struct Keeper {
     quarrel: Quarrel,
     was_off: bool,
     /// What was wrong with the webhook configurations.
-    differed: Vec<(Kind, Field)>,
+    differed: Vec<(ConfigurationKind, Field)>,
 }
 
 impl Keeper {
@@ -119,7 +119,10 @@ impl Keeper {
         let seen = self.secret.seen.borrow_and_update().clone();
         let mutating = self.mutating.look(&self.service);
         let validating = self.validating.look(&self.service);
-        self.tell_the_differences([(Kind::Mutating, &mutating), (Kind::Validating, &validating)], tell);
+        self.tell_the_differences(
+            [(ConfigurationKind::Mutating, &mutating), (ConfigurationKind::Validating, &validating)],
+            tell,
+        );
         let (secret, data) = match seen {
             Seen::Unknown => return Ok(LOOK_AT_THE_CLOCK),
             Seen::Absent => (None, Data::new()),
@@ -239,7 +242,11 @@ impl Keeper {
     }
 
     /// In the metrics always, and in the log when they change.
-    fn tell_the_differences(&mut self, registered: [(Kind, &Registered); 2], tell: &impl Fn(Event)) {
+    fn tell_the_differences(
+        &mut self,
+        registered: [(ConfigurationKind, &Registered); 2],
+        tell: &impl Fn(Event),
+    ) {
         let mut all = Vec::new();
         for (kind, registered) in registered {
             for field in Field::ALL {

@@ -79,12 +79,12 @@ pub enum Event {
     /// By how many seconds our own clock is ahead of the API server's.
     Skew(i64),
     /// Whether a field of the webhook configurations differs from what this version is installed with.
-    Differs(Kind, Field, bool),
+    Differs(ConfigurationKind, Field, bool),
 }
 
 /// Of a webhook configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ConfigurationKind {
     Mutating,
     Validating,
 }

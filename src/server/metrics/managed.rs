@@ -6,22 +6,20 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::per_value::{Described, Labels, PerValue};
 use crate::certificates::managed::registration::Field;
-use crate::certificates::managed::{Event, Kind};
-
-type Labels<const N: usize> = [(&'static str, &'static str); N];
+use crate::certificates::managed::{ConfigurationKind, Event};
 
 #[derive(Debug)]
-pub struct ManagedMetrics {
+pub struct Managed {
     served: Counter,
     failures: Counter,
     clock_skew: Gauge,
-    differs: Vec<(Kind, Field, Gauge)>,
+    differs: PerValue<(ConfigurationKind, Field), Gauge>,
 }
 
-impl ManagedMetrics {
-    #[must_use]
-    pub fn register(registry: &mut Registry) -> Self {
+impl Managed {
+    pub(super) fn register(registry: &mut Registry) -> Self {
         let events = Family::<Labels<1>, Counter>::default();
         registry.register("managed_certificates", "New certificates served, and failures", events.clone());
         let clock_skew = Gauge::default();
@@ -31,27 +29,25 @@ impl ManagedMetrics {
             Unit::Seconds,
             clock_skew.clone(),
         );
-        let differs = Family::<Labels<2>, Gauge>::default();
-        registry.register(
+        let differs = Described::new(
             "registration_differs",
             "1 for each field of the webhook configurations that is not what this version is installed with",
-            differs.clone(),
         );
-        let of = |kind, configuration| {
-            Field::ALL.map(|field| {
-                let labels = [("configuration", configuration), ("field", field.name())];
-                (kind, field, differs.get_or_create_owned(&labels))
-            })
-        };
+        let fields =
+            [(ConfigurationKind::Mutating, "mutating"), (ConfigurationKind::Validating, "validating")];
+        let fields = fields.into_iter().flat_map(|(kind, configuration)| {
+            Field::ALL
+                .map(|field| ((kind, field), [("configuration", configuration), ("field", field.name())]))
+        });
         Self {
             served: events.get_or_create_owned(&[("event", "served")]),
             failures: events.get_or_create_owned(&[("event", "failure")]),
             clock_skew,
-            differs: [of(Kind::Mutating, "mutating"), of(Kind::Validating, "validating")].concat(),
+            differs: PerValue::register(registry, differs, fields),
         }
     }
 
-    pub fn note(&self, event: Event) {
+    pub fn record(&self, event: Event) {
         match event {
             Event::Served => {
                 self.served.inc();
@@ -63,8 +59,7 @@ impl ManagedMetrics {
                 self.clock_skew.set(seconds);
             }
             Event::Differs(kind, field, differs) => {
-                let gauges = self.differs.iter().filter(|(of, one, _)| (*of, *one) == (kind, field));
-                for (_, _, gauge) in gauges {
+                if let Some(gauge) = self.differs.get(&(kind, field)) {
                     gauge.set(i64::from(differs));
                 }
             }

@@ -112,19 +112,11 @@ impl Outcome {
 #[derive(Debug, PartialEq, Eq)]
 pub struct NoUid(pub String);
 
-/// Answers one `AdmissionReview`.
-///
-/// # Errors
-/// [`NoUid`] when the bytes hold no `request.uid`; everything else is answered as a review.
-pub fn answer(hook: Hook, body: &[u8]) -> Result<Answer<'_>, NoUid> {
-    answer_under(&Policy::NONE, hook, body)
-}
-
 /// Answers one `AdmissionReview` under a policy.
 ///
 /// # Errors
 /// [`NoUid`] when the bytes hold no `request.uid`; everything else is answered as a review.
-pub fn answer_under<'a>(policy: &Policy, hook: Hook, body: &'a [u8]) -> Result<Answer<'a>, NoUid> {
+pub fn answer<'a>(policy: &Policy, hook: Hook, body: &'a [u8]) -> Result<Answer<'a>, NoUid> {
     match Review::parse(body) {
         Ok(review) => Ok(answer_review(policy, hook, &review)),
         Err(error) => failure_of(400, body, format!("this is no AdmissionReview that can be read: {error}")),

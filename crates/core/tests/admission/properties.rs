@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use fluent_uri::Uri;
 use fluent_uri::pct_enc::EStr;
 use modelendpoint_core::admission::{self, Hook};
+use modelendpoint_core::endpoint::Policy;
 use modelendpoint_core::endpoint::correction::{correct_rewrite_path, correct_url};
 use modelendpoint_core::endpoint::judge::judge;
 use modelendpoint_core::endpoint::quote::is_invisible;
@@ -244,7 +245,7 @@ proptest! {
             let review = reviews::update(&old, &json!({ "url": url, "rewritePath": url }));
             for hook in [Hook::Mutate, Hook::Validate] {
                 let body = review.to_string();
-                let answer = admission::answer(hook, body.as_bytes()).map_err(|e| TestCaseError::fail(e.0))?;
+                let answer = admission::answer(&Policy::NONE, hook, body.as_bytes()).map_err(|e| TestCaseError::fail(e.0))?;
                 let text = String::from_utf8_lossy(&answer.review);
                 prop_assert!(!text.contains("s3cr") && !text.contains("et0x"), "{} says {}", url, text);
             }
@@ -254,7 +255,7 @@ proptest! {
     #[test]
     fn no_bytes_panic_and_every_answer_is_a_review(mut body in prop::collection::vec(any::<u8>(), 0..300)) {
         for hook in [Hook::Mutate, Hook::Validate] {
-            if let Ok(answer) = admission::answer(hook, &body) {
+            if let Ok(answer) = admission::answer(&Policy::NONE, hook, &body) {
                 let uid = json!(answer.request.uid);
                 reviews::verified(hook, &uid, &answer.review);
             }
@@ -264,7 +265,7 @@ proptest! {
         let around = |field: &str| [br#"{"request":{"uid":"u",""#, field.as_bytes(), br#"":""#, &body, br#""}}"#].concat();
         for field in ["operation", "kind", "object", "name"] {
             let review = around(field);
-            let answer = admission::answer(Hook::Validate, &review).map_err(|e| TestCaseError::fail(e.0))?;
+            let answer = admission::answer(&Policy::NONE, Hook::Validate, &review).map_err(|e| TestCaseError::fail(e.0))?;
             reviews::verified(Hook::Validate, &json!("u"), &answer.review);
         }
     }
@@ -291,7 +292,7 @@ proptest! {
             *there = byte;
         }
         for hook in [Hook::Mutate, Hook::Validate] {
-            let answer = admission::answer(hook, &bytes).map_err(|error| TestCaseError::fail(error.0))?;
+            let answer = admission::answer(&Policy::NONE, hook, &bytes).map_err(|error| TestCaseError::fail(error.0))?;
             reviews::verified(hook, &json!(uid), &answer.review);
         }
     }

@@ -17,7 +17,8 @@ const HOOKS: [Hook; 2] = [Hook::Mutate, Hook::Validate];
 
 fn answer(hook: Hook, review: &Value) -> Value {
     let body = review.to_string();
-    let answer = admission::answer(hook, body.as_bytes()).unwrap_or_else(|error| panic!("{error:?}"));
+    let answer =
+        admission::answer(&Policy::NONE, hook, body.as_bytes()).unwrap_or_else(|error| panic!("{error:?}"));
     serde_json::from_slice(&answer.review).expect("JSON")
 }
 
@@ -48,7 +49,7 @@ fn what_is_fine_is_allowed_in_as_few_words_as_there_are() {
     let review =
         reviews::create(&json!({ "url": "http://10.0.1.50/a/v1", "rewritePath": "/a/" })).to_string();
     for hook in HOOKS {
-        let answer = admission::answer(hook, review.as_bytes()).expect("an answer");
+        let answer = admission::answer(&Policy::NONE, hook, review.as_bytes()).expect("an answer");
         assert_eq!(
             String::from_utf8_lossy(&answer.review),
             r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"705ab4f5-6393-11e8-b7cc-42010a800002","allowed":true}}"#
@@ -78,7 +79,7 @@ fn an_allow_list_is_for_the_namespace_that_the_endpoint_is_in() {
             schemes: vec![Scheme::Https],
             ..AllowList::default()
         }]);
-        admission::answer_under(&policy, Hook::Validate, review.as_bytes()).expect("an answer").rules
+        admission::answer(&policy, Hook::Validate, review.as_bytes()).expect("an answer").rules
     };
     assert_eq!(refused_by("ml-team"), ["url-not-allowed"]);
     assert_eq!(refused_by("another-team"), Vec::<&str>::new());
@@ -107,7 +108,7 @@ fn a_patch_is_base64_and_has_its_type() {
 fn the_log_and_the_metrics_learn_what_was_done() {
     let facts = |hook: Hook, review: &Value| {
         let body = review.to_string();
-        let answer = admission::answer(hook, body.as_bytes()).expect("an answer");
+        let answer = admission::answer(&Policy::NONE, hook, body.as_bytes()).expect("an answer");
         (answer.outcome, answer.operation, answer.rules, answer.mutation, answer.notice)
     };
     let fine = json!({ "url": "http://10.0.1.50/a/v1", "rewritePath": "/a/" });
@@ -306,7 +307,7 @@ fn what_is_not_ours_passes_with_a_warning() {
         for hook in HOOKS {
             assert_eq!(answer(hook, &review), answered(json!({ "allowed": true, "warnings": [warning] })));
             let body = review.to_string();
-            let answer = admission::answer(hook, body.as_bytes()).expect("an answer");
+            let answer = admission::answer(&Policy::NONE, hook, body.as_bytes()).expect("an answer");
             assert_eq!(answer.notice, Some(warning.clone()), "for the log");
         }
     }
@@ -348,7 +349,7 @@ fn an_endpoint_of_another_version_is_refused_and_the_message_says_what_to_do() {
             for hook in HOOKS {
                 assert_eq!(answer(hook, &review), refused);
                 let body = review.to_string();
-                let answer = admission::answer(hook, body.as_bytes()).expect("an answer");
+                let answer = admission::answer(&Policy::NONE, hook, body.as_bytes()).expect("an answer");
                 assert_eq!((answer.outcome, answer.rules), (Outcome::Failed, vec![]));
                 assert_eq!(answer.notice.as_deref(), Some(message.as_str()), "for the log");
             }
@@ -446,7 +447,7 @@ fn garbled_bytes_are_answered_with_their_uid() {
         (with(b"{},}}"), "a comma with nothing behind it at byte 69"),
     ] {
         for hook in HOOKS {
-            let answer = admission::answer(hook, &bytes).expect("an answer");
+            let answer = admission::answer(&Policy::NONE, hook, &bytes).expect("an answer");
             let json: Value = serde_json::from_slice(&answer.review).expect("JSON");
             assert_eq!(json, failed(&format!("{unreadable} {message}")));
             assert_eq!((answer.outcome, &*answer.request.uid), (Outcome::Failed, uid));
@@ -470,7 +471,10 @@ fn without_a_uid_there_is_no_review_to_answer_with() {
         (b"<html>", format!("{unreadable} something that is no JSON value at byte 0")),
     ] {
         for hook in HOOKS {
-            assert_eq!(admission::answer(hook, bytes).err(), Some(NoUid(format!("{expected} {reason}"))));
+            assert_eq!(
+                admission::answer(&Policy::NONE, hook, bytes).err(),
+                Some(NoUid(format!("{expected} {reason}")))
+            );
         }
     }
 }
@@ -496,7 +500,10 @@ fn a_dry_run_is_judged_like_any_other() {
     review["request"]["dryRun"] = json!(true);
     assert_eq!(answers(&review), real);
     let body = review.to_string();
-    assert!(admission::answer(Hook::Mutate, body.as_bytes()).is_ok_and(|answer| answer.request.dry_run));
+    assert!(
+        admission::answer(&Policy::NONE, Hook::Mutate, body.as_bytes())
+            .is_ok_and(|answer| answer.request.dry_run)
+    );
 }
 
 #[test]
@@ -509,7 +516,8 @@ fn reviews_as_an_api_server_sent_them_are_understood() {
         let path = entry.expect("an entry").path();
         let body = std::fs::read(&path).expect("a file");
         for hook in HOOKS {
-            let answer = admission::answer(hook, &body).unwrap_or_else(|error| panic!("{path:?}: {error:?}"));
+            let answer = admission::answer(&Policy::NONE, hook, &body)
+                .unwrap_or_else(|error| panic!("{path:?}: {error:?}"));
             let uid = json!(answer.request.uid);
             assert_ne!(answer.outcome, Outcome::Failed, "{path:?}");
             assert_eq!(&*answer.request.namespace, "ml-team");

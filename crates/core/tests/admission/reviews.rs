@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use json_patch::Patch;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use modelendpoint_core::admission::{self, Hook};
+use modelendpoint_core::endpoint::Policy;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -77,7 +78,8 @@ fn review(request: Value) -> Value {
 /// `VerifyAdmissionResponse`).
 pub fn ask(hook: Hook, review: &Value) -> AdmissionResponse {
     let body = review.to_string();
-    let answer = admission::answer(hook, body.as_bytes()).unwrap_or_else(|error| panic!("{error:?}: {body}"));
+    let answer = admission::answer(&Policy::NONE, hook, body.as_bytes())
+        .unwrap_or_else(|error| panic!("{error:?}: {body}"));
     verified(hook, &review["request"]["uid"], &answer.review)
 }
 

@@ -1,6 +1,7 @@
 //! The verdict of `check` is that of the served webhook, for every sample of the corpus.
 
 use modelendpoint_core::admission::{self, Hook};
+use modelendpoint_core::endpoint::Policy;
 use modelendpoint_core::endpoint::policy;
 use modelendpoint_lint::check::{Terms, check};
 use modelendpoint_lint::finding::{Finding, Level};
@@ -40,7 +41,8 @@ fn served(hook: Hook, object: &Value) -> Value {
             "object": object,
         },
     });
-    let answer = admission::answer(hook, review.to_string().as_bytes()).expect("an answer").review;
+    let answer =
+        admission::answer(&Policy::NONE, hook, review.to_string().as_bytes()).expect("an answer").review;
     serde_json::from_slice::<Value>(&answer).expect("JSON")["response"].clone()
 }
 
