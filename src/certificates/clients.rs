@@ -11,7 +11,6 @@ use std::time::SystemTime;
 
 use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
-use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
@@ -121,12 +120,9 @@ struct Ourselves {
 }
 
 impl Ourselves {
-    fn new() -> Result<Self, rcgen::Error> {
-        let mut params = CertificateParams::new(Vec::new())?;
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        let key = KeyPair::generate()?;
-        let certificate = params.self_signed(&key)?.der().clone();
-        Ok(Self { certificate, key: key.into() })
+    fn new() -> Result<Self, modelendpoint_issuer::Error> {
+        let (certificate, key) = modelendpoint_issuer::self_signed_client()?;
+        Ok(Self { certificate: certificate.der().clone(), key: key.into() })
     }
 
     fn is(&self, leaf: &CertificateDer<'_>) -> bool {

@@ -28,7 +28,7 @@ mod tests {
     use super::managed::watch::Seen;
     use super::pair::Pair;
     use super::served::Served;
-    use modelendpoint_issuer::issue;
+    use modelendpoint_issuer::issue_once;
 
     const LIFETIMES: Lifetimes =
         Lifetimes { authority: Duration::from_hours(9000), leaf: Duration::from_hours(700) };
@@ -55,9 +55,9 @@ mod tests {
     #[test]
     fn no_key_is_ever_printed() -> anyhow::Result<()> {
         let now = SystemTime::now();
-        let issued = issue(vec!["localhost".to_owned()], 1)?;
-        let pair = Pair::from_pem(issued.leaf.as_bytes(), issued.leaf_key.as_bytes())?;
-        let key = issued.leaf_key.clone();
+        let issued = issue_once(vec!["localhost".to_owned()], 1)?;
+        let pair = Pair::from_pem(issued.leaf.certificate.as_bytes(), issued.leaf.key.as_bytes())?;
+        let key = issued.leaf.key.clone();
         assert!(shows(&format!("{:?}", key.lines().collect::<String>()), &key), "it would be seen");
         assert!(shows(&format!("{:#?}", ::pem::parse(&key)?.contents()), &key), "it would be seen");
         let shown = format!("{pair:?} {pair:#?}");

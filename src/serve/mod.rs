@@ -37,7 +37,7 @@ use crate::traces::Traces;
 use modelendpoint_core::admission;
 use modelendpoint_core::endpoint::Policy;
 use modelendpoint_files::{Accept, shown};
-use modelendpoint_issuer::{Issued, issue};
+use modelendpoint_issuer::{Issued, issue_once};
 use modelendpoint_policy::{Loaded, load};
 use signals::Signals;
 
@@ -265,8 +265,8 @@ impl CertificateSource {
                 Ok((Served::new(pair), Origin::Files(files, content)))
             }
             Self::SelfSigned => {
-                let issued = issue(names(listen), DAYS).context("cannot make a certificate")?;
-                let pair = Pair::from_pem(issued.leaf.as_bytes(), issued.leaf_key.as_bytes())
+                let issued = issue_once(names(listen), DAYS).context("cannot make a certificate")?;
+                let pair = Pair::from_pem(issued.leaf.certificate.as_bytes(), issued.leaf.key.as_bytes())
                     .map_err(|defect| anyhow::anyhow!("cannot use the certificate made: {defect}"))?;
                 Ok((Served::new(pair), Origin::Issued(issued)))
             }

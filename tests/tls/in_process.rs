@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use modelendpoint_core::endpoint::Policy;
-use modelendpoint_issuer::issue;
+use modelendpoint_issuer::issue_once;
 use modelendpoint_webhook::certificates::pair::Pair;
 use modelendpoint_webhook::certificates::served::Served;
 use modelendpoint_webhook::policy::Active;
@@ -37,8 +37,9 @@ pub fn serve(judge: Judge, limits: Limits) -> InProcess {
 }
 
 pub fn serve_traced(judge: Judge, limits: Limits, traces: Option<Traces>) -> InProcess {
-    let issued = issue(vec!["localhost".to_owned()], 1).expect("a certificate");
-    let pair = Pair::from_pem(issued.leaf.as_bytes(), issued.leaf_key.as_bytes()).expect("a pair");
+    let issued = issue_once(vec!["localhost".to_owned()], 1).expect("a certificate");
+    let pair =
+        Pair::from_pem(issued.leaf.certificate.as_bytes(), issued.leaf.key.as_bytes()).expect("a pair");
     let certificate = Served::new(pair);
     let drain = Arc::new(Drain::default());
     let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));

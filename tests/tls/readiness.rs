@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use modelendpoint_core::admission::answer;
-use modelendpoint_issuer::issue;
+use modelendpoint_issuer::issue_once;
 use modelendpoint_webhook::certificates::pair::Pair;
 use modelendpoint_webhook::certificates::served::Served;
 use modelendpoint_webhook::server::drain::Drain;
@@ -37,8 +37,9 @@ async fn the_served_chain_is_proved() {
 #[tokio::test]
 async fn another_chain_is_no_proof() {
     let server = serve(answer, Limits::new(10));
-    let issued = issue(vec!["localhost".to_owned()], 1).expect("a certificate");
-    let another = Pair::from_pem(issued.leaf.as_bytes(), issued.leaf_key.as_bytes()).expect("a pair");
+    let issued = issue_once(vec!["localhost".to_owned()], 1).expect("a certificate");
+    let another =
+        Pair::from_pem(issued.leaf.certificate.as_bytes(), issued.leaf.key.as_bytes()).expect("a pair");
     let readiness = readiness_of(server.https, Served::new(another));
     let why = "no TLS handshake with ourselves: invalid peer certificate: ApplicationVerificationFailure";
     becomes(&readiness, Err(why)).await;

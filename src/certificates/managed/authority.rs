@@ -1,17 +1,11 @@
-//! Certificates made here: a CA, and leaves that it signs. ECDSA P-256 throughout; a serial number is
-//! 20 bytes of the hash of a key that is never used twice.
+//! The CAs of managed certificates, and the leaves that they sign.
 
-use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PublicKeyData,
-};
+use modelendpoint_issuer::{Ca as Issuer, Leaf};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::ParsedCertificate;
-use time::OffsetDateTime;
 use x509_cert::der::asn1::{PrintableStringRef, Utf8StringRef};
 use x509_cert::der::{Decode, Encode};
 
@@ -34,21 +28,7 @@ pub struct Authority {
 #[derive(Debug)]
 pub struct Signer {
     pub authority: Authority,
-    key: KeyPair,
-}
-
-/// A leaf and its key, in PEM.
-#[derive(Clone)]
-pub struct Leaf {
-    pub certificate: String,
-    pub key: String,
-}
-
-/// Without the key.
-impl fmt::Debug for Leaf {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.debug_struct("Leaf").field("certificate", &self.certificate).finish_non_exhaustive()
-    }
+    issuer: Issuer,
 }
 
 impl Authority {
@@ -114,13 +94,11 @@ impl Signer {
     /// A new CA, valid from `now` on.
     ///
     /// # Errors
-    /// When there is no randomness to be had.
+    /// When the operating system has no randomness.
     pub fn new(now: SystemTime, lifetimes: Lifetimes) -> anyhow::Result<Self> {
-        let key = KeyPair::generate()?;
-        let mut params = params();
-        set_validity(&mut params, now - lifetimes.backdated(), now + lifetimes.authority);
-        let der = params.self_signed(&key)?.der().clone();
-        Ok(Self { authority: Authority::read(der)?, key })
+        let issuer = Issuer::new(NAME)?;
+        let certificate = issuer.certificate(now - lifetimes.backdated()..now + lifetimes.authority)?;
+        Ok(Self { authority: Authority::read(certificate.der().clone())?, issuer })
     }
 
     /// A CA with its key in PEM.
@@ -128,14 +106,14 @@ impl Signer {
     /// # Errors
     /// When the key can't be read, or is of another certificate.
     pub fn read(authority: Authority, key: &str) -> Result<Self, Defect> {
-        let key = KeyPair::from_pem(key).map_err(|error| Defect::UnreadableKey(error.to_string()))?;
+        let issuer = Issuer::with_key(NAME, key).map_err(|error| Defect::UnreadableKey(error.to_string()))?;
         let certificate = x509_cert::Certificate::from_der(&authority.der)
             .map_err(|error| Defect::UnreadableCertificate(error.to_string()))?;
         let public = certificate.tbs_certificate().subject_public_key_info().to_der().unwrap_or_default();
-        if public != key.subject_public_key_info() {
+        if public != issuer.public_key() {
             return Err(Defect::KeyOfAnother);
         }
-        Ok(Self { authority, key })
+        Ok(Self { authority, issuer })
     }
 
     /// A leaf for the DNS name, valid from `now` on, and never for longer than its CA.
@@ -143,46 +121,21 @@ impl Signer {
     /// # Errors
     /// When it is no DNS name.
     pub fn issue(&self, name: &str, now: SystemTime, lifetimes: Lifetimes) -> anyhow::Result<Leaf> {
-        let mut leaf = CertificateParams::new(vec![name.to_owned()])?;
-        leaf.distinguished_name.push(DnType::CommonName, "modelendpoint-webhook");
-        leaf.is_ca = IsCa::ExplicitNoCa;
-        leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        leaf.use_authority_key_identifier_extension = true;
         let until = (now + lifetimes.leaf).min(self.authority.validity.until);
-        set_validity(&mut leaf, now - lifetimes.backdated(), until);
-        let key = KeyPair::generate()?;
-        let certificate = leaf.signed_by(&key, &Issuer::new(params(), &self.key))?;
-        Ok(Leaf { certificate: certificate.pem(), key: key.serialize_pem() })
+        Ok(self.issuer.issue(vec![name.to_owned()], now - lifetimes.backdated()..until)?)
     }
 
+    /// The private key in PEM.
     #[must_use]
     pub fn key(&self) -> String {
-        self.key.serialize_pem()
+        self.issuer.key()
     }
-}
-
-/// What all CAs have in common, so that one can sign without its certificate being taken apart.
-fn params() -> CertificateParams {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, NAME);
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params
-}
-
-/// A certificate counts in whole seconds.
-fn set_validity(params: &mut CertificateParams, from: SystemTime, until: SystemTime) {
-    let whole = |time: SystemTime| {
-        let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        OffsetDateTime::UNIX_EPOCH + Duration::from_secs(since_1970.as_secs())
-    };
-    (params.not_before, params.not_after) = (whole(from), whole(until));
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use rustls::pki_types::pem::PemObject;
     use x509_cert::Certificate;
     use x509_cert::ext::pkix::name::GeneralName;
@@ -213,10 +166,10 @@ mod tests {
         let now = SystemTime::now();
         let ours = Signer::new(now, LIFETIMES)?.authority;
         assert!(ours.looks_like_ours(LIFETIMES));
-        let for_ever = Lifetimes { authority: Duration::from_hours(876_000), ..LIFETIMES };
-        assert!(!Signer::new(now, for_ever)?.authority.looks_like_ours(LIFETIMES));
-        let stranger = rcgen::generate_simple_self_signed(vec!["x".to_owned()])?.cert.der().clone();
-        assert!(!Authority::read(stranger)?.looks_like_ours(for_ever));
+        let a_century = Lifetimes { authority: Duration::from_hours(876_000), ..LIFETIMES };
+        assert!(!Signer::new(now, a_century)?.authority.looks_like_ours(LIFETIMES));
+        let stranger = Issuer::new("another CA")?.certificate(now..now + LIFETIMES.authority)?;
+        assert!(!Authority::read(stranger.der().clone())?.looks_like_ours(LIFETIMES));
         Ok(())
     }
 

@@ -9,10 +9,11 @@ use rustls::client::verify_server_name;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::ParsedCertificate;
 
-use super::authority::{Authority, Leaf, Signer};
+use super::authority::{Authority, Signer};
 use super::lifetimes::Lifetimes;
 use super::outline::{self, Outline};
 use crate::certificates::pair::{Defect, Pair};
+use modelendpoint_issuer::Leaf;
 
 pub type Data = BTreeMap<String, ByteString>;
 

@@ -9,15 +9,18 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 
 use crate::cli;
-use modelendpoint_issuer::issue;
+use modelendpoint_issuer::issue_once;
 
 /// # Errors
 /// When a file exists and may not be overwritten, or can't be written.
 pub fn run(args: &cli::Certs) -> anyhow::Result<ExitCode> {
-    let issued =
-        issue(names(&args.service, &args.namespace), args.days).context("cannot make the certificates")?;
-    let files =
-        [("ca.crt", issued.ca, 0o644), ("tls.crt", issued.leaf, 0o644), ("tls.key", issued.leaf_key, 0o600)];
+    let issued = issue_once(names(&args.service, &args.namespace), args.days)
+        .context("cannot make the certificates")?;
+    let files = [
+        ("ca.crt", issued.ca, 0o644),
+        ("tls.crt", issued.leaf.certificate, 0o644),
+        ("tls.key", issued.leaf.key, 0o600),
+    ];
     let out = &args.out;
     fs::create_dir_all(out).with_context(|| format!("cannot make --out {}", out.display()))?;
     if !args.force {
