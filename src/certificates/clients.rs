@@ -19,12 +19,13 @@ use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use tokio::sync::watch;
 use tracing::info;
 use x509_cert::der::Decode;
-use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::{DirectoryString, GeneralName};
+use x509_cert::ext::pkix::{BasicConstraints, SubjectAltName};
 use x509_cert::spki::ObjectIdentifier;
 
 use crate::reload::{self, InFiles};
 use crate::tls;
+use modelendpoint_core::endpoint::quote::Quoted;
 use modelendpoint_files::shown;
 
 /// The clients that may call.
@@ -216,16 +217,32 @@ fn verifier(pem: &[u8]) -> Result<Arc<dyn ClientCertVerifier>, CaDefect> {
     if certificates.is_empty() {
         return Err(CaDefect::NoCertificate);
     }
+    if let Some(subject) = certificates.iter().find_map(vouches_for_nobody) {
+        return Err(CaDefect::NotACa(subject));
+    }
     let roots = tls::roots(certificates).map_err(|error| unreadable(&error))?;
     WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(tls::provider()))
         .build()
         .map_err(|error| unreadable(&error))
 }
 
+/// The subject of a certificate with which no client's certificate can be verified: it is no CA
+/// (RFC 5280, section 4.2.1.9), and did not sign itself, so that it isn't a client's either. `None` for any other
+/// certificate, and for one that can't be read, about which rustls says more.
+fn vouches_for_nobody(certificate: &CertificateDer<'_>) -> Option<String> {
+    let certificate = x509_cert::Certificate::from_der(certificate).ok()?;
+    let certificate = certificate.tbs_certificate();
+    let constraints = certificate.get_extension::<BasicConstraints>().ok()?;
+    let is_ca = constraints.is_some_and(|(_, constraints)| constraints.ca);
+    (!is_ca && certificate.issuer() != certificate.subject()).then(|| certificate.subject().to_string())
+}
+
 /// Why a file can't tell who may call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CaDefect {
     NoCertificate,
+    /// With the subject of the certificate that is no CA.
+    NotACa(String),
     Unreadable(String),
 }
 
@@ -233,6 +250,11 @@ impl fmt::Display for CaDefect {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoCertificate => to.write_str("the client CA file holds no PEM block \"CERTIFICATE\""),
+            Self::NotACa(subject) => write!(
+                to,
+                "the client CA file holds a certificate that is no CA, so no client could be verified with it: {}",
+                Quoted(subject)
+            ),
             Self::Unreadable(why) => write!(to, "the client CA can't be read: {why}"),
         }
     }

@@ -173,7 +173,12 @@ async fn the_ca_is_reloaded_by_content_and_a_bad_one_changes_nothing() {
         (bare.clone().presenting(&first.client(NAME, &[])), bare.presenting(&second.client(NAME, &[])));
     is_rejected(&of_second, "UnknownCA").await;
 
-    for (bad, why) in [("", "holds no PEM block"), (&first.pem()[..100], "the client CA can't be read")] {
+    let leaf = second.client("jane", &[]).certificate;
+    for (bad, why) in [
+        ("", "holds no PEM block"),
+        (&first.pem()[..100], "the client CA can't be read"),
+        (&leaf, "holds a certificate that is no CA, so no client could be verified with it: `CN=jane`"),
+    ] {
         fs::write(&guarded.ca, bad).expect("a file");
         guarded.webhook.logged(why).await;
         may_call(&of_first).await;
@@ -187,7 +192,7 @@ async fn the_ca_is_reloaded_by_content_and_a_bad_one_changes_nothing() {
     may_call(&of_second).await;
     is_rejected(&of_first, "UnknownCA").await;
     let reloads = |result| format!("modelendpoint_webhook_client_ca_reloads_total{{result=\"{result}\"}}");
-    eventually((3, 1), async || {
+    eventually((4, 1), async || {
         (guarded.webhook.metric(&reloads("failure")).await, guarded.webhook.metric(&reloads("success")).await)
     })
     .await;
