@@ -35,7 +35,7 @@ fn assert_changes_are_stored_as_they_are(source: &str, fixed: &str) {
         let (old, new) = (Manifests::of(before).endpoints, Manifests::of(after).endpoints);
         for (old, new) in old.iter().zip(&new) {
             let stored = new.spec(after);
-            if stored.rewrite_path != old.spec(before).rewrite_path {
+            if stored != old.spec(before) {
                 assert!(is_stored_as_it_is(stored), "{stored:?} in {fixed:?}");
             }
         }
@@ -45,12 +45,15 @@ fn assert_changes_are_stored_as_they_are(source: &str, fixed: &str) {
 /// What `/mutate` says of a create, as the API server would ask.
 fn is_stored_as_it_is(spec: Spec<'_>) -> bool {
     let mut fields = serde_json::Map::new();
-    for (key, value) in [("url", spec.url), ("rewritePath", spec.rewrite_path)] {
+    for (key, value) in [("url", spec.url), ("rewritePath", spec.rewrite_path), ("origin", spec.origin)] {
         match value {
             Value::Text(text) => fields.insert(key.to_owned(), json!(text)),
             Value::NotText => fields.insert(key.to_owned(), json!(5)),
             Value::Absent => None,
         };
+    }
+    if let Value::Text(prefix) = spec.prefix {
+        fields.insert("api".to_owned(), json!({ "prefix": prefix }));
     }
     let review = json!({
         "apiVersion": "admission.k8s.io/v1",

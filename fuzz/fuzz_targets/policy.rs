@@ -18,7 +18,7 @@ fuzz_target!(|input: &str| {
             }
         }
         Ok(policy) => {
-            let spec = Spec { url: Value::Text(url), rewrite_path: Value::Absent };
+            let spec = Spec::of_url(Value::Text(url), Value::Absent);
             for violation in judge(&Subject::of(spec, None, (&policy, "ml-team"))) {
                 let rule = violation.rule;
                 assert_eq!(policy.severity(rule.id, rule.severity), Some(violation.severity));

@@ -10,6 +10,7 @@ use kube::api::{DeleteParams, PostParams};
 use kube::client::Body;
 use modelendpoint_core::endpoint::judge::judge_example;
 use modelendpoint_core::endpoint::rules::{self, Example, Severity};
+use modelendpoint_core::endpoint::{Field, Generation};
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, endpoint, test};
@@ -35,7 +36,7 @@ fn every_example_of_every_rule_is_judged_as_documented() {
         for namespace in allowed_hosts().iter().map(|host| namespace(Some(host))).chain([namespace(None)]) {
             cluster.namespace(&namespace).await?;
         }
-        for rule in rules::ALL {
+        for rule in rules::ALL.into_iter().filter(|rule| rule.field.generation() == Generation::Url) {
             for example in rule.good {
                 let told = write(&cluster, example).await?;
                 assert_eq!((told.status / 100, told.denials), (2, vec![]), "{}: {example:?}", rule.id);
@@ -80,16 +81,17 @@ fn is_of(rule: &str, message: &str) -> bool {
 async fn write(cluster: &Cluster, example: &Example) -> Result<Told> {
     let namespace = namespace(example.allowed_host);
     let path = format!("/apis/modelplane.ai/v1alpha1/namespaces/{namespace}/modelendpoints");
+    let text = |field: Field| example.spec.value(field).text().copied();
     let Some(previous_url) = example.previous_url else {
-        let mut spec = json!({ "url": example.url });
-        if let Some(rewrite_path) = example.rewrite_path {
+        let mut spec = json!({ "url": text(Field::Url) });
+        if let Some(rewrite_path) = text(Field::RewritePath) {
             spec["rewritePath"] = rewrite_path.into();
         }
         return send(cluster, Method::POST, &path, "application/json", &json!(endpoint("e", &spec))).await;
     };
     let endpoints = cluster.endpoints(&namespace);
     endpoints.create(&PostParams::default(), &endpoint("e", &json!({ "url": previous_url }))).await?;
-    let change = json!({ "spec": { "url": example.url } });
+    let change = json!({ "spec": { "url": text(Field::Url) } });
     let told =
         send(cluster, Method::PATCH, &format!("{path}/e"), "application/merge-patch+json", &change).await?;
     endpoints.delete("e", &DeleteParams::default()).await?;

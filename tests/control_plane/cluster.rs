@@ -7,7 +7,9 @@ use std::process::{Output, Stdio};
 use std::sync::LazyLock;
 
 use anyhow::{Context, Result, bail};
-use control_plane::{ControlPlane, Webhook, WebhookCertificates, install_crd, model_endpoint_resource};
+use control_plane::{
+    ControlPlane, Webhook, WebhookCertificates, install_crd, install_crd_0_5, model_endpoint_resource,
+};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use kube::api::{Api, DynamicObject, PostParams};
@@ -58,6 +60,13 @@ impl Cluster {
         let control_plane = ControlPlane::start().await?;
         install_crd(&control_plane.client()).await?;
         Cluster::with_webhook_of(control_plane, flags).await
+    }
+
+    /// The same with the CRD of Modelplane 0.5.
+    pub async fn start_0_5() -> Result<Self> {
+        let control_plane = ControlPlane::start().await?;
+        install_crd_0_5(&control_plane.client()).await?;
+        Cluster::with_webhook(control_plane).await
     }
 
     /// Adds the webhook to a control plane that has the CRD.

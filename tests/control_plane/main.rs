@@ -15,6 +15,7 @@ mod consumers;
 mod crossplane;
 mod defaults;
 mod legacy;
+mod origins;
 mod outage;
 mod recording;
 mod restarts;

@@ -14,8 +14,10 @@ use kube::{
 
 use crate::eventually::{Seen, eventually};
 
-/// The definition of `ModelEndpoint`, as Crossplane makes it.
+/// The definition of `ModelEndpoint` before Modelplane 0.5, as Crossplane makes it.
 const FIXTURE: &str = include_str!("../fixtures/modelendpoints-crd.yaml");
+/// The same of Modelplane 0.5, whose fields are others.
+const FIXTURE_0_5: &str = include_str!("../fixtures/modelendpoints-0.5-crd.yaml");
 
 /// For [`install_definition`]: reports of OpenReports.
 pub const REPORTS: &str = include_str!("../fixtures/reports-crd.yaml");
@@ -36,9 +38,15 @@ pub fn model_endpoint_definition() -> Result<CustomResourceDefinition> {
     serde_saphyr::from_str(FIXTURE).context("the definition of ModelEndpoint doesn't parse")
 }
 
-/// Applies the definition of `ModelEndpoint` and waits until it is served.
+/// Applies the definition of `ModelEndpoint` before Modelplane 0.5 and waits until it is served.
 pub async fn install_crd(client: &Client) -> Result<()> {
     install_definition(client, FIXTURE).await
+}
+
+/// Applies the definition of `ModelEndpoint` of Modelplane 0.5, in the place of the other one if that is there, and
+/// waits until it is served.
+pub async fn install_crd_0_5(client: &Client) -> Result<()> {
+    install_definition(client, FIXTURE_0_5).await
 }
 
 /// Applies a definition, in YAML or JSON, and waits until its objects are

@@ -87,7 +87,7 @@ fn check_document(lines: &Lines<'_>, document: &Document<'_>, terms: Terms<'_>, 
         }
     }
     for manifest in manifests.endpoints {
-        for field in [Field::Url, Field::RewritePath] {
+        for field in Field::ALL {
             if let Some(entry) = manifest.entry(document, field) {
                 checked.mask.hide_all_but_the_path(lines.text(), document, entry.value);
             }
@@ -154,15 +154,15 @@ pub(crate) fn name_of(document: &Document<'_>, manifest: Manifest, terms: Terms<
 pub fn findings_of(decision: &Decision<'_>, written: Spec<'_>) -> Vec<(Option<Range<usize>>, Finding)> {
     let mut findings = Vec::new();
     match (&decision.mutation.warning, &decision.mutation.change) {
-        (Some(Warning { id, problem, remedy }), _) => {
+        (Some(Warning { id, field, problem, remedy }), _) => {
             let finding = Finding::new(id, Level::Warn, problem.clone()).with_remedy(*remedy);
-            findings.push((None, Finding { field: Some(Warning::FIELD), ..finding }));
+            findings.push((None, Finding { field: Some(*field), ..finding }));
         }
         (None, Some(change)) => {
-            let path = Quoted(change.path.as_str());
+            let value = Quoted(&change.value);
             let finding =
-                Finding::new(change.id, Level::Change, format!("is not written, and is stored as {path}"));
-            findings.push((None, Finding { field: Some(Field::RewritePath), ..finding }));
+                Finding::new(change.id, Level::Change, format!("is not written, and is stored as {value}"));
+            findings.push((None, Finding { field: Some(change.field), ..finding }));
         }
         (None, None) => {}
     }
@@ -174,11 +174,7 @@ pub fn findings_of(decision: &Decision<'_>, written: Spec<'_>) -> Vec<(Option<Ra
         let field = violation.rule.field;
         let finding = Finding::new(violation.rule.id, level, violation.problem.clone())
             .with_remedy(violation.remedy.clone());
-        let length = match field {
-            Field::Url => written.url.text(),
-            Field::RewritePath => written.rewrite_path.text(),
-        }
-        .map_or(0, |text| text.len());
+        let length = written.value(field).text().map_or(0, |text| text.len());
         // the stored value can have a slash more than the written one
         let piece = violation.part.clone().map(|part| part.start.min(length)..part.end.min(length));
         findings.push((
@@ -202,7 +198,7 @@ impl Located<'_> {
     fn place(&self, finding: &Finding, piece: Option<Range<usize>>) -> (Range<usize>, Option<Range<usize>>) {
         let entry = |field| self.manifest.entry(self.document, field);
         let found = finding.field.and_then(entry);
-        let Some(entry) = found.or_else(|| entry(Field::Url)) else {
+        let Some(entry) = found.or_else(|| entry(Field::Url)).or_else(|| entry(Field::Origin)) else {
             let node = self.manifest.spec_node(self.document).unwrap_or(self.manifest.object());
             let start = self.document.node(node).span.start;
             return (start..start, None);
@@ -234,10 +230,11 @@ impl Located<'_> {
     /// What is there twice: parts of the object, and fields.
     fn duplicates(&self) -> Vec<Finding> {
         let object = ["metadata", "spec"].map(|part| (self.manifest.object(), part, None));
-        let spec = self.manifest.spec_node(self.document);
-        let fields =
-            spec.map(|spec| [Field::Url, Field::RewritePath].map(|field| (spec, key(field), Some(field))));
-        let all = object.into_iter().chain(fields.into_iter().flatten());
+        let fields = Field::ALL.into_iter().filter_map(|field| {
+            let parent = self.manifest.parent(self.document, field)?;
+            Some((parent, key(field), Some(field)))
+        });
+        let all = object.into_iter().chain(fields);
         all.filter(|(mapping, key, _)| self.document.is_twice(*mapping, key))
             .filter_map(|(mapping, key, field)| {
                 let subject = if field.is_some() { String::new() } else { format!("`{key}` ") };

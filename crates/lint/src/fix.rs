@@ -9,7 +9,8 @@ use std::ops::Range;
 use crate::check::{Terms, name_of};
 use crate::manifests::{Manifest, Manifests, key};
 use modelendpoint_core::endpoint::gate::Decision;
-use modelendpoint_core::endpoint::{Field, Spec, Value};
+use modelendpoint_core::endpoint::rules::Violation;
+use modelendpoint_core::endpoint::{Field, Spec};
 use modelendpoint_yaml::spelling::spell;
 use modelendpoint_yaml::{Document, Entry, Kind, NodeId, ScalarStyle, parse};
 
@@ -60,56 +61,46 @@ struct Wish {
 }
 
 /// Corrected values.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Wanted {
-    url: Option<String>,
-    rewrite_path: Option<String>,
-}
+type Wanted = Vec<(Field, String)>;
 
 fn wishes_for(document: &Document<'_>, manifest: Manifest, terms: Terms<'_>) -> Vec<Wish> {
     let namespace = name_of(document, manifest, terms).namespace;
     let wanted = wanted(manifest.spec(document), terms, &namespace);
-    let wish = |field, value: Option<String>| value.map(|value| Wish { manifest, field, value });
-    [wish(Field::Url, wanted.url), wish(Field::RewritePath, wanted.rewrite_path)]
-        .into_iter()
-        .flatten()
-        .collect()
+    wanted.into_iter().map(|(field, value)| Wish { manifest, field, value }).collect()
 }
 
 /// What the fields should be: corrected by the rules, then as the webhook stores them.
 fn wanted(spec: Spec<'_>, terms: Terms<'_>, namespace: &str) -> Wanted {
-    let mut wanted = Wanted::default();
+    let mut wanted = Wanted::new();
     for _ in 0..ROUNDS {
-        let decision = Decision::on_create(wanted.over(spec), (terms.policy, namespace));
-        let mut corrected = Wanted::default();
-        for violation in &decision.violations {
-            let place = match violation.rule.field {
-                Field::Url => &mut corrected.url,
-                Field::RewritePath => &mut corrected.rewrite_path,
-            };
-            if place.is_none() {
-                place.clone_from(&violation.suggestion);
-            }
+        let decision = Decision::on_create(over(&wanted, spec), (terms.policy, namespace));
+        let mut corrected = Wanted::new();
+        for Violation { rule, suggestion, .. } in &decision.violations {
+            let is_new = corrected.iter().all(|(field, _)| *field != rule.field);
+            corrected.extend(suggestion.clone().filter(|_| is_new).map(|value| (rule.field, value)));
         }
-        if corrected == Wanted::default() {
-            let path = decision.mutation.change.map(|change| change.path.as_str().to_owned());
-            wanted.rewrite_path = path.or(wanted.rewrite_path);
+        if corrected.is_empty() {
+            let change = decision.mutation.change.map(|change| (change.field, change.value.into_owned()));
+            if let Some(change) = change {
+                set(&mut wanted, change);
+            }
             break;
         }
-        wanted.url = corrected.url.or(wanted.url);
-        wanted.rewrite_path = corrected.rewrite_path.or(wanted.rewrite_path);
+        for change in corrected {
+            set(&mut wanted, change);
+        }
     }
+    wanted.sort_by_key(|(field, _)| Field::ALL.iter().position(|other| other == field));
     wanted
 }
 
-impl Wanted {
-    fn over<'a>(&'a self, spec: Spec<'a>) -> Spec<'a> {
-        let text = |value: &'a Option<String>| value.as_deref().map(Value::Text);
-        Spec {
-            url: text(&self.url).unwrap_or(spec.url),
-            rewrite_path: text(&self.rewrite_path).unwrap_or(spec.rewrite_path),
-        }
-    }
+fn set(wanted: &mut Wanted, (field, value): (Field, String)) {
+    wanted.retain(|(other, _)| *other != field);
+    wanted.push((field, value));
+}
+
+fn over<'a>(wanted: &'a Wanted, spec: Spec<'a>) -> Spec<'a> {
+    wanted.iter().fold(spec, |spec, (field, value)| spec.with(*field, value))
 }
 
 /// Bytes to replace.
@@ -262,9 +253,10 @@ fn documents_agree(before: &Document<'_>, after: &Document<'_>, terms: Terms<'_>
     let agree = |(old, new): (&Manifest, &Manifest)| {
         let (was, is) = (old.spec(before), new.spec(after));
         let wanted = wanted(was, terms, &name_of(before, *old, terms).namespace);
-        let should = wanted.over(was);
-        (is.url == was.url || is.url == should.url)
-            && (is.rewrite_path == was.rewrite_path || is.rewrite_path == should.rewrite_path)
+        let should = over(&wanted, was);
+        Field::ALL
+            .into_iter()
+            .all(|field| [was, should].iter().any(|spec| spec.value(field) == is.value(field)))
     };
     old.len() == new.len() && old.iter().zip(&new).all(agree) && is_else_the_same(before, after, &old)
 }
@@ -289,7 +281,7 @@ fn is_else_the_same(before: &Document<'_>, after: &Document<'_>, endpoints: &[Ma
                 let kept = |document: &Document<'_>, entries: &[Entry]| {
                     let is_field = |entry: &&Entry| {
                         is_spec
-                            && [Field::Url, Field::RewritePath]
+                            && [Field::Url, Field::RewritePath, Field::Origin]
                                 .iter()
                                 .any(|field| document.is_key(entry, key(*field)))
                     };

@@ -115,21 +115,28 @@ impl Manifest {
     /// What the webhook would be told.
     #[must_use]
     pub fn spec<'a>(self, document: &'a Document<'_>) -> Spec<'a> {
-        let value =
-            |field| self.entry(document, field).map_or(Value::Absent, |entry| document.value(entry.value));
-        Spec { url: value(Field::Url), rewrite_path: value(Field::RewritePath) }
+        Spec::read(|field| {
+            self.entry(document, field).map_or(Value::Absent, |entry| document.value(entry.value))
+        })
     }
 
     /// Where a field is written.
     #[must_use]
     pub fn entry<'a>(self, document: &'a Document<'_>, field: Field) -> Option<&'a Entry> {
-        document.get(self.spec_node(document)?, key(field))
+        document.get(self.parent(document, field)?, key(field))
     }
 
     /// Where a field is written, unless that is elsewhere and merged in.
     #[must_use]
     pub(crate) fn own_entry<'a>(self, document: &'a Document<'_>, field: Field) -> Option<&'a Entry> {
-        document.own(self.spec_node(document)?, key(field))
+        document.own(self.parent(document, field)?, key(field))
+    }
+
+    /// What holds a field.
+    #[must_use]
+    pub(crate) fn parent(self, document: &Document<'_>, field: Field) -> Option<NodeId> {
+        let (_, above) = field.keys().split_last()?;
+        above.iter().try_fold(self.object, |node, key| document.get(node, key).map(|entry| entry.value))
     }
 
     #[must_use]
@@ -149,11 +156,8 @@ impl Manifest {
     }
 }
 
-/// The field's key in `spec`.
+/// The field's own key, in what holds it.
 #[must_use]
 pub fn key(field: Field) -> &'static str {
-    match field {
-        Field::Url => "url",
-        Field::RewritePath => "rewritePath",
-    }
+    field.keys().last().copied().unwrap_or_default()
 }

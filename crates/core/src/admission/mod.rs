@@ -19,6 +19,7 @@ use self::review::{GroupVersionKind, Object, Request, Review};
 use crate::endpoint::Policy;
 pub use crate::endpoint::gate::Operation;
 use crate::endpoint::gate::{GROUP, Gate, KIND, Missing, Resource, VERSION, Write, gate};
+use crate::endpoint::origin::is_refused_by_schema;
 use crate::endpoint::quote::Quoted;
 
 /// The one version that is spoken.
@@ -28,7 +29,8 @@ pub(crate) const REVIEW: &str = "AdmissionReview";
 /// The two webhooks, by the path that they are called at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hook {
-    /// `POST /mutate`: sets defaults and normalizes; never denies a request that it understands.
+    /// `POST /mutate`: sets defaults and normalizes. It denies only what the resource's own schema would refuse
+    /// next, to say in words what is wrong.
     Mutate,
     /// `POST /validate`: judges; never patches.
     Validate,
@@ -157,7 +159,7 @@ fn answer_review<'a>(policy: &Policy, hook: Hook, review: &Review<'a>) -> Answer
         (Gate::Unreadable(missing), _) => failed(request, missing.to_string()),
         (Gate::UnknownVersion, Some(object)) => of_unknown_version(request, object),
         (Gate::Judge, Some(object)) => match hook {
-            Hook::Mutate => mutated(request, object),
+            Hook::Mutate => mutated(policy, request, object),
             Hook::Validate => validated(policy, request, object),
         },
         (Gate::Judge | Gate::UnknownVersion, None) => failed(request, Missing::Object.to_string()),
@@ -195,8 +197,14 @@ fn of_unknown_version<'a>(request: &Request<'a>, object: &Object<'_>) -> Answer<
     Answer { notice: Some(message), ..answered(Outcome::Failed, request, &response) }
 }
 
-fn mutated<'a>(request: &Request<'a>, object: &Object<'a>) -> Answer<'a> {
+fn mutated<'a>(policy: &Policy, request: &Request<'a>, object: &Object<'a>) -> Answer<'a> {
     let mutation = mutate::mutate(request, object);
+    if mutation.change.is_none() && is_refused_by_schema(&object.spec()) {
+        let verdict = validate::validate(policy, request, object);
+        if !verdict.denials.is_empty() {
+            return denied(request, object, &verdict);
+        }
+    }
     let mut response = Response::allowed(&request.uid);
     response.warnings.extend(mutation.warning);
     let Some((id, patch)) = mutation.change else { return answered(Outcome::Allowed, request, &response) };
@@ -207,19 +215,19 @@ fn mutated<'a>(request: &Request<'a>, object: &Object<'a>) -> Answer<'a> {
 
 fn validated<'a>(policy: &Policy, request: &Request<'a>, object: &Object<'a>) -> Answer<'a> {
     let verdict = validate::validate(policy, request, object);
-    let warnings = verdict.warnings();
-    if verdict.denials.is_empty() {
-        return answered(
-            Outcome::Allowed,
-            request,
-            &Response { warnings, ..Response::allowed(&request.uid) },
-        );
+    if !verdict.denials.is_empty() {
+        return denied(request, object, &verdict);
     }
+    let response = Response { warnings: verdict.warnings(), ..Response::allowed(&request.uid) };
+    answered(Outcome::Allowed, request, &response)
+}
+
+fn denied<'a>(request: &Request<'a>, object: &Object<'a>, verdict: &validate::Verdict) -> Answer<'a> {
     let rules: Vec<_> = verdict.denials.iter().map(|denial| denial.rule.id).collect();
     let refusal = validate::refusal(request, object, &verdict.denials);
     let response = Response {
         audit_annotations: Some(AuditAnnotations { denied: Some(rules.join(",")), mutated: None }),
-        warnings,
+        warnings: verdict.warnings(),
         ..Response::refused(&request.uid, refusal)
     };
     Answer { rules, ..answered(Outcome::Denied, request, &response) }

@@ -26,17 +26,17 @@ pub(super) fn mutate(request: &Request<'_>, object: &Object<'_>) -> Mutation {
     });
     Mutation {
         change: mutation.change.map(|change| (change.id, patch(new, &change))),
-        warning: mutation.warning.map(|Warning { id, problem, remedy }| {
-            let field = Warning::FIELD.path();
+        warning: mutation.warning.map(|Warning { id, field, problem, remedy }| {
+            let field = field.path();
             format!("{field}: {problem}; {remedy} [{id}]")
         }),
     }
 }
 
 fn patch(new: Spec<'_>, change: &Change<'_>) -> Patch {
-    let path = PointerBuf::from_tokens(["spec", "rewritePath"]);
-    let value = change.path.as_str().into();
-    Patch(vec![match new.rewrite_path {
+    let path = PointerBuf::from_tokens(change.field.keys().iter().copied());
+    let value = change.value.as_ref().into();
+    Patch(vec![match new.value(change.field) {
         Value::Absent => PatchOperation::Add(AddOperation { path, value }),
         Value::NotText | Value::Text(_) => PatchOperation::Replace(ReplaceOperation { path, value }),
     }])
@@ -48,7 +48,7 @@ mod tests {
 
     use super::*;
     use crate::admission::review::Review;
-    use crate::endpoint::mutation::{DEFAULT, NORMALIZE, REFRESH};
+    use crate::endpoint::mutation::{DEFAULT, NORMALIZE, NORMALIZE_ORIGIN, REFRESH};
 
     fn request(request: &Json) -> Vec<u8> {
         let mut request = request.clone();
@@ -86,6 +86,22 @@ mod tests {
 
     fn patch(op: &str, value: &str) -> Json {
         json!([{"op": op, "path": "/spec/rewritePath", "value": value}])
+    }
+
+    #[test]
+    fn an_origin_is_stored_in_its_normal_form() {
+        let spec =
+            json!({"origin": "https://API.example.com/v1", "api": {"schema": "OpenAI", "prefix": "/v1"}});
+        let patch = json!([{"op": "replace", "path": "/spec/origin", "value": "https://api.example.com"}]);
+        let warning = "spec.origin: is stored as `https://api.example.com`; write it so [normalize-origin]";
+        assert_eq!(created(&spec), (Some(NORMALIZE_ORIGIN), patch, Some(warning.to_owned())));
+        for spec in [
+            json!({"origin": "https://api.example.com", "api": {"prefix": "/v1/"}}),
+            json!({"origin": "https://api.example.com/openai/v1", "api": {"prefix": "/v1"}}),
+            json!({"origin": 5}),
+        ] {
+            assert_eq!(created(&spec), (None, Json::Null, None), "{spec}");
+        }
     }
 
     #[test]

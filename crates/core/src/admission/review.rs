@@ -6,9 +6,9 @@
 
 use std::borrow::Cow;
 
-use super::Operation;
 use super::json::{self, Lenient, Parsed, Raw, RawText, Read, Reader, SyntaxError};
-use crate::endpoint::{self, Value};
+use super::{Operation, reconciled};
+use crate::endpoint::{self, CLUSTER_LABEL, Field, Value};
 
 /// `AdmissionReview`, admission.k8s.io/v1, as far as it is read.
 #[derive(Debug, Default)]
@@ -57,10 +57,21 @@ pub(super) struct Object<'a> {
 /// What an update replaces.
 #[derive(Debug, Default)]
 pub(super) struct OldObject<'a> {
-    pub spec: Lenient<Spec<'a>>,
-    /// Kept as JSON, as is the status: only a url that changes needs them.
-    pub metadata: Option<Raw<'a>>,
-    pub status: Option<Raw<'a>>,
+    metadata: Lenient<OldMetadata<'a>>,
+    spec: Lenient<Spec<'a>>,
+    /// Kept as JSON: only a url that changes needs it.
+    status: Option<Raw<'a>>,
+}
+
+#[derive(Debug, Default)]
+struct OldMetadata<'a> {
+    labels: Lenient<Labels<'a>>,
+    generation: Option<Raw<'a>>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Labels<'a> {
+    cluster: Value<Cow<'a, str>>,
 }
 
 #[derive(Debug, Default)]
@@ -68,14 +79,42 @@ pub(super) struct Metadata<'a> {
     pub name: Value<RawText<'a>>,
     pub generate_name: Value<RawText<'a>>,
     pub uid: Value<RawText<'a>>,
+    labels: Lenient<Labels<'a>>,
     /// Kept as JSON: only a default that may have to follow its url needs it.
     pub managed_fields: Option<Raw<'a>>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Spec<'a> {
-    pub url: Value<Cow<'a, str>>,
-    pub rewrite_path: Value<Cow<'a, str>>,
+    url: Value<Cow<'a, str>>,
+    rewrite_path: Value<Cow<'a, str>>,
+    origin: Value<Cow<'a, str>>,
+    api: Lenient<Api<'a>>,
+    model: Value<Cow<'a, str>>,
+    credential: Credential<'a>,
+}
+
+#[derive(Debug, Default)]
+struct Api<'a> {
+    schema: Value<Cow<'a, str>>,
+    prefix: Value<Cow<'a, str>>,
+}
+
+#[derive(Debug, Default)]
+struct Credential<'a> {
+    is_there: bool,
+    api_key: Lenient<ApiKey<'a>>,
+}
+
+#[derive(Debug, Default)]
+struct ApiKey<'a> {
+    secret_ref: Lenient<SecretRef<'a>>,
+}
+
+#[derive(Debug, Default)]
+struct SecretRef<'a> {
+    name: Value<Cow<'a, str>>,
+    key: Value<Cow<'a, str>>,
 }
 
 impl<'a> Review<'a> {
@@ -167,6 +206,7 @@ impl<'a> Read<'a> for Metadata<'a> {
             ("name", &mut self.name),
             ("generateName", &mut self.generate_name),
             ("uid", &mut self.uid),
+            ("labels", &mut self.labels),
             ("managedFields", &mut self.managed_fields),
         ])
     }
@@ -174,7 +214,55 @@ impl<'a> Read<'a> for Metadata<'a> {
 
 impl<'a> Read<'a> for Spec<'a> {
     fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
-        reader.fields([("url", &mut self.url), ("rewritePath", &mut self.rewrite_path)])
+        reader.fields([
+            ("url", &mut self.url),
+            ("rewritePath", &mut self.rewrite_path),
+            ("origin", &mut self.origin),
+            ("api", &mut self.api),
+            ("model", &mut self.model),
+            ("credential", &mut self.credential),
+        ])
+    }
+}
+
+impl<'a> Read<'a> for Api<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
+        reader.fields([("schema", &mut self.schema), ("prefix", &mut self.prefix)])
+    }
+}
+
+impl<'a> Read<'a> for Credential<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
+        let next = reader.peek();
+        self.is_there = next != Some(b'n');
+        match next {
+            Some(b'{') => reader.fields([("apiKey", &mut self.api_key)]),
+            _ => reader.skip(),
+        }
+    }
+}
+
+impl<'a> Read<'a> for ApiKey<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
+        reader.fields([("secretRef", &mut self.secret_ref)])
+    }
+}
+
+impl<'a> Read<'a> for SecretRef<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
+        reader.fields([("name", &mut self.name), ("key", &mut self.key)])
+    }
+}
+
+impl<'a> Read<'a> for Labels<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
+        reader.fields([(CLUSTER_LABEL, &mut self.cluster)])
+    }
+}
+
+impl<'a> Read<'a> for OldMetadata<'a> {
+    fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
+        reader.fields([("labels", &mut self.labels), ("generation", &mut self.generation)])
     }
 }
 
@@ -188,7 +276,19 @@ impl<'a> Request<'a> {
     /// The spec that an update replaces.
     #[must_use]
     pub(super) fn replaced_spec(&self) -> Option<endpoint::Spec<'_>> {
-        self.replaced().map(|old| meaning(&old.spec))
+        self.replaced().map(|old| {
+            let metadata = old.metadata.0.as_ref();
+            meaning(&old.spec, metadata.and_then(|metadata| metadata.labels.0.as_ref()))
+        })
+    }
+}
+
+impl OldObject<'_> {
+    /// Whether Crossplane says that the EndpointSlice does not follow this object.
+    #[must_use]
+    pub(super) fn is_slice_stuck(&self) -> bool {
+        let generation = self.metadata.0.as_ref().and_then(|metadata| metadata.generation);
+        reconciled::is_slice_stuck(generation, self.status)
     }
 }
 
@@ -196,14 +296,30 @@ impl Object<'_> {
     /// What the endpoint means.
     #[must_use]
     pub(super) fn spec(&self) -> endpoint::Spec<'_> {
-        meaning(&self.spec)
+        let metadata = self.metadata.0.as_ref();
+        meaning(&self.spec, metadata.and_then(|metadata| metadata.labels.0.as_ref()))
     }
 }
 
-/// What a spec means; one that is no object has no fields.
-fn meaning<'a>(spec: &'a Lenient<Spec<'_>>) -> endpoint::Spec<'a> {
+/// What the fields mean; a part that is no object has none.
+fn meaning<'a>(spec: &'a Lenient<Spec<'_>>, labels: Option<&'a Labels<'_>>) -> endpoint::Spec<'a> {
     let Some(spec) = &spec.0 else { return endpoint::Spec::default() };
-    endpoint::Spec { url: spec.url.as_deref(), rewrite_path: spec.rewrite_path.as_deref() }
+    let api = spec.api.0.as_ref();
+    let api_key = spec.credential.api_key.0.as_ref();
+    let secret = api_key.and_then(|api_key| api_key.secret_ref.0.as_ref());
+    endpoint::Spec::read(|field| match field {
+        Field::Url => spec.url.as_deref(),
+        Field::RewritePath => spec.rewrite_path.as_deref(),
+        Field::Origin => spec.origin.as_deref(),
+        Field::Schema => api.map_or(Value::Absent, |api| api.schema.as_deref()),
+        Field::Prefix => api.map_or(Value::Absent, |api| api.prefix.as_deref()),
+        Field::Model => spec.model.as_deref(),
+        Field::Credential if spec.credential.is_there => Value::NotText,
+        Field::Credential => Value::Absent,
+        Field::SecretName => secret.map_or(Value::Absent, |secret| secret.name.as_deref()),
+        Field::SecretKey => secret.map_or(Value::Absent, |secret| secret.key.as_deref()),
+        Field::Cluster => labels.map_or(Value::Absent, |labels| labels.cluster.as_deref()),
+    })
 }
 
 #[cfg(test)]
@@ -239,6 +355,49 @@ mod tests {
             object(r#"{"metadata":{"name":"n"},"spec":{"url":"a\u0062","rewritePath":null,"x":{}}}"#),
             some(Text("ab".to_owned()), Absent)
         );
+    }
+
+    #[test]
+    fn every_field_of_an_origin_is_found_where_it_is() {
+        let read = |metadata: &str, spec: &str| {
+            let body =
+                format!(r#"{{"request":{{"uid":"u","object":{{"metadata":{metadata},"spec":{spec}}}}}}}"#);
+            let review = Review::parse(body.as_bytes()).unwrap_or_else(|error| panic!("{body}: {error}"));
+            let object = review.request.object.0.expect("an object");
+            let spec = object.spec();
+            Field::ALL.map(|field| spec.value(field).map(str::to_owned))
+        };
+        let text = |text: &str| Value::Text(text.to_owned());
+        let spec = r#"{"origin":"o","url":null,"rewritePath":"/","api":{"schema":"s","prefix":"p"},"model":"m",
+            "credential":{"method":"APIKey","apiKey":{"secretRef":{"name":"n","key":"k"}}}}"#;
+        assert_eq!(
+            read(r#"{"labels":{"a":"b","modelplane.ai\/cluster":"c"}}"#, spec),
+            [
+                Value::Absent,
+                Value::Absent,
+                text("o"),
+                text("s"),
+                text("p"),
+                text("m"),
+                Value::NotText,
+                text("n"),
+                text("k"),
+                text("c"),
+            ]
+        );
+        for other in ["null", "5", "[{}]", "\"x\"", "{}"] {
+            let spec = format!(r#"{{"origin":5,"api":{other},"credential":{other}}}"#);
+            let fields = read(&format!(r#"{{"labels":{other}}}"#), &spec);
+            let credential = if other == "null" { Value::Absent } else { Value::NotText };
+            for (field, found) in Field::ALL.into_iter().zip(fields) {
+                let expected = match field {
+                    Field::Origin => Value::NotText,
+                    Field::Credential => credential.clone(),
+                    _ => Value::Absent,
+                };
+                assert_eq!(found, expected, "{field:?} {other}");
+            }
+        }
     }
 
     #[test]

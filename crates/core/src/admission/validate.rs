@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use super::json::RawText;
-use super::reconciled;
 use super::response::{Status, StatusCause, StatusDetails};
-use super::review::{Object, Request};
+use super::review::{Object, OldObject, Request};
 use crate::endpoint::gate::{GROUP, KIND};
 use crate::endpoint::judge::judge;
 use crate::endpoint::rules::{Severity, Subject, Violation};
@@ -22,9 +21,10 @@ pub(super) struct Verdict {
 #[must_use]
 pub(super) fn validate(policy: &Policy, request: &Request<'_>, object: &Object<'_>) -> Verdict {
     let (new, old) = (object.spec(), request.replaced_spec());
-    let mut subject = Subject::of(new, old, (policy, &request.namespace));
+    let mut subject =
+        Subject::of(new, old, (policy, &request.namespace)).by(Some(&request.user_info.username));
     subject.is_slice_stuck = old.is_some_and(|old| old.url != new.url)
-        && request.replaced().is_some_and(|old| reconciled::is_slice_stuck(old.metadata, old.status));
+        && request.replaced().is_some_and(OldObject::is_slice_stuck);
     let violations = judge(&subject);
     let (denials, warnings) =
         violations.into_iter().partition(|violation| violation.severity == Severity::Deny);

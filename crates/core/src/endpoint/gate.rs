@@ -5,11 +5,11 @@
 
 use std::fmt::{self, Display};
 
+use super::Spec;
 use super::judge::judge;
-use super::mutation::{Mutation, Ownership, mutate};
+use super::mutation::{Change, Mutation, Ownership, mutate};
 use super::policy::{Policy, Severity};
 use super::rules::{Subject, Violation};
-use super::{Spec, Value};
 
 /// The API group, version, kind and plural of the resource that is judged.
 pub const GROUP: &str = "modelplane.ai";
@@ -145,12 +145,14 @@ pub fn gate(write: &Write<'_>) -> Gate {
 }
 
 impl<'a> Decision<'a> {
-    /// Mutates a spec that is created in this namespace, and judges what would be stored.
+    /// Mutates a spec that is created in this namespace, and judges what would be stored. Nobody says who writes it.
     #[must_use]
     pub fn on_create(spec: Spec<'a>, terms: (&Policy, &str)) -> Self {
         let mutation = mutate(spec, None, || Ownership::Unknown);
-        let path = mutation.change.as_ref().map(|change| Value::Text(change.path.as_str()));
-        let stored = Spec { rewrite_path: path.unwrap_or(spec.rewrite_path), ..spec };
+        let stored = match &mutation.change {
+            Some(Change { field, value, .. }) => spec.with(*field, value),
+            None => spec,
+        };
         let violations = judge(&Subject::of(stored, None, terms));
         Decision { mutation, violations }
     }
@@ -174,8 +176,9 @@ impl Display for Missing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::endpoint::{Generation, Value};
 
-    const SPEC: Spec<'_> = Spec { url: Value::Text("http://h.example/"), rewrite_path: Value::Absent };
+    const SPEC: Spec<'_> = Spec::of_url(Value::Text("http://h.example/"), Value::Absent);
 
     fn write(resource: Resource, operation: Operation) -> Write<'static> {
         Write { resource, operation, is_subresource: false, new: Some(SPEC), old: None }
@@ -228,6 +231,14 @@ mod tests {
             [update(Some(SPEC)), update(Some(other)), update(None)],
             [Gate::Pass, Gate::Judge, Gate::Judge]
         );
+        let origin = Spec { origin: Value::Text("https://h.example"), ..Spec::EMPTY };
+        let gate_of = |new, old| {
+            gate(&Write { new: Some(new), old: Some(old), ..write(Resource::Endpoint, Operation::Update) })
+        };
+        assert_eq!(gate_of(origin, origin), Gate::Pass);
+        for field in Generation::Origin.fields() {
+            assert_eq!(gate_of(origin.with(field, "x"), origin), Gate::Judge, "{field:?}");
+        }
         let created = Write { old: Some(SPEC), ..write(Resource::Endpoint, Operation::Create) };
         assert_eq!(gate(&created), Gate::Judge);
         for resource in [Resource::Endpoint, Resource::UnknownVersion] {

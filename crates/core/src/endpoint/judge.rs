@@ -19,11 +19,7 @@ pub fn judge(subject: &Subject<'_>) -> Vec<Violation> {
 /// What the rules say of an example.
 #[must_use]
 pub fn judge_example(example: &Example) -> Vec<Violation> {
-    let spec = Spec {
-        url: Value::Text(example.url),
-        rewrite_path: example.rewrite_path.map_or(Value::Absent, Value::Text),
-    };
-    let old = example.previous_url.map(|url| Spec { url: Value::Text(url), rewrite_path: Value::Absent });
+    let old = example.previous_url.map(|url| Spec::of_url(Value::Text(url), Value::Absent));
     let host = example.allowed_host.and_then(|host| HostPattern::parse(host).ok());
     let list = host.map(|host| AllowList {
         namespaces: vec![NamespacePattern::any()],
@@ -32,7 +28,7 @@ pub fn judge_example(example: &Example) -> Vec<Violation> {
     });
     let mut policy = Policy::NONE;
     policy.allow.extend(list);
-    judge(&Subject::of(spec, old, (&policy, "ml-team")))
+    judge(&Subject::of(example.spec, old, (&policy, "ml-team")).by(example.user))
 }
 
 /// Adds what was probably meant to the first denial of each field.
@@ -45,6 +41,7 @@ fn suggest(subject: &Subject<'_>, violations: &mut [Violation]) {
             Field::RewritePath => {
                 subject.rewrite_path.text().and_then(|path| correct_rewrite_path(path.text))
             }
+            _ => None,
         };
     }
 }

@@ -1,10 +1,11 @@
-//! What a ModelEndpoint means: its two fields flow in, a default, a normalized value or a verdict flows out.
+//! What a ModelEndpoint means: its fields flow in, a default, a normalized value or a verdict flows out.
 //!
 //! Pure: no I/O, no clock, no runtime, nothing of Kubernetes' wire. A url is read once
-//! ([`EndpointUrl`]); the [`rules`] judge what was read.
+//! ([`EndpointUrl`]); the [`rules`] judge what was read. Which fields there are says which [`Generation`] of the
+//! resource the endpoint belongs to, and so which rules are about it.
 //!
-//! Each layer uses the ones before it, and none behind it: the readers (`field`, `quote`, `dns`, `metadata`,
-//! `address`, `host`, `url`, `rewrite_path`, `endpoint_url`), [`policy`], [`rules`], [`correction`], [`judge`],
+//! Each layer uses the ones before it, and none behind it: the readers (`field`, `quote`, `dns`, `metadata`, `special_name`,
+//! `address`, `host`, `url`, `rewrite_path`, `endpoint_url`, `origin`), [`policy`], [`rules`], [`correction`], [`judge`],
 //! [`gate`].
 
 mod address;
@@ -17,13 +18,15 @@ pub mod host;
 pub mod judge;
 pub mod metadata;
 pub mod mutation;
+pub(crate) mod origin;
 pub mod policy;
 pub mod quote;
 pub mod rewrite_path;
 pub mod rules;
+mod special_name;
 pub mod url;
 
 pub use endpoint_url::EndpointUrl;
-pub use field::{Field, Spec, Value};
+pub use field::{CLUSTER_LABEL, Field, Generation, Spec, Value};
 pub use policy::Policy;
 pub use rewrite_path::RewritePath;

@@ -1,11 +1,12 @@
 //! A spec, and the one that it replaces, flow in; what to change about it flows out.
 //!
-//! Only `spec.rewritePath` is ever changed. What is malformed is left alone, for the schema and the
-//! rules to refuse. Idempotent: the changed spec asks for no second change.
+//! Only `spec.rewritePath` is ever changed, or `spec.origin`, where there is one. What is malformed is left alone,
+//! for the schema and the rules to refuse. Idempotent: the changed spec asks for no second change.
 
 use std::borrow::Cow;
 
-use super::field::{Field, Value};
+use super::field::{Field, Generation, Value};
+use super::origin;
 use super::quote::{Quoted, QuotedEnd};
 use super::rewrite_path::{RewritePath, ends_in_one_slash};
 use super::{EndpointUrl, Spec};
@@ -17,18 +18,20 @@ pub struct Mutation<'a> {
     pub warning: Option<Warning>,
 }
 
-/// A new `spec.rewritePath`.
+/// A new value of a field.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Change<'a> {
     /// The mutation that makes it.
     pub id: &'static str,
-    pub path: RewritePath<'a>,
+    pub field: Field,
+    pub value: Cow<'a, str>,
 }
 
 /// Why a value is not stored as it was written, or can't be set.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Warning {
     pub id: &'static str,
+    pub field: Field,
     /// What happens to the value.
     pub problem: Cow<'static, str>,
     /// What to write instead.
@@ -50,19 +53,23 @@ pub const DEFAULT: &str = "default-rewrite-path";
 pub(crate) const REFRESH: &str = "refresh-default";
 /// Makes it end in exactly one slash.
 pub(crate) const NORMALIZE: &str = "normalize-trailing-slash";
+/// Makes an origin one that works and means the same.
+pub(crate) const NORMALIZE_ORIGIN: &str = "normalize-origin";
 
 /// What a mutation does, for people.
 #[derive(Debug)]
 pub struct MutationDoc {
     pub id: &'static str,
+    pub field: Field,
     pub summary: &'static str,
     pub reason: &'static str,
 }
 
 /// Every mutation.
-pub static ALL: [MutationDoc; 3] = [
+pub static ALL: [MutationDoc; 4] = [
     MutationDoc {
         id: DEFAULT,
+        field: Field::RewritePath,
         summary: "A missing, null or empty rewritePath is set to the url's path without a final `v1` segment, ending \
                   in one slash.",
         reason: "Without a rewritePath the server is asked for `/<namespace>/<service>/v1/...`, which it does not \
@@ -72,16 +79,27 @@ pub static ALL: [MutationDoc; 3] = [
     },
     MutationDoc {
         id: REFRESH,
+        field: Field::RewritePath,
         summary: "A rewritePath that was set by default is set anew when the url changes.",
         reason: "A default belongs to its url. It follows the url until somebody owns the field, which \
                  `metadata.managedFields` shows; what somebody owns is left alone.",
     },
     MutationDoc {
         id: NORMALIZE,
+        field: Field::RewritePath,
         summary: "A rewritePath that ends in no slash or in several is stored with exactly one.",
         reason: "The gateway puts rewritePath in the place of a prefix that ends in a slash: `/openai` and \
                  `v1/chat/completions` belong together with one slash between them. A warning names the old and \
                  the new value, because a GitOps tool will see the difference.",
+    },
+    MutationDoc {
+        id: NORMALIZE_ORIGIN,
+        field: Field::Origin,
+        summary: "Scheme and host of an origin are stored in lower case, and without a path that is a single slash or \
+                  `api.prefix`.",
+        reason: "`https://API.openai.com/v1` with the prefix `/v1` can mean only `https://api.openai.com`, and neither \
+                 the resource's schema nor the gateway takes it. A warning names the new value, because a GitOps tool \
+                 will see the difference. A path that is not the prefix is refused, with the two values to write.",
     },
 ];
 
@@ -89,6 +107,18 @@ pub static ALL: [MutationDoc; 3] = [
 /// rewritePath is asked for only where a default may have to follow its url.
 #[must_use]
 pub fn mutate<'a>(new: Spec<'a>, old: Option<Spec<'_>>, owner: impl FnOnce() -> Ownership) -> Mutation<'a> {
+    match new.generation() {
+        Some(Generation::Origin) => normalize_origin(new),
+        // with an origin beside the url, or neither of them, a rewritePath is still one
+        Some(Generation::Url) | None => mutate_rewrite_path(new, old, owner),
+    }
+}
+
+fn mutate_rewrite_path<'a>(
+    new: Spec<'a>,
+    old: Option<Spec<'_>>,
+    owner: impl FnOnce() -> Ownership,
+) -> Mutation<'a> {
     match new.rewrite_path {
         Value::NotText => Mutation::default(),
         Value::Absent | Value::Text("") => set_default(new),
@@ -108,10 +138,11 @@ fn set_default(new: Spec<'_>) -> Mutation<'_> {
     };
     let warning = (new.rewrite_path == Value::Text("")).then(|| Warning {
         id: DEFAULT,
+        field: Field::RewritePath,
         problem: format!("is stored as {}, not empty", Quoted(default.as_str())).into(),
         remedy: "write that, or leave it out",
     });
-    Mutation { change: Some(Change { id: DEFAULT, path: default }), warning }
+    Mutation { change: Some(Change::of_path(DEFAULT, default)), warning }
 }
 
 fn refresh<'a>(new: Spec<'a>, path: &str) -> Mutation<'a> {
@@ -123,7 +154,7 @@ fn refresh<'a>(new: Spec<'a>, path: &str) -> Mutation<'a> {
             "write one",
         ),
         Some(default) if default.as_str() == path => Mutation::default(),
-        Some(path) => Mutation { change: Some(Change { id: REFRESH, path }), warning: None },
+        Some(path) => Mutation { change: Some(Change::of_path(REFRESH, path)), warning: None },
     }
 }
 
@@ -142,9 +173,23 @@ fn normalize(path: &str) -> Mutation<'_> {
         ))
     };
     Mutation {
-        change: Some(Change { id: NORMALIZE, path: normalized }),
+        change: Some(Change::of_path(NORMALIZE, normalized)),
         ..Mutation::warn(NORMALIZE, problem, "write it so")
     }
+}
+
+fn normalize_origin(new: Spec<'_>) -> Mutation<'_> {
+    let Value::Text(written) = new.origin else { return Mutation::default() };
+    let prefix = new.prefix.text().copied().unwrap_or(origin::DEFAULT_PREFIX);
+    let Some(normal) = origin::normal_form(written, prefix) else { return Mutation::default() };
+    let warning = Warning {
+        id: NORMALIZE_ORIGIN,
+        field: Field::Origin,
+        problem: format!("is stored as {}", Quoted(&normal)).into(),
+        remedy: "write it so",
+    };
+    let change = Change { id: NORMALIZE_ORIGIN, field: Field::Origin, value: normal.into() };
+    Mutation { change: Some(change), warning: Some(warning) }
 }
 
 /// `user:password@`, as in the rest of a url that lost its scheme.
@@ -181,13 +226,15 @@ fn readable_url(spec: Spec<'_>) -> Option<EndpointUrl<'_>> {
 
 impl Mutation<'_> {
     fn warn(id: &'static str, problem: impl Into<Cow<'static, str>>, remedy: &'static str) -> Self {
-        Mutation { change: None, warning: Some(Warning { id, problem: problem.into(), remedy }) }
+        let warning = Warning { id, field: Field::RewritePath, problem: problem.into(), remedy };
+        Mutation { change: None, warning: Some(warning) }
     }
 }
 
-impl Warning {
-    /// What it is about.
-    pub const FIELD: Field = Field::RewritePath;
+impl<'a> Change<'a> {
+    fn of_path(id: &'static str, path: RewritePath<'a>) -> Self {
+        Change { id, field: Field::RewritePath, value: path.into() }
+    }
 }
 
 #[cfg(test)]
@@ -197,7 +244,7 @@ mod tests {
     #[test]
     fn a_warning_repeats_no_password() {
         let warning = |path: &str| {
-            let spec = Spec { url: Value::Text("http://h.example/"), rewrite_path: Value::Text(path) };
+            let spec = Spec::of_url(Value::Text("http://h.example/"), Value::Text(path));
             mutate(spec, None, || Ownership::Unknown).warning.map(|warning| warning.problem.into_owned())
         };
         let silent = Some("is stored with exactly one slash at its end".to_owned());

@@ -44,6 +44,12 @@ pub enum Segment {
     DotDot,
 }
 
+impl<'a> From<RewritePath<'a>> for Cow<'a, str> {
+    fn from(path: RewritePath<'a>) -> Self {
+        path.0
+    }
+}
+
 impl<'a> RewritePath<'a> {
     /// Reads what was written, and normalizes the slashes at its end. Borrows what is in normal form.
     ///

@@ -342,7 +342,8 @@ pub(crate) const fn byte_set(bytes: &[u8]) -> [bool; 256] {
 }
 
 /// A placeholder that some template engine should have replaced: `${NAME}`, `{{ .name }}`, `<name>`.
-fn template(text: &str) -> Option<&str> {
+#[must_use]
+pub(crate) fn template(text: &str) -> Option<&str> {
     [("${", "}"), ("{{", "}}"), ("<", ">"), ("{", "}")]
         .iter()
         .find_map(|(open, close)| between(text, open, close))

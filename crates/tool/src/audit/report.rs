@@ -30,7 +30,7 @@ pub(super) fn findings(endpoint: &Stored, policy: &Policy) -> Vec<Finding> {
         if let Some(change) = &decision.mutation.change {
             finding.field = Some(Field::RewritePath);
             finding.problem = "is not set, so servers are asked for `/<namespace>/<service>/v1/...`".into();
-            finding.remedy = Some(format!("set it to {}", Quoted(change.path.as_str())).into());
+            finding.remedy = Some(format!("set it to {}", Quoted(&change.value)).into());
         }
     }
     findings

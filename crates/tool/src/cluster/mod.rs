@@ -5,6 +5,8 @@
 pub(crate) mod changes;
 pub(crate) mod pages;
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, anyhow};
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Client, Config, Resource};
@@ -12,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use modelendpoint_core::endpoint::gate::{GROUP, KIND, PLURAL, VERSION};
-use modelendpoint_core::endpoint::{Spec, Value};
+use modelendpoint_core::endpoint::{CLUSTER_LABEL, Spec, Value};
 
 /// Access to a cluster.
 pub(crate) struct Cluster {
@@ -36,6 +38,7 @@ pub(crate) struct Metadata {
     pub(crate) name: String,
     pub(crate) uid: String,
     pub(crate) resource_version: String,
+    labels: BTreeMap<String, String>,
 }
 
 /// # Errors
@@ -57,12 +60,15 @@ pub(crate) fn endpoints_path(namespace: Option<&str>) -> String {
 impl Stored {
     /// What the rules judge.
     pub(crate) fn spec(&self) -> Spec<'_> {
-        let field = |key: &str| match self.spec.get(key) {
-            None | Some(Json::Null) => Value::Absent,
-            Some(Json::String(text)) => Value::Text(text.as_str()),
-            Some(_) => Value::NotText,
-        };
-        Spec { url: field("url"), rewrite_path: field("rewritePath") }
+        let labels = &self.metadata.labels;
+        Spec::read(|field| match field.keys() {
+            ["spec", keys @ ..] => match keys.iter().try_fold(&self.spec, |json, key| json.get(key)) {
+                None | Some(Json::Null) => Value::Absent,
+                Some(Json::String(text)) => Value::Text(text.as_str()),
+                Some(_) => Value::NotText,
+            },
+            _ => labels.get(CLUSTER_LABEL).map_or(Value::Absent, |cluster| Value::Text(cluster)),
+        })
     }
 }
 

@@ -11,6 +11,7 @@ use crate::cli::{self, RulesFormat};
 use modelendpoint_core::endpoint::judge::judge_example;
 use modelendpoint_core::endpoint::mutation::{self, MutationDoc};
 use modelendpoint_core::endpoint::rules::{self, Example, Rule, Severity};
+use modelendpoint_core::endpoint::{CLUSTER_LABEL, Field, Generation};
 
 /// Prints the catalogue, or one entry of it.
 ///
@@ -44,8 +45,11 @@ pub fn catalogue(format: RulesFormat) -> String {
         RulesFormat::Json => pretty(&rules::ALL.into_iter().map(|rule| Entry::Rule(rule).json()).collect()),
         RulesFormat::Markdown => {
             let mut text = String::from(MARKDOWN_HEAD);
-            for rule in rules::ALL {
-                let _ = write!(text, "\n{}", Entry::Rule(rule).markdown());
+            for generation in Generation::ALL {
+                text.push_str(markdown_head(generation));
+                for rule in rules::ALL.into_iter().filter(|rule| rule.field.generation() == generation) {
+                    let _ = write!(text, "\n{}", Entry::Rule(rule).markdown());
+                }
             }
             text.push_str(MARKDOWN_MUTATIONS);
             for mutation in &mutation::ALL {
@@ -70,14 +74,22 @@ rules:
   url-http-on-443: deny
 ```
 
-An update is judged only if it changes `spec.url` or `spec.rewritePath`. Labels, finalizers and status can be changed
-whatever the two fields hold.
+The fields of an object say which rules are about it: those of Modelplane before 0.5 where it has a `url`, those of
+Modelplane 0.5 where it has an `origin`. An update is judged only if it changes one of the fields below. Finalizers,
+status and other labels can be changed whatever the fields hold.
 ";
+
+fn markdown_head(generation: Generation) -> &'static str {
+    match generation {
+        Generation::Url => "\n# Modelplane before 0.5: url and rewritePath\n",
+        Generation::Origin => "\n# Modelplane 0.5: origin, api, model and credential\n",
+    }
+}
 
 const MARKDOWN_MUTATIONS: &str = "
 # Mutations
 
-What `/mutate` changes before an object is stored: `spec.rewritePath`, and nothing else.
+What `/mutate` changes before an object is stored: `spec.rewritePath` or `spec.origin`, and nothing else.
 ";
 
 /// What has an id in the catalogue.
@@ -110,7 +122,7 @@ impl Entry {
     fn field(&self) -> &'static str {
         match self {
             Entry::Rule(rule) => rule.field.path(),
-            Entry::Mutation(_) => "spec.rewritePath",
+            Entry::Mutation(mutation) => mutation.field.path(),
         }
     }
 
@@ -213,17 +225,28 @@ fn message(example: &Example) -> String {
 }
 
 fn example_json(example: &Example) -> Value {
-    let mut json = json!({ "url": example.url });
-    if let Some(rewrite_path) = example.rewrite_path {
-        json["rewritePath"] = json!(rewrite_path);
+    let mut json: serde_json::Map<_, _> =
+        written(example).map(|(field, text)| (name(field).to_owned(), json!(text))).collect();
+    let more = [("previousUrl", example.previous_url), ("user", example.user)];
+    json.extend(more.into_iter().filter_map(|(key, text)| Some((key.to_owned(), json!(text?)))));
+    json.extend(example.allowed_host.map(|host| ("allowedHosts".to_owned(), json!([host]))));
+    json.into()
+}
+
+/// What is written in the fields of an example.
+fn written(example: &Example) -> impl Iterator<Item = (Field, &'static str)> {
+    Field::ALL.into_iter().filter_map(|field| Some((field, *example.spec.value(field).text()?)))
+}
+
+/// What the field is called beside others of an example.
+fn name(field: Field) -> &'static str {
+    match field {
+        Field::Prefix | Field::Schema => field.keys().last().copied().unwrap_or_default(),
+        Field::SecretName => "secretRef.name",
+        Field::SecretKey => "secretRef.key",
+        Field::Cluster => CLUSTER_LABEL,
+        _ => field.path().strip_prefix("spec.").unwrap_or(field.path()),
     }
-    if let Some(previous_url) = example.previous_url {
-        json["previousUrl"] = json!(previous_url);
-    }
-    if let Some(host) = example.allowed_host {
-        json["allowedHosts"] = json!([host]);
-    }
-    json
 }
 
 /// An example on one line, with what can't be seen escaped.
@@ -231,12 +254,20 @@ struct Shown<'a>(&'a Example);
 
 impl Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Example { url, rewrite_path, previous_url, allowed_host } = self.0;
-        match (rewrite_path, previous_url) {
-            (_, Some(previous_url)) => write!(f, "url: {} -> {}", Short(previous_url), Short(url)),
-            (Some(path), None) => write!(f, "url: {}, rewritePath: {}", Short(url), Short(path)),
-            (None, None) => write!(f, "url: {}", Short(url)),
-        }?;
+        let Example { previous_url, allowed_host, user, .. } = self.0;
+        for (number, (field, text)) in written(self.0).enumerate() {
+            let before = if number == 0 { "" } else { ", " };
+            write!(f, "{before}{}: ", name(field))?;
+            match previous_url {
+                Some(previous_url) if field == Field::Url => {
+                    write!(f, "{} -> {}", Short(previous_url), Short(text))?;
+                }
+                _ => Short(text).fmt(f)?,
+            }
+        }
+        if let Some(user) = user {
+            write!(f, ", written by {user}")?;
+        }
         match allowed_host {
             Some(host) => write!(f, ", where the policy allows {host}"),
             None => Ok(()),

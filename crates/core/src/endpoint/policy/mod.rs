@@ -8,6 +8,7 @@
 mod hosts;
 mod namespaces;
 mod ranges;
+mod users;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,6 +17,7 @@ pub use hosts::{HostPattern, Hosts};
 pub use namespaces::NamespacePattern;
 use namespaces::Namespaces;
 pub use ranges::{Ranges, parse_addresses, parse_ports};
+pub use users::{ClusterUsers, UserPattern};
 
 use super::EndpointUrl;
 use super::url::Scheme;
@@ -26,6 +28,7 @@ pub struct Policy {
     /// By a rule's id; a rule that is not here keeps its own severity.
     levels: BTreeMap<&'static str, Level>,
     pub allow: AllowLists,
+    pub cluster: ClusterUsers,
 }
 
 /// What happens to an endpoint that breaks a rule.
@@ -79,7 +82,8 @@ pub static NONE: Policy = Policy::NONE;
 
 impl Policy {
     /// The catalogue as it is.
-    pub const NONE: Policy = Policy { levels: BTreeMap::new(), allow: AllowLists::NONE };
+    pub const NONE: Policy =
+        Policy { levels: BTreeMap::new(), allow: AllowLists::NONE, cluster: ClusterUsers::NONE };
 
     /// Sets the level of the rule with this id.
     pub fn set(&mut self, id: &'static str, level: Level) {
@@ -95,6 +99,12 @@ impl Policy {
             Some(Level::Warn) => Some(Severity::Warn),
             Some(Level::Off) => None,
         }
+    }
+
+    /// Whether this user may set the label that marks an endpoint as Modelplane's own.
+    #[must_use]
+    pub fn may_set_cluster(&self, user: &str) -> bool {
+        self.cluster.contain(user)
     }
 
     /// What is outside of all lists for this namespace; `None` if one of them allows the url, or none

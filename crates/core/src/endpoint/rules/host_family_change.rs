@@ -32,7 +32,7 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
-    let before = stored_family(subject.previous_url?)?;
+    let before = stored_family(subject.old?.url.text()?)?;
     let url = subject.url.text()?;
     let after = url.host?.family()?;
     // Where the slice is of another family already, no change of the url makes it worse, and one back heals it.

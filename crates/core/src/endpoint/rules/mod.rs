@@ -5,12 +5,44 @@
 //! A rule is one file and one line in [`ALL`]. Messages, docs/rules.md, metric labels, the `rules`
 //! command and the tests walk that list; a rule's examples are tests.
 
+mod allow_lists;
+mod cluster_label;
+mod credential_in_plaintext;
 mod host_family_change;
+mod model_characters;
+mod origin_address;
+mod origin_fragment;
+mod origin_host;
+mod origin_lower_case;
+mod origin_metadata;
+mod origin_not_allowed;
+mod origin_path;
+mod origin_port;
+mod origin_port_scheme;
+mod origin_query;
+mod origin_scheme;
+mod origin_separator;
+mod origin_special_name;
+mod origin_syntax;
+mod origin_trailing_dot;
+mod origin_userinfo;
+mod prefix_absolute;
+mod prefix_characters;
+mod prefix_dot_segment;
+mod prefix_empty_segment;
+mod prefix_fragment;
+mod prefix_operation;
+mod prefix_percent;
+mod prefix_query;
+mod prefix_url;
+mod prefix_version_twice;
 mod rewrite_path_absolute;
 mod rewrite_path_characters;
 mod rewrite_path_length;
 mod rewrite_path_segments;
 mod rewrite_path_version;
+mod secret_key;
+mod secret_name;
 mod url_fragment;
 mod url_host;
 mod url_http_on_443;
@@ -38,8 +70,8 @@ use super::policy::{self, Policy};
 use super::rewrite_path::WrittenPath;
 use super::url::range_of;
 
-/// Every rule, in the order in which violations are reported.
-pub static ALL: [&Rule; 20] = [
+/// Every rule, by generation, in the order in which violations are reported.
+pub static ALL: [&Rule; 51] = [
     &url_syntax::RULE,
     &url_scheme::RULE,
     &url_userinfo::RULE,
@@ -60,6 +92,37 @@ pub static ALL: [&Rule; 20] = [
     &rewrite_path_segments::RULE,
     &rewrite_path_length::RULE,
     &rewrite_path_version::RULE,
+    &origin_syntax::RULE,
+    &origin_separator::RULE,
+    &origin_scheme::RULE,
+    &origin_userinfo::RULE,
+    &origin_host::RULE,
+    &origin_lower_case::RULE,
+    &origin_trailing_dot::RULE,
+    &origin_address::RULE,
+    &origin_metadata::RULE,
+    &origin_special_name::RULE,
+    &origin_port::RULE,
+    &origin_port_scheme::RULE,
+    &origin_path::RULE,
+    &origin_query::RULE,
+    &origin_fragment::RULE,
+    &origin_not_allowed::RULE,
+    &credential_in_plaintext::RULE,
+    &prefix_absolute::RULE,
+    &prefix_url::RULE,
+    &prefix_query::RULE,
+    &prefix_fragment::RULE,
+    &prefix_characters::RULE,
+    &prefix_percent::RULE,
+    &prefix_dot_segment::RULE,
+    &prefix_empty_segment::RULE,
+    &prefix_operation::RULE,
+    &prefix_version_twice::RULE,
+    &model_characters::RULE,
+    &secret_name::RULE,
+    &secret_key::RULE,
+    &cluster_label::RULE,
 ];
 
 /// One rule, all that there is to know about it.
@@ -97,15 +160,20 @@ pub struct Problem<'a> {
 /// What the rules judge: an endpoint's fields as they would be stored.
 #[derive(Debug)]
 pub struct Subject<'a> {
+    /// The fields as they are written.
+    pub spec: Spec<'a>,
+    /// The fields that an update replaces.
+    pub old: Option<Spec<'a>>,
     pub url: Value<EndpointUrl<'a>>,
     /// The empty string counts as absent: Modelplane treats it so.
     pub rewrite_path: Value<WrittenPath<'a>>,
-    /// The url that an update replaces.
-    pub previous_url: Option<&'a str>,
-    /// Whether it is known that the EndpointSlice does not follow that url anyway.
+    /// Whether it is known that the EndpointSlice does not follow the url that an update replaces anyway.
     pub is_slice_stuck: bool,
+    pub origin: Value<EndpointUrl<'a>>,
     pub policy: &'a Policy,
     pub namespace: &'a str,
+    /// Who writes the endpoint; `None` where nobody says.
+    pub user: Option<&'a str>,
 }
 
 /// A broken rule.
@@ -127,12 +195,13 @@ pub struct Violation {
 /// An endpoint that shows a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Example {
-    pub url: &'static str,
-    pub rewrite_path: Option<&'static str>,
+    pub spec: Spec<'static>,
     /// The url before the update, for a rule about updates.
     pub previous_url: Option<&'static str>,
     /// The one host pattern that a policy allows, for the rule about policies.
     pub allowed_host: Option<&'static str>,
+    /// Who writes it, for a rule about that.
+    pub user: Option<&'static str>,
 }
 
 /// The rule with this id.
@@ -145,11 +214,14 @@ pub fn find(id: &str) -> Option<&'static Rule> {
 #[must_use]
 pub fn violations(subject: &Subject<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
-    for rule in ALL {
+    let Some(generation) = subject.spec.generation() else { return violations };
+    for rule in ALL.into_iter().filter(|rule| rule.field.generation() == generation) {
         let Some(severity) = subject.policy.severity(rule.id, rule.severity) else { continue };
         if let Some(Problem { problem, remedy, part }) = (rule.check)(subject) {
             let part = subject
-                .text(rule.field)
+                .spec
+                .value(rule.field)
+                .text()
                 .map(|text| part.and_then(|part| range_of(text, part)).unwrap_or(0..text.len()));
             violations.push(Violation { rule, severity, problem, remedy, part, suggestion: None });
         }
@@ -170,37 +242,37 @@ impl Problem<'_> {
 }
 
 impl<'a> Subject<'a> {
+    /// An endpoint with a url, stored in the place of one with `previous_url`.
     #[must_use]
     pub fn new(url: Value<&'a str>, rewrite_path: Value<&'a str>, previous_url: Option<&'a str>) -> Self {
-        let rewrite_path = match rewrite_path {
-            Value::Text("") => Value::Absent,
-            other => other,
-        };
-        Subject {
-            url: url.map(EndpointUrl::read),
-            rewrite_path: rewrite_path.map(WrittenPath::read),
-            previous_url,
-            is_slice_stuck: false,
-            policy: &policy::NONE,
-            namespace: "",
-        }
+        let old = previous_url.map(|url| Spec::of_url(Value::Text(url), Value::Absent));
+        Subject::of(Spec::of_url(url, rewrite_path), old, (&policy::NONE, ""))
     }
 
     /// An endpoint of this namespace, stored in the place of `old`.
     #[must_use]
-    pub fn of(new: Spec<'a>, old: Option<Spec<'a>>, (policy, namespace): (&'a Policy, &'a str)) -> Self {
-        let previous_url = old.and_then(|old| old.url.text().copied());
-        Subject { policy, namespace, ..Subject::new(new.url, new.rewrite_path, previous_url) }
-    }
-}
-
-impl<'a> Subject<'a> {
-    /// What is written in a field.
-    fn text(&self, field: Field) -> Option<&'a str> {
-        match field {
-            Field::Url => self.url.text().map(|url| url.parts.text),
-            Field::RewritePath => self.rewrite_path.text().map(|path| path.text),
+    pub fn of(spec: Spec<'a>, old: Option<Spec<'a>>, (policy, namespace): (&'a Policy, &'a str)) -> Self {
+        let rewrite_path = match spec.rewrite_path {
+            Value::Text("") => Value::Absent,
+            other => other,
+        };
+        Subject {
+            spec,
+            old,
+            url: spec.url.map(EndpointUrl::read),
+            rewrite_path: rewrite_path.map(WrittenPath::read),
+            is_slice_stuck: false,
+            origin: spec.origin.map(EndpointUrl::read),
+            policy,
+            namespace,
+            user: None,
         }
+    }
+
+    /// The same endpoint, written by this user.
+    #[must_use]
+    pub fn by(self, user: Option<&'a str>) -> Self {
+        Subject { user, ..self }
     }
 }
 
@@ -217,12 +289,12 @@ impl Display for Violation {
 impl Example {
     #[must_use]
     pub const fn url(url: &'static str) -> Self {
-        Example { url, rewrite_path: None, previous_url: None, allowed_host: None }
+        Example::of(Spec::of_url(Value::Text(url), Value::Absent))
     }
 
     #[must_use]
     pub const fn rewrite_path(url: &'static str, rewrite_path: &'static str) -> Self {
-        Example { rewrite_path: Some(rewrite_path), ..Example::url(url) }
+        Example::of(Spec::of_url(Value::Text(url), Value::Text(rewrite_path)))
     }
 
     #[must_use]
@@ -231,7 +303,44 @@ impl Example {
     }
 
     #[must_use]
+    pub const fn origin(origin: &'static str) -> Self {
+        Example::of(Spec { origin: Value::Text(origin), ..Spec::EMPTY })
+    }
+
+    #[must_use]
+    pub const fn prefix(prefix: &'static str) -> Self {
+        let Example { spec, .. } = Example::origin("https://api.example.com");
+        Example::of(Spec { prefix: Value::Text(prefix), ..spec })
+    }
+
+    #[must_use]
+    pub const fn model(model: &'static str) -> Self {
+        let Example { spec, .. } = Example::origin("https://api.example.com");
+        Example::of(Spec { model: Value::Text(model), ..spec })
+    }
+
+    #[must_use]
+    const fn of(spec: Spec<'static>) -> Self {
+        Example { spec, previous_url: None, allowed_host: None, user: None }
+    }
+
+    #[must_use]
     pub(crate) const fn under_policy(self, allowed_host: &'static str) -> Self {
         Example { allowed_host: Some(allowed_host), ..self }
+    }
+
+    /// The same with an API key from this Secret.
+    #[must_use]
+    pub(crate) const fn with_secret(self, name: &'static str, key: &'static str) -> Self {
+        let (secret_name, secret_key) = (Value::Text(name), Value::Text(key));
+        let spec = Spec { credential: Value::NotText, secret_name, secret_key, ..self.spec };
+        Example { spec, ..self }
+    }
+
+    /// The same with the label of a cluster, written by this user.
+    #[must_use]
+    pub(crate) const fn labelled_by(self, cluster: &'static str, user: &'static str) -> Self {
+        let spec = Spec { cluster: Value::Text(cluster), ..self.spec };
+        Example { spec, user: Some(user), ..self }
     }
 }

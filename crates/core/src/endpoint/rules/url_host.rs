@@ -1,8 +1,9 @@
-use super::{Example, Problem, Rule, Severity, Subject, url_special_name};
+use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::dns::{self, NameFault};
 use crate::endpoint::field::Field;
 use crate::endpoint::host::{Host, HostFault};
 use crate::endpoint::quote::Named;
+use crate::endpoint::special_name;
 
 pub(super) static RULE: Rule = Rule {
     id: "url-host",
@@ -43,7 +44,7 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
             "has no host, so Modelplane composes nothing for it",
             "write one behind `//`, as `https://api.example.com/v1`",
         ),
-        HostFault::Name(NameFault::SingleLabel) if url_special_name::is_special(url.parts.host) => {
+        HostFault::Name(NameFault::SingleLabel) if special_name::is_special(url.parts.host) => {
             return None;
         }
         HostFault::Name(NameFault::SingleLabel) => Problem::new(

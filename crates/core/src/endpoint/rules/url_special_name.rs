@@ -1,5 +1,6 @@
 use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
+use crate::endpoint::special_name::is_special;
 
 pub(super) static RULE: Rule = Rule {
     id: "url-special-name",
@@ -38,18 +39,4 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
         "write a name under which it reaches the server, for a Service `<service>.<namespace>.svc.cluster.local`",
     );
     Some(problem.at(url.parts.host))
-}
-
-/// What `/etc/hosts` of Fedora and its relatives calls the loopback addresses, besides `localhost` and names of a
-/// single label.
-const LOCAL_NAMES: [&str; 3] =
-    ["localhost.localdomain", "localhost4.localdomain4", "localhost6.localdomain6"];
-
-/// `localhost` and what lies under it, its other names, and the top-level domains that never resolve.
-pub(super) fn is_special(host: &str) -> bool {
-    let name = host.strip_suffix('.').unwrap_or(host);
-    let last = name.rsplit_once('.').map_or(name, |(_, last)| last);
-    let is = |known: &&str| last.eq_ignore_ascii_case(known);
-    ["localhost", "invalid", "onion"].iter().any(is)
-        || LOCAL_NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
 }

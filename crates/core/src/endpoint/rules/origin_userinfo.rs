@@ -1,0 +1,31 @@
+use super::{Example, Problem, Rule, Severity, Subject};
+use crate::endpoint::field::Field;
+
+pub(super) static RULE: Rule = Rule {
+    id: "origin-userinfo",
+    field: Field::Origin,
+    severity: Severity::Deny,
+    cause: "FieldValueForbidden",
+    summary: "The origin holds a user name or a password.",
+    reason: "`https://sk-123@api.openai.com` stored an API key in the clear, for everyone to read who may get \
+             ModelEndpoints. It never reached the provider: the Backend that Modelplane composes is refused, and \
+             requests are answered with 500.",
+    instead: "Leave out everything up to the `@`. Put the key into a Secret and name it in \
+             `credential.apiKey.secretRef`. If a real key was applied, treat it as leaked and change it.",
+    good: &[Example::origin("https://api.example.com").with_secret("provider-key", "apiKey")],
+    bad: &[
+        Example::origin("https://token@api.example.com"),
+        Example::origin("https://user@api.example.com:443"),
+        Example::origin("https://@api.example.com"),
+    ],
+    check,
+};
+
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
+    let userinfo = subject.origin.text()?.parts.userinfo?;
+    let problem = Problem::new(
+        "holds a user name or a password before an `@`: it is stored in the clear and never sent",
+        "leave it out, and name a Secret in `credential.apiKey.secretRef`",
+    );
+    Some(problem.at(userinfo))
+}
