@@ -79,6 +79,12 @@ impl Reader<'_> {
             self.mistake(root, NOTHING.to_owned());
             return policy;
         }
+        if let Some(tagged) = self.document.odd_tag(root) {
+            self.mistake(
+                tagged,
+                "YAML tags are not read here; write the value itself, without a tag".to_owned(),
+            );
+        }
         for (key, value) in self.fields(root, &["rules", "allow"]) {
             if key == "rules" {
                 self.rules(value, &mut policy);
@@ -285,6 +291,19 @@ mod tests {
                 (16, 22, NO_WORD.to_owned()),
             ]
         );
+    }
+
+    /// A reader that decodes it would see another policy.
+    #[test]
+    fn a_tag_is_a_mistake() {
+        let why = "YAML tags are not read here; write the value itself, without a tag";
+        for (text, column) in [
+            ("allow: [{namespaces: ['*'], hosts: [!!binary YS5i]}]", 46),
+            ("!x {rules: {}}", 4),
+            ("rules: !!null {}", 15),
+        ] {
+            assert_eq!(mistakes(text), [(1, column, why.to_owned())], "{text}");
+        }
     }
 
     #[test]
