@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
 /// A running control plane, and the webhook that it calls.
-pub struct Cluster {
+pub(crate) struct Cluster {
     pub control_plane: ControlPlane,
     pub webhook: Webhook,
     _certificates: WebhookCertificates,
@@ -27,7 +27,7 @@ pub struct Cluster {
 
 /// What a command wrote, and how it ended.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Printed {
+pub(crate) struct Printed {
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
@@ -38,25 +38,25 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a ru
 static SHARED: OnceCell<Cluster> = OnceCell::const_new();
 
 /// Runs a test.
-pub fn test(test: impl Future<Output = Result<()>>) {
+pub(crate) fn test(test: impl Future<Output = Result<()>>) {
     if let Err(error) = RUNTIME.block_on(test) {
         panic!("{error:?}");
     }
 }
 
 /// The cluster that tests share, each with a namespace of its own.
-pub async fn shared() -> Result<&'static Cluster> {
+pub(crate) async fn shared() -> Result<&'static Cluster> {
     SHARED.get_or_try_init(Cluster::start).await
 }
 
 impl Cluster {
     /// A control plane with the CRD, and the webhook registered and called.
-    pub async fn start() -> Result<Self> {
+    pub(crate) async fn start() -> Result<Self> {
         Cluster::start_with(&[]).await
     }
 
     /// The same, with these flags of the webhook.
-    pub async fn start_with(flags: &[&OsStr]) -> Result<Self> {
+    pub(crate) async fn start_with(flags: &[&OsStr]) -> Result<Self> {
         let control_plane = ControlPlane::start().await?;
         install_crd(&control_plane.client()).await?;
         Cluster::with_webhook_of(control_plane, flags).await
@@ -70,7 +70,7 @@ impl Cluster {
     }
 
     /// Adds the webhook to a control plane that has the CRD.
-    pub async fn with_webhook(control_plane: ControlPlane) -> Result<Self> {
+    pub(crate) async fn with_webhook(control_plane: ControlPlane) -> Result<Self> {
         Cluster::with_webhook_of(control_plane, &[]).await
     }
 
@@ -85,18 +85,18 @@ impl Cluster {
     }
 
     /// Makes a namespace and gives the ModelEndpoints in it.
-    pub async fn namespace(&self, name: &str) -> Result<Api<DynamicObject>> {
+    pub(crate) async fn namespace(&self, name: &str) -> Result<Api<DynamicObject>> {
         let namespace = serde_json::from_value(json!({ "metadata": { "name": name } }))?;
         Api::<Namespace>::all(self.control_plane.client()).create(&PostParams::default(), &namespace).await?;
         Ok(self.endpoints(name))
     }
 
-    pub fn endpoints(&self, namespace: &str) -> Api<DynamicObject> {
+    pub(crate) fn endpoints(&self, namespace: &str) -> Api<DynamicObject> {
         Api::namespaced_with(self.control_plane.client(), namespace, &model_endpoint_resource())
     }
 
     /// Runs kubectl with these arguments and this standard input.
-    pub async fn kubectl(&self, arguments: &[&str], input: &str) -> Result<Printed> {
+    pub(crate) async fn kubectl(&self, arguments: &[&str], input: &str) -> Result<Printed> {
         let mut command = self.control_plane.kubectl();
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().context("kubectl does not start")?;
@@ -112,7 +112,7 @@ impl Cluster {
     }
 
     /// How many reviews the webhook has answered at a path.
-    pub async fn reviews_answered(&self, path: &str) -> Result<u64> {
+    pub(crate) async fn reviews_answered(&self, path: &str) -> Result<u64> {
         let metrics = self.webhook.metrics().await?;
         let label = format!("path=\"{path}\"");
         let counts = metrics.lines().filter(|line| {
@@ -122,24 +122,24 @@ impl Cluster {
     }
 }
 
-pub fn binary() -> &'static Path {
+pub(crate) fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_modelendpoint-webhook"))
 }
 
-pub fn deploy_directory() -> &'static Path {
+pub(crate) fn deploy_directory() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy"))
 }
 
-pub fn endpoint(name: &str, spec: &Value) -> DynamicObject {
+pub(crate) fn endpoint(name: &str, spec: &Value) -> DynamicObject {
     DynamicObject::new(name, &model_endpoint_resource()).data(json!({ "spec": spec }))
 }
 
-pub fn spec(endpoint: &DynamicObject) -> &Value {
+pub(crate) fn spec(endpoint: &DynamicObject) -> &Value {
     &endpoint.data["spec"]
 }
 
 /// The refusal that a call was answered with.
-pub fn refused<T: std::fmt::Debug>(result: kube::Result<T>) -> Result<Status> {
+pub(crate) fn refused<T: std::fmt::Debug>(result: kube::Result<T>) -> Result<Status> {
     match result {
         Err(kube::Error::Api(status)) => {
             // kube has a Status of its own; the JSON is the same
@@ -161,7 +161,7 @@ pub fn refused<T: std::fmt::Debug>(result: kube::Result<T>) -> Result<Status> {
 }
 
 /// The fields that a refusal names, each once.
-pub fn refused_fields(status: &Status) -> Vec<&str> {
+pub(crate) fn refused_fields(status: &Status) -> Vec<&str> {
     let causes = status.details.iter().flat_map(|details| details.causes.iter().flatten());
     let mut fields: Vec<_> = causes.filter_map(|cause| cause.field.as_deref()).collect();
     fields.dedup();

@@ -13,6 +13,7 @@ use crate::recording::{NAMESPACE, Recorded, life, replay, replay_in_outage};
 const FROM_BEFORE: [&str; 4] = ["malformed", "tls-port", "no-slash", "no-rewrite-path"];
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one expected value, whole")]
 fn a_standalone_and_a_composed_endpoint_are_reviewed_when_their_url_changes() {
     test(async {
         let cluster = Cluster::start().await?;

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::cluster::Cluster;
 
 /// Where all of it was recorded.
-pub const NAMESPACE: &str = "ml-team";
+pub(crate) const NAMESPACE: &str = "ml-team";
 /// Fields of the metadata that are null in the recording.
 const FROM_THE_SERVER: [&str; 5] =
     ["uid", "resourceVersion", "managedFields", "deletionTimestamp", "deletionGracePeriodSeconds"];
@@ -24,7 +24,7 @@ const RECORDING: &str = include_str!("../crossplane/writes.jsonl");
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Recorded {
+pub(crate) struct Recorded {
     life: String,
     by: Writer,
     verb: Verb,
@@ -55,14 +55,14 @@ enum Verb {
 }
 
 /// The writes of an endpoint, in their order.
-pub fn life(name: &str) -> Result<Vec<Recorded>> {
+pub(crate) fn life(name: &str) -> Result<Vec<Recorded>> {
     let writes = RECORDING.lines().map(serde_json::from_str::<Recorded>);
     let writes: Vec<_> = writes.collect::<Result<_, _>>()?;
     Ok(writes.into_iter().filter(|write| write.life == name).collect())
 }
 
 /// Makes these writes, and tells of each who made it, its status, and how many reviews the webhook answered.
-pub async fn replay(cluster: &Cluster, writes: &[Recorded]) -> Result<String> {
+pub(crate) async fn replay(cluster: &Cluster, writes: &[Recorded]) -> Result<String> {
     let mut told = String::new();
     for write in writes {
         let before = reviews(cluster).await?;
@@ -74,7 +74,7 @@ pub async fn replay(cluster: &Cluster, writes: &[Recorded]) -> Result<String> {
 }
 
 /// The same with the webhook down, which nobody can ask for its numbers.
-pub async fn replay_in_outage(cluster: &Cluster, writes: &[Recorded]) -> Result<String> {
+pub(crate) async fn replay_in_outage(cluster: &Cluster, writes: &[Recorded]) -> Result<String> {
     let mut told = String::new();
     for write in writes {
         writeln!(told, "{} {}", write.title(), write.send(&cluster.control_plane).await?.as_u16())?;
@@ -111,7 +111,7 @@ impl Recorded {
     }
 
     /// How the API server answers it.
-    pub async fn send(&self, control_plane: &ControlPlane) -> Result<StatusCode> {
+    pub(crate) async fn send(&self, control_plane: &ControlPlane) -> Result<StatusCode> {
         let mut body = self.body.clone();
         let endpoints: Api<DynamicObject> =
             Api::namespaced_with(control_plane.client(), NAMESPACE, &model_endpoint_resource());

@@ -23,18 +23,18 @@ use crate::relay::{Relay, is_ready};
 use control_plane::writer::endpoint;
 
 /// Of all objects in deploy/.
-pub const NAME: &str = "modelendpoint-webhook";
-pub const SECRET: &str = "modelendpoint-webhook-managed-certs";
+pub(crate) const NAME: &str = "modelendpoint-webhook";
+pub(crate) const SECRET: &str = "modelendpoint-webhook-managed-certs";
 /// For anything that the webhook or the API server does by itself.
-pub const SOON: Duration = Duration::from_mins(1);
+pub(crate) const SOON: Duration = Duration::from_mins(1);
 
 /// A leaf lasts for days: nothing is rotated in a test.
-pub const LONG: [&str; 2] = ["--managed-ca-lifetime=8760h", "--managed-leaf-lifetime=720h"];
+pub(crate) const LONG: [&str; 2] = ["--managed-ca-lifetime=8760h", "--managed-leaf-lifetime=720h"];
 
 /// A CA is followed at two thirds of 31 s.
-pub const SHORT: [&str; 2] = ["--managed-ca-lifetime=30s", "--managed-leaf-lifetime=10s"];
+pub(crate) const SHORT: [&str; 2] = ["--managed-ca-lifetime=30s", "--managed-leaf-lifetime=10s"];
 
-pub struct Installed {
+pub(crate) struct Installed {
     pub control_plane: ControlPlane,
     /// What the Service leads to.
     pub service: Relay,
@@ -44,7 +44,7 @@ pub struct Installed {
 }
 
 impl Installed {
-    pub async fn new() -> Result<Self> {
+    pub(crate) async fn new() -> Result<Self> {
         let control_plane = ControlPlane::start().await?;
         let client = control_plane.client();
         install_crd(&client).await?;
@@ -59,12 +59,12 @@ impl Installed {
     }
 
     /// Starts a replica with the service account's rights, behind the Service.
-    pub async fn start_replica(&self, lifetimes: &[&str]) -> Result<Webhook> {
+    pub(crate) async fn start_replica(&self, lifetimes: &[&str]) -> Result<Webhook> {
         self.start_replica_of(Path::new(env!("CARGO_BIN_EXE_modelendpoint-webhook")), lifetimes).await
     }
 
     /// The same, of another program.
-    pub async fn start_replica_of(&self, program: &Path, lifetimes: &[&str]) -> Result<Webhook> {
+    pub(crate) async fn start_replica_of(&self, program: &Path, lifetimes: &[&str]) -> Result<Webhook> {
         let mut arguments = vec!["--managed-certs", "--drain=1s"];
         arguments.extend(lifetimes);
         let replica = Webhook::start_as(program, &self.service_account, &arguments).await?;
@@ -73,37 +73,37 @@ impl Installed {
     }
 
     /// What was applied.
-    pub async fn manifests(&self) -> Result<Vec<Value>> {
+    pub(crate) async fn manifests(&self) -> Result<Vec<Value>> {
         let manifests = kustomize(&deploy()).await?;
         Ok(manifests.into_iter().map(|manifest| reachable(manifest, self.service.port())).collect())
     }
 
     /// `kubectl apply` of the same, as a person does it.
-    pub async fn kubectl_apply(&self) -> Result<std::process::Output> {
+    pub(crate) async fn kubectl_apply(&self) -> Result<std::process::Output> {
         let list = json!({ "apiVersion": "v1", "kind": "List", "items": self.manifests().await? });
         let file = tempfile::NamedTempFile::new()?;
         std::fs::write(file.path(), list.to_string())?;
         Ok(self.control_plane.kubectl().args(["apply", "--filename"]).arg(file.path()).output().await?)
     }
 
-    pub fn secrets(&self) -> Api<Secret> {
+    pub(crate) fn secrets(&self) -> Api<Secret> {
         Api::namespaced(self.control_plane.client(), NAME)
     }
 
-    pub fn mutating(&self) -> Api<MutatingWebhookConfiguration> {
+    pub(crate) fn mutating(&self) -> Api<MutatingWebhookConfiguration> {
         Api::all(self.control_plane.client())
     }
 
-    pub fn validating(&self) -> Api<ValidatingWebhookConfiguration> {
+    pub(crate) fn validating(&self) -> Api<ValidatingWebhookConfiguration> {
         Api::all(self.control_plane.client())
     }
 
-    pub fn endpoints(&self) -> Api<DynamicObject> {
+    pub(crate) fn endpoints(&self) -> Api<DynamicObject> {
         Api::default_namespaced_with(self.control_plane.client(), &model_endpoint_resource())
     }
 
     /// The `caBundle` of each webhook of both configurations.
-    pub async fn ca_bundles(&self) -> Result<Vec<Vec<CertificateDer<'static>>>> {
+    pub(crate) async fn ca_bundles(&self) -> Result<Vec<Vec<CertificateDer<'static>>>> {
         let mutating = self.mutating().get_opt(NAME).await?.and_then(|c| c.webhooks).unwrap_or_default();
         let validating = self.validating().get_opt(NAME).await?.and_then(|c| c.webhooks).unwrap_or_default();
         let configs = mutating
@@ -114,7 +114,7 @@ impl Installed {
     }
 
     /// As a tool does that knows nothing of who else writes there.
-    pub async fn set_ca_bundles(&self, bundle: Option<ByteString>) -> Result<()> {
+    pub(crate) async fn set_ca_bundles(&self, bundle: Option<ByteString>) -> Result<()> {
         let patch = |webhook: &str| {
             let webhook = json!({ "name": webhook, "clientConfig": { "caBundle": bundle } });
             Patch::Strategic(json!({ "webhooks": [webhook] }))
@@ -126,14 +126,14 @@ impl Installed {
     }
 
     /// The CAs in the Secret, the signing one first.
-    pub async fn authorities(&self) -> Result<Vec<CertificateDer<'static>>> {
+    pub(crate) async fn authorities(&self) -> Result<Vec<CertificateDer<'static>>> {
         let Some(secret) = self.secrets().get_opt(SECRET).await? else { return Ok(Vec::new()) };
         let data = secret.data.unwrap_or_default();
         data.get("ca.crt").map_or(Ok(Vec::new()), |pem| certificates(&pem.0))
     }
 
     /// Waits until a bad endpoint is refused by the webhook, called through the Service.
-    pub async fn refuses_bad_endpoints(&self) -> Result<()> {
+    pub(crate) async fn refuses_bad_endpoints(&self) -> Result<()> {
         let dry_run = PostParams { dry_run: true, ..PostParams::default() };
         eventually("the refusal of a bad endpoint", SOON, async || {
             Ok(match self.endpoints().create(&dry_run, &endpoint("bad", "http://[::1")).await {
@@ -147,7 +147,7 @@ impl Installed {
 }
 
 /// Waits until `/readyz` says so.
-pub async fn ready(replica: &Webhook) -> Result<()> {
+pub(crate) async fn ready(replica: &Webhook) -> Result<()> {
     eventually("readiness", SOON, async || {
         replica.ensure_running()?;
         Ok(if is_ready(replica.ops_address()).await { Seen::Done(()) } else { Seen::NotYet(replica.log()) })
@@ -155,7 +155,7 @@ pub async fn ready(replica: &Webhook) -> Result<()> {
     .await
 }
 
-pub fn deploy() -> PathBuf {
+pub(crate) fn deploy() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy")
 }
 

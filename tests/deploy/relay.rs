@@ -13,7 +13,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 /// Ends when it is dropped.
-pub struct Relay {
+pub(crate) struct Relay {
     port: u16,
     state: Arc<Mutex<State>>,
     accepting: JoinHandle<()>,
@@ -46,11 +46,11 @@ struct Target {
 
 impl Relay {
     /// To nobody, until a replica is [added](Self::add_replica).
-    pub async fn to_ready_replicas() -> Result<Self> {
+    pub(crate) async fn to_ready_replicas() -> Result<Self> {
         Self::start(Vec::new()).await
     }
 
-    pub async fn to(address: SocketAddr) -> Result<Self> {
+    pub(crate) async fn to(address: SocketAddr) -> Result<Self> {
         Self::start(vec![Target { address, ops: None }]).await
     }
 
@@ -61,32 +61,32 @@ impl Relay {
         Ok(Self { port, accepting: tokio::spawn(accept(listener, Arc::clone(&state))), state })
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
     /// New connections may go to this one from now on, whenever it is ready.
-    pub fn add_replica(&self, address: SocketAddr, ops: SocketAddr) {
+    pub(crate) fn add_replica(&self, address: SocketAddr, ops: SocketAddr) {
         self.lock().targets.push(Target { address, ops: Some(ops) });
     }
 
     /// Ends every connection and lets no new one through.
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         let mut state = self.lock();
         state.line = Line::Cut;
         state.connections.abort_all();
     }
 
     /// New connections are taken and never answered, not even after it is mended.
-    pub fn fall_silent(&self) {
+    pub(crate) fn fall_silent(&self) {
         self.lock().line = Line::Silent;
     }
 
-    pub fn mend(&self) {
+    pub(crate) fn mend(&self) {
         self.lock().line = Line::Sound;
     }
 
@@ -138,7 +138,7 @@ async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
 }
 
 /// As the kubelet asks.
-pub async fn is_ready(ops: SocketAddr) -> bool {
+pub(crate) async fn is_ready(ops: SocketAddr) -> bool {
     let asked = timeout(Duration::from_secs(2), async {
         let mut stream = TcpStream::connect(ops).await?;
         stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: kubelet\r\nConnection: close\r\n\r\n").await?;

@@ -78,7 +78,7 @@ async fn no_write_fails_through_three_rotations_of_the_ca() -> Result<()> {
     Ok(())
 }
 
-pub async fn signing(installed: &Installed) -> Result<CertificateDer<'static>> {
+pub(crate) async fn signing(installed: &Installed) -> Result<CertificateDer<'static>> {
     installed.authorities().await?.into_iter().next().context("a CA")
 }
 
@@ -116,7 +116,7 @@ impl Visitor {
     }
 }
 
-pub async fn shake_hands(port: u16, trusted: Vec<CertificateDer<'static>>) -> Result<()> {
+pub(crate) async fn shake_hands(port: u16, trusted: Vec<CertificateDer<'static>>) -> Result<()> {
     let mut roots = RootCertStore::empty();
     for authority in trusted {
         roots.add(authority)?;

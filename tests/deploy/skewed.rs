@@ -26,12 +26,12 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
 "#;
 
 /// The webhook with a clock that is off, as a program to start.
-pub struct Skewed {
+pub(crate) struct Skewed {
     directory: TempDir,
 }
 
 impl Skewed {
-    pub fn by_days(days: i64) -> Result<Self> {
+    pub(crate) fn by_days(days: i64) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("skewed-").tempdir()?;
         let at = |name: &str| directory.path().join(name);
         fs::write(at("clock.c"), CLOCK)?;
@@ -50,7 +50,7 @@ impl Skewed {
         Ok(Self { directory })
     }
 
-    pub fn program(&self) -> PathBuf {
+    pub(crate) fn program(&self) -> PathBuf {
         self.directory.path().join("webhook")
     }
 }

@@ -7,12 +7,12 @@ use crate::replica::Fate;
 use crate::world::{Action, Data, Scenario, World};
 
 /// Every API server trusts what every replica serves: no call fails.
-pub const CALLS: &str = "every API server trusts what is served";
+pub(crate) const CALLS: &str = "every API server trusts what is served";
 /// Left alone, every state comes to rest, with a valid leaf served: there is no dead end and no war.
-pub const SETTLES: &str = "every state settles";
-pub const CAS: &str = "the CAs are few";
+pub(crate) const SETTLES: &str = "every state settles";
+pub(crate) const CAS: &str = "the CAs are few";
 
-pub fn all() -> Vec<Property<Scenario>> {
+pub(crate) fn all() -> Vec<Property<Scenario>> {
     vec![
         Property::always(CALLS, |_, world: &World| world.no_call_fails()),
         Property::always(SETTLES, |scenario, world: &World| world.settles(scenario)),
@@ -81,7 +81,7 @@ impl World {
     }
 
     /// The writes of a calm while, and the CAs that are left of it.
-    pub fn war(&self, scenario: &Scenario) -> (u16, usize) {
+    pub(crate) fn war(&self, scenario: &Scenario) -> (u16, usize) {
         let mut world = self.clone();
         // until a planned rotation has waited for long enough
         for _ in 0..3 {

@@ -8,7 +8,7 @@ use modelendpoint_webhook::certificates::managed::outline::{Leaf, Outline};
 use crate::world::{Ca, Configuration, Data, LIFETIMES, Scenario, Secret, World, Write, issue};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Replica {
+pub(crate) struct Replica {
     started: SystemTime,
     memory: Memory<Ca>,
     /// The leaf that it serves, with its number.
@@ -22,7 +22,7 @@ pub struct Replica {
 
 /// What becomes of a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Fate {
+pub(crate) enum Fate {
     Sound,
     /// The replica dies before it writes anything, and starts anew.
     Dies,
@@ -35,7 +35,7 @@ pub enum Fate {
 }
 
 impl Replica {
-    pub fn started_at(now: SystemTime) -> Self {
+    pub(crate) fn started_at(now: SystemTime) -> Self {
         Self {
             started: now,
             memory: Memory::default(),
@@ -48,7 +48,7 @@ impl Replica {
 }
 
 impl World {
-    pub fn look(&mut self, scenario: &Scenario, number: usize, fate: Fate) {
+    pub(crate) fn look(&mut self, scenario: &Scenario, number: usize, fate: Fate) {
         let Some((view, secret, configuration)) = self.view(scenario, number) else { return };
         let plan = self.replicas[number].memory.look(&view, LIFETIMES);
         if plan.serve

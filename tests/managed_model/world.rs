@@ -11,12 +11,12 @@ use stateright::{Model, Property};
 use crate::properties;
 use crate::replica::{Fate, Replica};
 
-pub const LIFETIMES: Lifetimes =
+pub(crate) const LIFETIMES: Lifetimes =
     Lifetimes { authority: Duration::from_hours(365 * 24), leaf: Duration::from_hours(30 * 24) };
 
 /// A CA. Its number stands for its key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Ca {
+pub(crate) struct Ca {
     pub number: u16,
     pub validity: Validity,
 }
@@ -32,7 +32,7 @@ impl outline::Ca for Ca {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Data {
+pub(crate) enum Data {
     Absent,
     Empty,
     Garbage,
@@ -41,7 +41,7 @@ pub enum Data {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Secret {
+pub(crate) struct Secret {
     pub version: u16,
     pub data: Data,
     /// By the API server's clock, if a replica wrote it.
@@ -49,21 +49,21 @@ pub struct Secret {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Configuration {
+pub(crate) struct Configuration {
     pub version: u16,
     pub bundle: Vec<Ca>,
 }
 
 /// A write that names the version that it was decided on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Write {
+pub(crate) enum Write {
     Create,
     Secret(u16, Data),
     Configuration(u16, Vec<Ca>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct World {
+pub(crate) struct World {
     pub now: SystemTime,
     pub secret: Secret,
     pub configuration: Configuration,
@@ -78,7 +78,7 @@ pub struct World {
 
 /// What can happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Action {
+pub(crate) enum Action {
     SeeSecret(usize),
     SeeConfiguration(usize),
     Look(usize, Fate),
@@ -101,7 +101,7 @@ const SOME_DAYS: Duration = Duration::from_hours(10 * 24);
 
 /// What is to be checked.
 #[derive(Debug, Clone)]
-pub struct Scenario {
+pub(crate) struct Scenario {
     pub begin: World,
     pub faults: u8,
     pub secret_breaks: bool,
@@ -115,7 +115,7 @@ pub struct Scenario {
     pub unprotected: bool,
 }
 
-pub fn start() -> SystemTime {
+pub(crate) fn start() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_hours(500_000)
 }
 
@@ -133,7 +133,7 @@ impl Scenario {
     }
 
     /// Nothing is there but empty configurations.
-    pub fn installation() -> Self {
+    pub(crate) fn installation() -> Self {
         let replica = Replica::started_at(start());
         Self::of(World {
             now: start(),
@@ -148,7 +148,7 @@ impl Scenario {
     }
 
     /// All is well, and a new CA is due.
-    pub fn rotation() -> Self {
+    pub(crate) fn rotation() -> Self {
         let mut scenario = Self::installation();
         let world = &mut scenario.begin;
         let first = world.new_ca(start());
@@ -180,19 +180,19 @@ impl Scenario {
 }
 
 impl World {
-    pub fn new_ca(&mut self, now: SystemTime) -> Ca {
+    pub(crate) fn new_ca(&mut self, now: SystemTime) -> Ca {
         self.keys += 1;
         let validity = Validity { from: now - LIFETIMES.backdated(), until: now + LIFETIMES.authority };
         Ca { number: self.keys, validity }
     }
 
-    pub fn everything_is_seen(&mut self, replica: usize) {
+    pub(crate) fn everything_is_seen(&mut self, replica: usize) {
         self.replicas[replica].secret = Some(self.secret.clone());
         self.replicas[replica].configuration = Some(self.configuration.clone());
     }
 
     /// Whether the API server took it.
-    pub fn write(&mut self, write: Write) -> bool {
+    pub(crate) fn write(&mut self, write: Write) -> bool {
         match write {
             Write::Create if self.secret.data == Data::Absent => {
                 self.secret = Secret { version: self.secret.version + 1, data: Data::Empty, written: None };
@@ -213,11 +213,11 @@ impl World {
         self.secret = Secret { version: self.secret.version + 1, data, written: None };
     }
 
-    pub fn hear(&mut self, api_server: usize) {
+    pub(crate) fn hear(&mut self, api_server: usize) {
         self.heard[api_server].clone_from(&self.configuration.bundle);
     }
 
-    pub fn pass(&mut self, scenario: &Scenario, action: Action) {
+    pub(crate) fn pass(&mut self, scenario: &Scenario, action: Action) {
         if action != Action::Seconds {
             for replica in (0..2).filter(|replica| scenario.can_see(*replica)) {
                 self.everything_is_seen(replica);
@@ -237,7 +237,7 @@ impl World {
     }
 }
 
-pub fn issue(signer: &Ca, now: SystemTime) -> outline::Leaf<Ca> {
+pub(crate) fn issue(signer: &Ca, now: SystemTime) -> outline::Leaf<Ca> {
     let until = (now + LIFETIMES.leaf).min(signer.validity.until);
     let validity = Validity { from: now - LIFETIMES.backdated(), until };
     outline::Leaf { authority: signer.clone(), validity, fits: true }

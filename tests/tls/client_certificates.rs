@@ -212,7 +212,7 @@ async fn when_the_ca_changes_open_connections_end_and_what_is_being_answered_sti
     eventually(1, async || guarded.webhook.metric(IN_FLIGHT).await).await;
 
     fs::write(&guarded.ca, second.pem()).expect("a file");
-    guarded.webhook.logged("clients have to connect again").await;
+    guarded.webhook.logged("clients must connect again").await;
     eventually((true, true), async || (idle.is_closed(), used.is_closed())).await;
     let mut said = Vec::new();
     // However it ends: nothing was said.
@@ -246,7 +246,7 @@ async fn requests_that_wait_behind_an_answer_are_not_served_after_the_ca_changed
     let (mut stream, rest) = half_a_review(&client, "u-1").await;
     eventually(1, async || guarded.webhook.metric(IN_FLIGHT).await).await;
     fs::write(&guarded.ca, second.pem()).expect("a file");
-    guarded.webhook.logged("clients have to connect again").await;
+    guarded.webhook.logged("clients must connect again").await;
     let review = create("u-2", FINE).to_string();
     let another = format!(
         "POST /validate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{review}",

@@ -30,7 +30,7 @@ async fn it_serves_on_while_it_drains_and_asks_clients_to_leave() {
         assert_eq!(old.post("/validate", &create("u-1", FINE)).await.review(), allowed("u-1"));
         webhook.signal(signal);
         webhook.logged("leaving").await;
-        assert_eq!(webhook.ops("/readyz").await, Reply::text(503, "not ready: the server is about to stop"));
+        assert_eq!(webhook.ops("/readyz").await, Reply::text(503, "not ready: the server is stopping"));
         assert_eq!(webhook.ops("/livez").await, Reply::text(200, "ok"));
 
         let reply = old.post("/validate", &create("u-2", FINE)).await;
@@ -102,7 +102,7 @@ async fn a_second_signal_ends_it_at_once() {
         webhook.signal(Signal::TERM);
         webhook.logged("leaving").await;
         webhook.signal(second);
-        webhook.logged("stopped at once, as told by a second signal").await;
+        webhook.logged("stopped at once by a second signal").await;
         assert_eq!(webhook.exit().await.code(), Some(0));
     }
 }
@@ -115,7 +115,7 @@ async fn a_second_signal_does_not_await_what_runs_either() {
     webhook.signal(Signal::TERM);
     webhook.logged("closing").await;
     webhook.signal(Signal::TERM);
-    webhook.logged("stopped at once, as told by a second signal").await;
+    webhook.logged("stopped at once by a second signal").await;
     assert_eq!(webhook.exit().await.code(), Some(0));
 }
 
@@ -135,7 +135,7 @@ async fn a_second_signal_ends_it_whatever_the_collector_of_traces_does() {
         webhook.signal(second);
         assert_eq!(webhook.exit().await.code(), Some(0));
         assert!(began.elapsed() < Duration::from_secs(3), "after {:?}", began.elapsed());
-        webhook.logged("stopped at once, as told by a second signal").await;
+        webhook.logged("stopped at once by a second signal").await;
     }
 }
 
@@ -171,5 +171,5 @@ async fn a_signal_while_it_starts_ends_it_at_once() {
         stderr += &(line + "\n");
     }
     assert_eq!(status.code(), Some(0), "{stderr}");
-    assert!(stderr.contains("stopped before it served, as told by a signal"), "{stderr}");
+    assert!(stderr.contains("stopped by a signal before serving"), "{stderr}");
 }

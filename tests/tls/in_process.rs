@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 
 use test_support::client::{self, Client};
 
-pub struct InProcess {
+pub(crate) struct InProcess {
     pub client: Client,
     pub https: SocketAddr,
     pub certificate: Arc<Served>,
@@ -32,11 +32,11 @@ pub struct InProcess {
 }
 
 /// Serves until it is told to leave, or the test's runtime ends.
-pub fn serve(judge: Judge, limits: Limits) -> InProcess {
+pub(crate) fn serve(judge: Judge, limits: Limits) -> InProcess {
     serve_traced(judge, limits, None)
 }
 
-pub fn serve_traced(judge: Judge, limits: Limits, traces: Option<Traces>) -> InProcess {
+pub(crate) fn serve_traced(judge: Judge, limits: Limits, traces: Option<Traces>) -> InProcess {
     let issued = issue_once(vec!["localhost".to_owned()], 1).expect("a certificate");
     let pair =
         Pair::from_pem(issued.leaf.certificate.as_bytes(), issued.leaf.key.as_bytes()).expect("a pair");
@@ -65,7 +65,7 @@ pub fn serve_traced(judge: Judge, limits: Limits, traces: Option<Traces>) -> InP
 
 impl InProcess {
     /// Is this line in `/metrics`?
-    pub async fn counts(&self, line: &str) -> bool {
+    pub(crate) async fn counts(&self, line: &str) -> bool {
         client::get(self.ops, "/metrics").await.body.lines().any(|written| written == line)
     }
 }

@@ -41,7 +41,8 @@ async fn another_chain_is_no_proof() {
     let another =
         Pair::from_pem(issued.leaf.certificate.as_bytes(), issued.leaf.key.as_bytes()).expect("a pair");
     let readiness = readiness_of(server.https, Served::new(another));
-    let why = "no TLS handshake with ourselves: invalid peer certificate: ApplicationVerificationFailure";
+    let why =
+        "the server cannot reach itself over TLS: invalid peer certificate: ApplicationVerificationFailure";
     becomes(&readiness, Err(why)).await;
 }
 
@@ -50,5 +51,5 @@ async fn nor_is_a_listener_that_says_nothing() {
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let server = serve(answer, Limits::new(10));
     let readiness = readiness_of(silent.local_addr().expect("an address"), server.certificate);
-    becomes(&readiness, Err("no TLS handshake with ourselves: timed out")).await;
+    becomes(&readiness, Err("the server cannot reach itself over TLS: timed out")).await;
 }

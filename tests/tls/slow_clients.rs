@@ -205,7 +205,7 @@ async fn median_latency(connection: &mut Connection) -> Duration {
 }
 
 /// The clients are in this process, and many a shell allows it 1,024 open files.
-pub fn make_room() {
+pub(crate) fn make_room() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     setrlimit(Resource::Nofile, raised).expect("up to the hard limit, anybody may");

@@ -13,7 +13,7 @@ use test_support::pairs::Authority;
 use test_support::webhook::binary;
 
 /// Exit code and stderr of a server that is not expected to start.
-pub async fn start(flags: &[&str]) -> (Option<i32>, String) {
+pub(crate) async fn start(flags: &[&str]) -> (Option<i32>, String) {
     let anywhere = ["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
     run(&[&anywhere, flags].concat()).await
 }
@@ -24,7 +24,7 @@ async fn run(arguments: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(output.stderr).expect("UTF-8"))
 }
 
-pub fn error(text: &str) -> (Option<i32>, String) {
+pub(crate) fn error(text: &str) -> (Option<i32>, String) {
     (Some(2), format!("error: {text}\n"))
 }
 
@@ -48,7 +48,7 @@ async fn it_says_which_flags_are_missing_or_too_many() {
         ),
         (
             &["--managed-certs"],
-            "--managed-certs runs in a cluster only: KUBERNETES_SERVICE_HOST is not set: environment variable \
+            "--managed-certs works only in a cluster: KUBERNETES_SERVICE_HOST is not set: environment variable \
              not found",
         ),
         (&["--tls-cert", "x"], "--tls-key is missing: the private key of --tls-cert"),
@@ -90,7 +90,7 @@ async fn it_says_what_is_wrong_with_the_files() {
             &certificate,
             &other,
             format!(
-                "the private key does not match the certificate: they must come from one issuance \
+                "the private key does not match the certificate: give the key that the certificate was issued for \
              (--tls-cert {certificate}, --tls-key {other})"
             ),
         ),

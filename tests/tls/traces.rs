@@ -146,7 +146,7 @@ async fn a_collector_behind_tls_is_checked_by_its_ca_and_gets_the_headers() {
 async fn what_can_not_be_used_is_said() {
     let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317");
     let grpc = Webhook::self_signed_with(&[], &[endpoint, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).await;
-    grpc.logged("OTEL_EXPORTER_OTLP_PROTOCOL has to be http/protobuf").await;
+    grpc.logged("OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf").await;
     let off = Webhook::self_signed_with(&[], &[endpoint, ("OTEL_SDK_DISABLED", "true")]).await;
     assert_eq!(off.log().iter().find(|line| line.contains("traces")), None);
     let output = tokio::process::Command::new(binary())

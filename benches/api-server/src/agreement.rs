@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::creates::{Answer, Endpoints};
 use crate::variants::{POLICIES, SKIPPED, WEBHOOK};
 
-pub async fn print(client: &Client) -> anyhow::Result<()> {
+pub(crate) async fn print(client: &Client) -> anyhow::Result<()> {
     let webhook = Endpoints::of(client.clone(), WEBHOOK);
     let mut others = [("the CEL policies", POLICIES), ("the condition that skips /validate", SKIPPED)]
         .map(|(name, namespace)| (name, Endpoints::of(client.clone(), namespace), Vec::new(), 0));

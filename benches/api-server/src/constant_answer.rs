@@ -10,13 +10,16 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 /// It ends when this is dropped.
-pub struct ConstantAnswer {
+pub(crate) struct ConstantAnswer {
     pub address: SocketAddr,
     _process: Child,
 }
 
 /// Waits until it listens.
-pub async fn start(program: &Path, certificates: &WebhookCertificates) -> anyhow::Result<ConstantAnswer> {
+pub(crate) async fn start(
+    program: &Path,
+    certificates: &WebhookCertificates,
+) -> anyhow::Result<ConstantAnswer> {
     let mut process = Command::new(program)
         .args([certificates.certificate(), certificates.key()])
         .stderr(Stdio::piped())

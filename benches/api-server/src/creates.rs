@@ -11,13 +11,13 @@ use tokio::task::JoinSet;
 
 /// The ModelEndpoints of a namespace.
 #[derive(Clone)]
-pub struct Endpoints {
+pub(crate) struct Endpoints {
     client: Client,
     namespace: &'static str,
 }
 
 /// What kube-apiserver says to a create.
-pub struct Answer {
+pub(crate) struct Answer {
     pub is_created: bool,
     /// The object, or the Status that tells why there is none.
     pub body: Value,
@@ -25,7 +25,7 @@ pub struct Answer {
 }
 
 /// As Modelplane composes it.
-pub fn composed() -> Value {
+pub(crate) fn composed() -> Value {
     json!({
         "url": "http://34.118.20.7/ml-team/qwen-demo-gke-us-central1-a-0/v1",
         "rewritePath": "/ml-team/qwen-demo-gke-us-central1-a-0/",
@@ -33,16 +33,16 @@ pub fn composed() -> Value {
 }
 
 impl Endpoints {
-    pub fn of(client: Client, namespace: &'static str) -> Self {
+    pub(crate) fn of(client: Client, namespace: &'static str) -> Self {
         Self { client, namespace }
     }
 
-    pub async fn create(&self, name: &str, spec: &Value) -> anyhow::Result<Answer> {
+    pub(crate) async fn create(&self, name: &str, spec: &Value) -> anyhow::Result<Answer> {
         self.send(self.body(name, spec)).await
     }
 
     /// So many creates of a composed endpoint, so many at a time: how long each took.
-    pub async fn create_many(&self, count: usize, at_once: usize) -> anyhow::Result<Vec<Duration>> {
+    pub(crate) async fn create_many(&self, count: usize, at_once: usize) -> anyhow::Result<Vec<Duration>> {
         let body = self.body("qwen-demo-gke-us-central1-a-0", &composed());
         let mut tasks = JoinSet::new();
         for _ in 0..at_once {

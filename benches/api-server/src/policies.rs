@@ -11,7 +11,7 @@ use crate::webhooks::only;
 
 const CEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cel");
 
-pub async fn register(control_plane: &ControlPlane, namespace: &str) -> Result<()> {
+pub(crate) async fn register(control_plane: &ControlPlane, namespace: &str) -> Result<()> {
     let client = control_plane.client();
     for mut manifest in control_plane::kustomize(Path::new(CEL)).await? {
         if manifest["kind"].as_str().is_some_and(|kind| kind.ends_with("Binding")) {
@@ -23,7 +23,7 @@ pub async fn register(control_plane: &ControlPlane, namespace: &str) -> Result<(
 }
 
 /// Whether all three do what they are there for.
-pub async fn act(endpoints: &Endpoints) -> Result<Seen<()>> {
+pub(crate) async fn act(endpoints: &Endpoints) -> Result<Seen<()>> {
     let refused = json!({ "url": "ftp://model.example.org/probe/v1", "rewritePath": "/probe/" });
     let refused = endpoints.create("is-it-refused", &refused).await?;
     let warned = json!({ "url": "http://model.example.org:443/probe/v1" });

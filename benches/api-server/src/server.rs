@@ -9,13 +9,13 @@ use kube::Client;
 
 use crate::variants::Variant;
 
-pub struct Server {
+pub(crate) struct Server {
     client: Client,
     process: String,
 }
 
 impl Server {
-    pub fn of(control_plane: &ControlPlane) -> anyhow::Result<Self> {
+    pub(crate) fn of(control_plane: &ControlPlane) -> anyhow::Result<Self> {
         let (_, port) = control_plane.api_server_url().rsplit_once(':').context("a port")?;
         let flag = format!("--secure-port={port}");
         for process in fs::read_dir("/proc")? {
@@ -31,7 +31,7 @@ impl Server {
     }
 
     /// CPU time of all threads so far, user and kernel.
-    pub fn cpu(&self) -> anyhow::Result<Duration> {
+    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
         let mut nanoseconds = 0;
         for task in fs::read_dir(format!("{}/task", self.process))? {
             // a thread may end while this is read
@@ -42,12 +42,12 @@ impl Server {
     }
 
     /// How often a webhook of this variant was called so far.
-    pub async fn calls(&self, variant: &Variant) -> anyhow::Result<u32> {
+    pub(crate) async fn calls(&self, variant: &Variant) -> anyhow::Result<u32> {
         self.count("apiserver_admission_webhook_request_total", variant).await
     }
 
     /// How often matchConditions of this variant kept a webhook from being called.
-    pub async fn exclusions(&self, variant: &Variant) -> anyhow::Result<u32> {
+    pub(crate) async fn exclusions(&self, variant: &Variant) -> anyhow::Result<u32> {
         self.count("apiserver_admission_match_condition_exclusions_total", variant).await
     }
 

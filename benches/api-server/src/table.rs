@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::variants::VARIANTS;
 
 /// What one round measured of a variant.
-pub struct Round {
+pub(crate) struct Round {
     pub alone: Vec<Duration>,
     pub together: Vec<Duration>,
     /// Of kube-apiserver, for each create.
@@ -14,7 +14,7 @@ pub struct Round {
 
 /// All rounds of a variant.
 #[derive(Default)]
-pub struct Measured {
+pub(crate) struct Measured {
     rounds: Vec<Round>,
 }
 
@@ -29,7 +29,7 @@ impl Round {
 }
 
 impl Measured {
-    pub fn push(&mut self, mut round: Round) {
+    pub(crate) fn push(&mut self, mut round: Round) {
         round.alone.sort_unstable();
         round.together.sort_unstable();
         self.rounds.push(round);
@@ -42,7 +42,7 @@ impl Measured {
 
 /// Medians of the rounds, in milliseconds. What is added is the median of the differences to the
 /// first variant in the same round.
-pub fn print(measured: &[Measured]) {
+pub(crate) fn print(measured: &[Measured]) {
     println!(
         "| | calls | one at a time: p50 ms | added | ratio | p99 | 16 at a time: p50 ms | added | ratio | p99 \
          | CPU of kube-apiserver ms | added |"

@@ -11,7 +11,7 @@ use crate::creates::{Endpoints, composed};
 use crate::server::Server;
 use crate::{policies, webhooks};
 
-pub struct Variant {
+pub(crate) struct Variant {
     pub name: &'static str,
     pub namespace: &'static str,
     /// How many calls a create of a composed endpoint makes.
@@ -31,19 +31,19 @@ enum Answers {
 }
 
 /// Where the servers are.
-pub struct Serving {
+pub(crate) struct Serving {
     pub webhook: u16,
     pub constant: u16,
     pub ca_bundle: String,
 }
 
 /// The namespaces of those whose decisions are compared as well.
-pub const WEBHOOK: &str = "bench-webhook";
-pub const POLICIES: &str = "bench-policies";
-pub const SKIPPED: &str = "bench-skipped";
+pub(crate) const WEBHOOK: &str = "bench-webhook";
+pub(crate) const POLICIES: &str = "bench-policies";
+pub(crate) const SKIPPED: &str = "bench-skipped";
 
 /// The first is what the others are compared with.
-pub const VARIANTS: [Variant; 6] = [
+pub(crate) const VARIANTS: [Variant; 6] = [
     Variant { name: "no admission", namespace: "bench-none", calls: 0, admits: Admits::Everything },
     Variant {
         name: "the same rules as CEL policies",
@@ -80,7 +80,7 @@ pub const VARIANTS: [Variant; 6] = [
 const ACTS_WITHIN: Duration = Duration::from_mins(1);
 
 impl Variant {
-    pub async fn register(&self, control_plane: &ControlPlane, serving: &Serving) -> Result<()> {
+    pub(crate) async fn register(&self, control_plane: &ControlPlane, serving: &Serving) -> Result<()> {
         let client = control_plane.client();
         let namespace =
             json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": self.namespace } });
@@ -99,7 +99,7 @@ impl Variant {
     }
 
     /// Waits until kube-apiserver, which hears of a configuration some time after it is stored, acts on it.
-    pub async fn acts(&self, client: &Client, server: &Server) -> Result<()> {
+    pub(crate) async fn acts(&self, client: &Client, server: &Server) -> Result<()> {
         let endpoints = Endpoints::of(client.clone(), self.namespace);
         eventually(&format!("admission by {}", self.name), ACTS_WITHIN, async || {
             if matches!(self.admits, Admits::Policies) {

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy");
 /// What the API server asks the webhook's certificate for.
-pub const HOST: &str = "modelendpoint-webhook.modelendpoint-webhook.svc";
+pub(crate) const HOST: &str = "modelendpoint-webhook.modelendpoint-webhook.svc";
 /// One that mutates, one that validates.
-pub const COUNT: u32 = 2;
+pub(crate) const COUNT: u32 = 2;
 
 #[derive(Clone, Copy)]
-pub enum Change {
+pub(crate) enum Change {
     Nothing,
     /// Takes out the condition that keeps `/mutate` from being called for what is in normal form.
     AlwaysMutate,
@@ -41,7 +41,7 @@ object.spec.url.matches('^http://[^/]*[.][a-z][a-z-]*/') &&
 !object.spec.url.matches('^http://([^/]*[.])?(localhost|invalid|onion|localdomain)/') &&
 !object.spec.url.matches('^http://(metadata|instance-data|api[.]metadata)[.]')))";
 
-pub async fn register(
+pub(crate) async fn register(
     control_plane: &ControlPlane,
     namespace: &str,
     port: u16,
@@ -82,7 +82,7 @@ pub async fn register(
 }
 
 /// Selects one namespace.
-pub fn only(namespace: &str) -> Value {
+pub(crate) fn only(namespace: &str) -> Value {
     json!({ "matchLabels": { "kubernetes.io/metadata.name": namespace } })
 }
 

@@ -21,25 +21,25 @@ use tokio_rustls::TlsConnector;
 
 /// What is sent to one path, in turns.
 #[derive(Clone)]
-pub struct Reviews {
+pub(crate) struct Reviews {
     pub path: &'static str,
     pub bodies: Arc<[Bytes]>,
 }
 
 impl Reviews {
-    pub fn one(path: &'static str, body: Vec<u8>) -> Self {
+    pub(crate) fn one(path: &'static str, body: Vec<u8>) -> Self {
         Self { path, bodies: Arc::new([Bytes::from(body)]) }
     }
 }
 
 #[derive(Clone)]
-pub struct Client {
+pub(crate) struct Client {
     address: SocketAddr,
     tls: TlsConnector,
 }
 
 impl Client {
-    pub fn new(address: SocketAddr, ca: CertificateDer<'static>) -> anyhow::Result<Self> {
+    pub(crate) fn new(address: SocketAddr, ca: CertificateDer<'static>) -> anyhow::Result<Self> {
         let mut roots = RootCertStore::empty();
         roots.add(ca)?;
         let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -52,7 +52,7 @@ impl Client {
         Ok(Self { address, tls: TlsConnector::from(Arc::new(config)) })
     }
 
-    pub async fn connect(&self) -> anyhow::Result<Connection> {
+    pub(crate) async fn connect(&self) -> anyhow::Result<Connection> {
         let stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
         let stream = self.tls.connect(ServerName::try_from("localhost")?, stream).await?;
@@ -62,7 +62,12 @@ impl Client {
     }
 
     /// `count` requests over `connections` connections, one in flight on each.
-    pub async fn saturate(&self, reviews: &Reviews, connections: usize, count: usize) -> anyhow::Result<()> {
+    pub(crate) async fn saturate(
+        &self,
+        reviews: &Reviews,
+        connections: usize,
+        count: usize,
+    ) -> anyhow::Result<()> {
         let mut tasks = JoinSet::new();
         for start in 0..connections {
             let (client, reviews) = (self.clone(), reviews.clone());
@@ -81,7 +86,7 @@ impl Client {
     }
 
     /// `count` connections with one request each, four at a time.
-    pub async fn reconnect(&self, reviews: &Reviews, count: usize) -> anyhow::Result<()> {
+    pub(crate) async fn reconnect(&self, reviews: &Reviews, count: usize) -> anyhow::Result<()> {
         let mut tasks = JoinSet::new();
         for _ in 0..4 {
             let (client, reviews) = (self.clone(), reviews.clone());
@@ -99,7 +104,12 @@ impl Client {
     }
 
     /// So many requests per second for so long, over 32 connections: how long each took, sorted.
-    pub async fn pace(&self, reviews: &Reviews, rate: u32, time: Duration) -> anyhow::Result<Vec<Duration>> {
+    pub(crate) async fn pace(
+        &self,
+        reviews: &Reviews,
+        rate: u32,
+        time: Duration,
+    ) -> anyhow::Result<Vec<Duration>> {
         const CONNECTIONS: u32 = 32;
         let every = Duration::from_secs(1) * CONNECTIONS / rate;
         let mut tasks = JoinSet::new();
@@ -127,7 +137,7 @@ impl Client {
     }
 
     /// The first answer of a server that has just been started.
-    pub async fn first_answer(&self, reviews: &Reviews) -> anyhow::Result<()> {
+    pub(crate) async fn first_answer(&self, reviews: &Reviews) -> anyhow::Result<()> {
         for _ in 0..5_000 {
             if let Ok(mut connection) = self.connect().await {
                 connection.send(reviews, 0).await?;
@@ -139,17 +149,17 @@ impl Client {
     }
 }
 
-pub struct Connection(SendRequest<Full<Bytes>>);
+pub(crate) struct Connection(SendRequest<Full<Bytes>>);
 
 impl Connection {
-    pub async fn send(&mut self, reviews: &Reviews, number: usize) -> anyhow::Result<Duration> {
+    pub(crate) async fn send(&mut self, reviews: &Reviews, number: usize) -> anyhow::Result<Duration> {
         let began = Instant::now();
         self.answer(reviews, number).await?;
         Ok(began.elapsed())
     }
 
     /// The bytes of an answer.
-    pub async fn answer(&mut self, reviews: &Reviews, number: usize) -> anyhow::Result<Bytes> {
+    pub(crate) async fn answer(&mut self, reviews: &Reviews, number: usize) -> anyhow::Result<Bytes> {
         let body = reviews.bodies.get(number % reviews.bodies.len()).context("a review")?;
         let request = Request::post(format!("{}?timeout=10s", reviews.path))
             .header(HOST, "localhost")

@@ -7,7 +7,7 @@ use std::process::{self, Command};
 use anyhow::Context;
 
 /// It goes when this is dropped, if its processes are gone by then.
-pub struct CpuLimit {
+pub(crate) struct CpuLimit {
     directory: PathBuf,
 }
 
@@ -17,7 +17,7 @@ const PERIOD: u32 = 100_000;
 
 impl CpuLimit {
     /// As `resources.limits.cpu`, in thousandths of a CPU.
-    pub fn millis(millis: u32) -> anyhow::Result<Self> {
+    pub(crate) fn millis(millis: u32) -> anyhow::Result<Self> {
         let v1 = Path::new("/sys/fs/cgroup/cpu");
         let is_v1 = v1.join("cpu.cfs_quota_us").exists();
         let root = if is_v1 { v1 } else { Path::new("/sys/fs/cgroup") };
@@ -36,7 +36,7 @@ impl CpuLimit {
     }
 
     /// A command that runs the program within the limit from its first instruction on.
-    pub fn command(&self, program: &Path) -> Command {
+    pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new("sh");
         command.args(["-c", "echo $$ > \"$0\" && exec \"$@\""]);
         command.arg(self.directory.join("cgroup.procs")).arg(program);
@@ -45,7 +45,7 @@ impl CpuLimit {
 
     /// The periods so far in which its processes ran, and in how many of these they had to wait for the
     /// next one.
-    pub fn periods(&self) -> anyhow::Result<(u32, u32)> {
+    pub(crate) fn periods(&self) -> anyhow::Result<(u32, u32)> {
         let stat = fs::read_to_string(self.directory.join("cpu.stat"))?;
         let count = |name: &str| {
             let count = stat.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));

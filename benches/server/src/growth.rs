@@ -39,7 +39,7 @@ const VIOLATIONS: [(&str, &str, Option<&str>); 13] = [
     ("ftp://user:pw@vllm:99999/v1 ?key=x#y", "ml/a%2Fb/../LONG/", Some("http://10.0.1.50/ml/v1")),
 ];
 
-pub async fn run(program: &Path, rounds: u32, pair: &Pair) -> anyhow::Result<()> {
+pub(crate) async fn run(program: &Path, rounds: u32, pair: &Pair) -> anyhow::Result<()> {
     let mut objects = vec![Series::new("/mutate"), Series::new("/validate")];
     let mut violations = vec![Series::new("/validate")];
     let mut connections = vec![Series::new("/validate, 8,000 requests over all of them")];

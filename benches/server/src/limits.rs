@@ -25,7 +25,7 @@ struct Seen {
     throttled: [Vec<f64>; RATES.len()],
 }
 
-pub async fn run(programs: &[PathBuf], rounds: u32, pair: &Pair) -> anyhow::Result<()> {
+pub(crate) async fn run(programs: &[PathBuf], rounds: u32, pair: &Pair) -> anyhow::Result<()> {
     let reviews = work::small_validate();
     let mut seen: Vec<Seen> = LIMITS.iter().flat_map(|_| programs).map(|_| Seen::default()).collect();
     for round in 1..=rounds {

@@ -14,7 +14,7 @@ use anyhow::Context;
 use crate::Pair;
 use crate::cpu_limit::CpuLimit;
 
-pub struct Process {
+pub(crate) struct Process {
     child: Owned,
     pub address: SocketAddr,
 }
@@ -22,7 +22,7 @@ pub struct Process {
 impl Process {
     /// Starts a webhook with these arguments of its own, or the constant answer, and waits until it
     /// listens.
-    pub fn start(
+    pub(crate) fn start(
         program: &Path,
         pair: &Pair,
         arguments: &[OsString],
@@ -52,7 +52,7 @@ impl Process {
     }
 
     /// CPU time of all threads so far, user and kernel (`/proc/PID/task/TID/schedstat`).
-    pub fn cpu(&self) -> anyhow::Result<Duration> {
+    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
         let mut nanoseconds = 0;
         for task in fs::read_dir(format!("/proc/{}/task", self.child.0.id()))? {
             let schedstat = fs::read_to_string(task?.path().join("schedstat"))?;
@@ -63,7 +63,7 @@ impl Process {
 
     /// How many of its threads run the server's tasks: all but the first, and those that a log or a file
     /// is waited for in.
-    pub fn workers(&self) -> anyhow::Result<usize> {
+    pub(crate) fn workers(&self) -> anyhow::Result<usize> {
         let mut workers = 0;
         for task in fs::read_dir(format!("/proc/{}/task", self.child.0.id()))? {
             let name = fs::read_to_string(task?.path().join("comm"))?;
@@ -73,7 +73,7 @@ impl Process {
     }
 
     /// `VmRSS` or `VmHWM`, in KiB.
-    pub fn memory(&self, name: &str) -> anyhow::Result<u32> {
+    pub(crate) fn memory(&self, name: &str) -> anyhow::Result<u32> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.0.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix(name)).context("a figure")?;
         Ok(line.trim_start_matches(':').trim().trim_end_matches(" kB").parse()?)

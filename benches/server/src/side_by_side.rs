@@ -39,7 +39,7 @@ enum Estimate {
     Median,
 }
 
-pub async fn run(programs: &[PathBuf], rounds: u32, pair: &Pair) -> anyhow::Result<()> {
+pub(crate) async fn run(programs: &[PathBuf], rounds: u32, pair: &Pair) -> anyhow::Result<()> {
     let work = Work::new();
     let mut figures = vec![vec![Vec::new(); ROWS.len()]; programs.len()];
     for round in 1..=rounds {

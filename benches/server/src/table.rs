@@ -3,17 +3,17 @@
 use std::fmt::Write;
 
 /// What was measured at each place, in rounds.
-pub struct Series {
+pub(crate) struct Series {
     name: &'static str,
     points: Vec<(f64, Vec<f64>)>,
 }
 
 impl Series {
-    pub fn new(name: &'static str) -> Self {
+    pub(crate) fn new(name: &'static str) -> Self {
         Self { name, points: Vec::new() }
     }
 
-    pub fn push(&mut self, x: f64, y: f64) {
+    pub(crate) fn push(&mut self, x: f64, y: f64) {
         match self.points.iter_mut().find(|(place, _)| (place - x).abs() < f64::EPSILON) {
             Some((_, rounds)) => rounds.push(y),
             None => self.points.push((x, vec![y])),
@@ -28,7 +28,7 @@ impl Series {
 }
 
 /// CPU µs per request: a row for each place, a column for each series.
-pub fn table(title: &str, unit: &str, series: &[Series]) -> String {
+pub(crate) fn table(title: &str, unit: &str, series: &[Series]) -> String {
     let names: Vec<_> = series.iter().map(|series| series.name).collect();
     let mut table = format!("{title}, in µs:\n\n| {unit} | {} |\n", names.join(" | "));
     let _ = write!(table, "|---{}|", "|---".repeat(names.len()));

@@ -8,7 +8,7 @@ use crate::client::Reviews;
 const CREATE: &str = include_str!("../../../examples/validate-create-crossplane.json");
 
 /// 3.8 KB on average.
-pub fn small_mutate() -> Reviews {
+pub(crate) fn small_mutate() -> Reviews {
     reviews(
         "/mutate",
         &[
@@ -22,7 +22,7 @@ pub fn small_mutate() -> Reviews {
 }
 
 /// 3.8 KB on average; one of the five is refused.
-pub fn small_validate() -> Reviews {
+pub(crate) fn small_validate() -> Reviews {
     reviews(
         "/validate",
         &[
@@ -36,13 +36,13 @@ pub fn small_validate() -> Reviews {
 }
 
 /// Refused for one violation.
-pub fn refused() -> Reviews {
+pub(crate) fn refused() -> Reviews {
     reviews("/validate", &[include_str!("../../../examples/validate-deny-scheme.json")])
 }
 
 /// A create whose object has this many bytes, most of them in managedFields; as few as a composed
 /// endpoint has, if that is more.
-pub fn create_of_size(path: &'static str, bytes: usize) -> Reviews {
+pub(crate) fn create_of_size(path: &'static str, bytes: usize) -> Reviews {
     let mut review = create();
     let object = &mut review["request"]["object"];
     let entry = object["metadata"]["managedFields"][0].clone();
@@ -57,7 +57,7 @@ pub fn create_of_size(path: &'static str, bytes: usize) -> Reviews {
 }
 
 /// The same endpoint with this url and rewritePath, as an update of `former_url` if there is one.
-pub fn validate(url: &str, rewrite_path: &str, former_url: Option<&str>) -> Reviews {
+pub(crate) fn validate(url: &str, rewrite_path: &str, former_url: Option<&str>) -> Reviews {
     let mut review = create();
     let request = &mut review["request"];
     if let Some(former_url) = former_url {

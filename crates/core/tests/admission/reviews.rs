@@ -21,7 +21,7 @@ struct AnsweredReview {
 /// `AdmissionResponse`, admission.k8s.io/v1.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct AdmissionResponse {
+pub(crate) struct AdmissionResponse {
     pub uid: String,
     pub allowed: bool,
     #[serde(default)]
@@ -35,16 +35,16 @@ pub struct AdmissionResponse {
 }
 
 /// A CREATE of a ModelEndpoint with this spec.
-pub fn create(spec: &Value) -> Value {
+pub(crate) fn create(spec: &Value) -> Value {
     review(json!({ "operation": "CREATE", "object": endpoint(spec), "oldObject": null }))
 }
 
 /// An UPDATE of a ModelEndpoint from one spec to another.
-pub fn update(old: &Value, new: &Value) -> Value {
+pub(crate) fn update(old: &Value, new: &Value) -> Value {
     review(json!({ "operation": "UPDATE", "object": endpoint(new), "oldObject": endpoint(old) }))
 }
 
-pub fn endpoint(spec: &Value) -> Value {
+pub(crate) fn endpoint(spec: &Value) -> Value {
     json!({
         "apiVersion": "modelplane.ai/v1alpha1",
         "kind": "ModelEndpoint",
@@ -76,7 +76,7 @@ fn review(request: Value) -> Value {
 
 /// What kube-apiserver makes of the answer, with the rules that it holds an answer to (Kubernetes,
 /// `VerifyAdmissionResponse`).
-pub fn ask(hook: Hook, review: &Value) -> AdmissionResponse {
+pub(crate) fn ask(hook: Hook, review: &Value) -> AdmissionResponse {
     let body = review.to_string();
     let answer = admission::answer(&Policy::NONE, hook, body.as_bytes())
         .unwrap_or_else(|error| panic!("{error:?}: {body}"));
@@ -84,7 +84,7 @@ pub fn ask(hook: Hook, review: &Value) -> AdmissionResponse {
 }
 
 /// Panics, as the API server would fail the call, where the answer breaks the contract.
-pub fn verified(hook: Hook, uid: &Value, answer: &[u8]) -> AdmissionResponse {
+pub(crate) fn verified(hook: Hook, uid: &Value, answer: &[u8]) -> AdmissionResponse {
     let review: AnsweredReview = serde_json::from_slice(answer).expect("an answered AdmissionReview");
     let response = review.response;
     assert_eq!(
@@ -106,20 +106,20 @@ pub fn verified(hook: Hook, uid: &Value, answer: &[u8]) -> AdmissionResponse {
 }
 
 impl AdmissionResponse {
-    pub fn patch(&self) -> Option<Patch> {
+    pub(crate) fn patch(&self) -> Option<Patch> {
         let json = STANDARD.decode(self.patch.as_ref()?).expect("base64");
         Some(serde_json::from_slice(&json).expect("a JSON Patch"))
     }
 
     /// The fields of a denial's causes; none if it is allowed.
-    pub fn denied_fields(&self) -> Vec<String> {
+    pub(crate) fn denied_fields(&self) -> Vec<String> {
         let causes = self.status.details.iter().flat_map(|details| details.causes.iter().flatten());
         causes.filter_map(|cause| cause.field.clone()).collect()
     }
 }
 
 /// The object as the API server stores it: patched, without nulls.
-pub fn stored(review: &Value, response: &AdmissionResponse) -> Value {
+pub(crate) fn stored(review: &Value, response: &AdmissionResponse) -> Value {
     let mut object = review["request"]["object"].clone();
     if let Some(patch) = response.patch() {
         json_patch::patch(&mut object, &patch).expect("the patch applies");

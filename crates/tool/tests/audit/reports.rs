@@ -11,6 +11,7 @@ fn fine() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one expected value, whole")]
 async fn a_report_names_rule_severity_message_and_remedy_and_no_secret() -> Result<()> {
     let audited = Audited::new(&[REPORTS]).await?;
     audited.namespace("ml-team").await?;

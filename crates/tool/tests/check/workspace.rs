@@ -8,18 +8,18 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// A directory that goes away with the test.
-pub struct Workspace(TempDir);
+pub(crate) struct Workspace(TempDir);
 
 /// Exit code, standard output, standard error.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Run {
+pub(crate) struct Run {
     pub code: Option<i32>,
     pub out: String,
     pub err: String,
 }
 
 impl Workspace {
-    pub fn with(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn with(files: &[(&str, &str)]) -> Self {
         let workspace = Self(tempfile::tempdir().expect("a temporary directory"));
         for (name, content) in files {
             workspace.write(name, content);
@@ -27,31 +27,31 @@ impl Workspace {
         workspace
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).expect("a directory");
         fs::write(path, content).expect("a file");
     }
 
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).expect("a file")
     }
 
     /// `check` with these arguments, in this directory.
-    pub fn check(&self, args: &[&str]) -> Run {
+    pub(crate) fn check(&self, args: &[&str]) -> Run {
         self.check_input(args, "")
     }
 
-    pub fn check_input(&self, args: &[&str], input: &str) -> Run {
+    pub(crate) fn check_input(&self, args: &[&str], input: &str) -> Run {
         self.run(args, &[], input)
     }
 
     /// With these environment variables.
-    pub fn check_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Run {
+    pub(crate) fn check_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Run {
         self.run(args, variables, "")
     }
 
@@ -75,13 +75,13 @@ impl Workspace {
 }
 
 impl Run {
-    pub fn of(code: i32, out: &str) -> Self {
+    pub(crate) fn of(code: i32, out: &str) -> Self {
         Run { code: Some(code), out: out.to_owned(), err: String::new() }
     }
 }
 
 /// A ModelEndpoint with these lines in its spec.
-pub fn endpoint(name: &str, spec: &[&str]) -> String {
+pub(crate) fn endpoint(name: &str, spec: &[&str]) -> String {
     let head = format!(
         "apiVersion: modelplane.ai/v1alpha1\nkind: ModelEndpoint\nmetadata:\n  name: {name}\n  namespace: ml-team\nspec:\n"
     );
