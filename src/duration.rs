@@ -64,8 +64,8 @@ fn leading_unit(text: &str) -> Option<(u64, &str)> {
     UNITS.iter().find_map(|(name, nanoseconds)| Some((*nanoseconds, text.strip_prefix(name)?)))
 }
 
-/// `0.<digits>` of a unit, cut to whole nanoseconds. What comes behind 20 digits is far less than a nanosecond
-/// of any unit, and more digits would overflow.
+/// `0.<digits>` of a unit, cut to whole nanoseconds. Digits after the 20th are ignored: they are worth far less than a
+/// nanosecond of any unit, and would overflow.
 fn fraction_of(unit: u64, digits: &str) -> u64 {
     const DIGITS: usize = 20;
     let (mut numerator, mut denominator) = (0_u128, 1_u128);

@@ -30,7 +30,7 @@ pub mod certificates;
 pub mod cli;
 pub mod duration;
 pub mod policy;
-pub mod reload;
+mod reload;
 pub mod serve;
 pub mod server;
 pub mod telemetry;

@@ -15,10 +15,10 @@ use tracing::error;
 
 use modelendpoint_files::{Accept, read_for_flag};
 
-pub const LOOK_EVERY: Duration = Duration::from_secs(1);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Something that is read from files, and the place where it is used.
-pub trait InFiles {
+/// Something that is read from files, and put into use.
+pub(crate) trait InFiles {
     /// For log lines.
     const NAME: &'static str;
     type Content: PartialEq;
@@ -36,7 +36,7 @@ pub trait InFiles {
     fn adopt(&self, content: &Self::Content) -> Result<(), Self::Defect>;
 }
 
-/// What became of changed files.
+/// The result of a reload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reload {
     Swapped,
@@ -44,8 +44,12 @@ pub enum Reload {
     Refused,
 }
 
-/// Follows the files for as long as it is polled, and tells of each reload.
-pub async fn keep_reloading<Source: InFiles>(source: Source, loaded: Source::Content, tell: impl Fn(Reload)) {
+/// Follows the files for as long as it is polled, and reports each reload to `tell`.
+pub(crate) async fn keep_reloading<Source: InFiles>(
+    source: Source,
+    loaded: Source::Content,
+    tell: impl Fn(Reload),
+) {
     let mut reloader = Reloader { source, loaded, failure: None, tell };
     let mut ticks = interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -62,8 +66,8 @@ struct Reloader<Source: InFiles, Tell> {
     tell: Tell,
 }
 
-/// A reload that failed, and whether it was reported. A failure is reported when the next look finds it
-/// again: one that is gone by then was a swap seen halfway.
+/// A reload that failed, and whether it was reported. It is reported when the next look finds it again. Otherwise the
+/// files were just being replaced.
 struct Failure {
     why: String,
     reported: bool,
@@ -107,6 +111,6 @@ impl<Source: InFiles, Tell: Fn(Reload)> Reloader<Source, Tell> {
 ///
 /// # Errors
 /// For the person who gave the flag, with `advice` if there is no such file.
-pub fn read(flag: &str, file: &Path, advice: &str) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn read(flag: &str, file: &Path, advice: &str) -> anyhow::Result<Vec<u8>> {
     read_for_flag(flag, file, Accept::Regular, advice).map_err(|why| anyhow!(why))
 }

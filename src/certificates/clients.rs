@@ -1,8 +1,7 @@
-//! Who may call: the certificate that a client presents in, admitted or a reason out.
+//! Decides by a client's certificate whether it may call.
 //!
-//! The handshake asks [`Clients`] whether the CA vouches for it; afterwards [`Clients::admit`] looks at
-//! its names. The CA sits behind one pointer, and the listener is told when it was replaced
-//! ([`Clients::changes`]).
+//! During the handshake, [`Clients`] checks that the client CA signed the certificate. Afterwards, [`Clients::admit`]
+//! checks its names. The CA is behind one pointer, and the listener is told when it is replaced ([`Clients::changes`]).
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -32,13 +31,13 @@ use modelendpoint_files::shown;
 #[derive(Debug)]
 pub struct Clients {
     verifier: ArcSwap<Arc<dyn ClientCertVerifier>>,
-    /// One of these has to be in the certificate; none means that the CA's word is enough.
+    /// The certificate needs one of these names. If there are none, any certificate of the CA will do.
     names: Vec<String>,
     ourselves: Ourselves,
     changes: watch::Sender<()>,
 }
 
-/// Names that may not call: those of a certificate that the CA vouches for.
+/// A client that may not call though the CA signed its certificate, by its names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stranger(Vec<String>);
 
@@ -52,16 +51,17 @@ impl Clients {
         let clients = Self {
             verifier: ArcSwap::from_pointee(verifier),
             names: names.to_vec(),
-            ourselves: Ourselves::new().context("cannot make a certificate to call ourselves with")?,
+            ourselves: Ourselves::new()
+                .context("cannot make the certificate for the server's own handshakes")?,
             changes: watch::Sender::new(()),
         };
         Ok((pem, Arc::new(clients)))
     }
 
-    /// Looks at the names of a client after its handshake.
+    /// Checks the names of a client after its handshake.
     ///
     /// # Errors
-    /// The names that it has, if none of them is one that may call.
+    /// The names of the client, if none of them may call.
     pub fn admit(&self, leaf: &CertificateDer<'_>) -> Result<(), Stranger> {
         if self.ourselves.is(leaf) {
             return Err(Stranger::default());
@@ -74,22 +74,22 @@ impl Clients {
         }
     }
 
-    /// Changes each time after the CA did: whoever was admitted before has to prove itself again.
+    /// Changes each time after the CA did. Clients that were admitted before then have to connect again.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<()> {
         self.changes.subscribe()
     }
 
-    /// What the server presents when it shakes hands with itself.
+    /// What the server presents in a handshake with itself.
     #[must_use]
     pub fn ourselves(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
         (vec![self.ourselves.certificate.clone()], self.ourselves.key.clone_key())
     }
 }
 
-/// Until when a client's certificate is valid, as far as that can be read: rustls' own reader is more lenient.
+/// When a client's certificate expires. `None` if it can't be read: rustls' own reader is more lenient.
 #[must_use]
-pub fn valid_until(leaf: &CertificateDer<'_>) -> Option<SystemTime> {
+pub(crate) fn valid_until(leaf: &CertificateDer<'_>) -> Option<SystemTime> {
     let certificate = x509_cert::Certificate::from_der(leaf).ok()?;
     Some(certificate.tbs_certificate().validity().not_after.to_system_time())
 }
@@ -112,8 +112,8 @@ fn names(leaf: &CertificateDer<'_>) -> Vec<String> {
     common.map(|name| name.value().into_owned()).into_iter().chain(alternative).collect()
 }
 
-/// A self-signed certificate for as long as the process lives: a server that wants certificates from
-/// clients still shakes hands with itself. It opens a connection and nothing more.
+/// A self-signed certificate that exists as long as the process. A server that requires client certificates presents it in
+/// the handshake with itself. It opens a connection, but its requests are refused.
 #[derive(Debug)]
 struct Ourselves {
     certificate: CertificateDer<'static>,
@@ -132,7 +132,7 @@ impl Ourselves {
 }
 
 impl ClientCertVerifier for Clients {
-    /// No hints: they would have to outlive a reload, and the API server has one certificate to give.
+    /// No hints: they would have to outlive a reload, and the API server has only one certificate anyway.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }
@@ -189,7 +189,7 @@ impl ClientCa {
 
 /// The file, and the clients whose CA is in it.
 #[derive(Debug)]
-pub struct ReloadedClients {
+pub(crate) struct ReloadedClients {
     pub file: ClientCa,
     pub clients: Arc<Clients>,
 }
@@ -237,9 +237,9 @@ fn vouches_for_nobody(certificate: &CertificateDer<'_>) -> Option<String> {
     (!is_ca && certificate.issuer() != certificate.subject()).then(|| certificate.subject().to_string())
 }
 
-/// Why a file can't tell who may call.
+/// Why a client CA can't be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CaDefect {
+pub(crate) enum CaDefect {
     NoCertificate,
     /// With the subject of the certificate that is no CA.
     NotACa(String),

@@ -1,8 +1,8 @@
-//! The time of whoever checks our certificate. A replica whose own clock is off would otherwise take good
-//! certificates for expired, and issue others that are not valid yet.
+//! The API server's clock, which the certificates are checked by. A replica whose own clock is wrong would otherwise treat
+//! valid certificates as expired, and issue others that are not valid yet.
 //!
-//! In: the `Date` of each response of the API server. Out: its time now, and how far our own clock is from
-//! it. Until there was a response, our own clock has to do.
+//! In: the `Date` of each response of the API server. Out: its time now, and how far the local clock is from it. Until the
+//! first response, the local clock is used.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -10,28 +10,28 @@ use std::time::{Duration, Instant, SystemTime};
 use axum::http::HeaderMap;
 use axum::http::header::{AGE, DATE};
 
-/// A clock that is further off is reported. Several API servers may differ by seconds from each other.
+/// A larger difference is reported. API servers may differ from each other by seconds.
 const TOLERATED: i64 = 5 * 60;
-/// A response that took longer says too little about the time.
+/// A response that took longer does not tell the time well enough.
 const PROMPT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]
 pub struct Clock {
-    /// The time by the latest response, and when that was. Our own clock may be set meanwhile, and is not
-    /// asked.
+    /// The time in the latest response, and when that arrived. The local clock is not used, because it can be set
+    /// meanwhile.
     latest: Mutex<Option<(SystemTime, Instant)>>,
 }
 
 impl Clock {
-    /// Takes note of a response, and of when the request was sent and the response came.
+    /// Notes the date of a response, which arrived at `came` and whose request was sent at `sent`.
     pub fn hear(&self, headers: &HeaderMap, sent: Instant, came: Instant) {
-        // Something that answers from a cache repeats an old date.
+        // A cache repeats an old date.
         if headers.contains_key(AGE) || came - sent > PROMPT {
             return;
         }
         let date = headers.get(DATE).and_then(|date| date.to_str().ok());
         if let Some(date) = date.and_then(|date| httpdate::parse_http_date(date).ok()) {
-            // A date is in whole seconds: half a second more is off by half a second at most.
+            // A date has whole seconds: with half a second added, it is wrong by half a second at most.
             let latest = (date + Duration::from_millis(500), came);
             *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(latest);
         }
@@ -42,7 +42,7 @@ impl Clock {
         self.told().unwrap_or_else(SystemTime::now)
     }
 
-    /// By how many seconds our own clock is ahead, or behind if negative.
+    /// How many seconds the local clock is ahead of the API server's; negative if it is behind.
     #[must_use]
     pub fn skew(&self) -> i64 {
         let own = SystemTime::now();
@@ -54,7 +54,7 @@ impl Clock {
         }
     }
 
-    /// Whether our own clock is wrong, or the one of the API server.
+    /// Whether the two clocks differ by too much. Either may be wrong.
     #[must_use]
     pub fn is_off(&self) -> bool {
         self.skew().abs() > TOLERATED

@@ -1,4 +1,4 @@
-//! The pair in two files, reloaded by their content.
+//! A certificate and its key in two files, which are reloaded when their content changes.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,25 +17,25 @@ const REMIND_EVERY: Duration = Duration::from_hours(24);
 
 /// Where the certificate chain and its key are.
 #[derive(Debug, Clone)]
-pub struct Files {
+pub(crate) struct Files {
     pub certificate: PathBuf,
     pub key: PathBuf,
 }
 
 /// What was read from both files.
 #[derive(PartialEq, Eq)]
-pub struct Content {
+pub(crate) struct Content {
     certificate: Vec<u8>,
     key: Vec<u8>,
 }
 
 impl Files {
-    /// Reads the pair to start with. One that has expired is taken all the same: the server then
-    /// starts unready and recovers by itself as soon as the files are renewed.
+    /// Reads the first pair. It may have expired: the server then starts unready and recovers as soon as the files are
+    /// renewed.
     ///
     /// # Errors
-    /// When a file can't be read, or both do not make a pair, for the person who started it.
-    pub fn load(&self) -> anyhow::Result<(Content, Pair)> {
+    /// When a file can't be read, or the files are no pair; the message is for the person who started the server.
+    pub(crate) fn load(&self) -> anyhow::Result<(Content, Pair)> {
         let content = self.read()?;
         let pair = content.pair().map_err(|defect| {
             let Self { certificate, key } = self;
@@ -63,8 +63,13 @@ impl Content {
     }
 }
 
-/// Keeps `served` at what the files hold, for as long as it is polled, and tells of each reload.
-pub async fn keep_reloading(files: Files, loaded: Content, served: Arc<Served>, tell: impl Fn(Reload)) {
+/// Serves what the files hold, for as long as it is polled, and reports each reload to `tell`.
+pub(crate) async fn keep_reloading(
+    files: Files,
+    loaded: Content,
+    served: Arc<Served>,
+    tell: impl Fn(Reload),
+) {
     let source = ServedFiles { files, served: Arc::clone(&served) };
     tokio::join!(reload::keep_reloading(source, loaded, tell), keep_reminding(&served));
 }

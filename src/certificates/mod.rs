@@ -1,14 +1,13 @@
 //! Where the server's certificate comes from, and whose certificates it accepts.
 //!
-//! In: PEM, from files ([`files`]), made to try it out (`crates/issuer`), or from a Secret that the replicas
-//! keep up to date themselves ([`managed`]). It becomes a [`pair::Pair`], which is
-//! proved to belong together, and the [`served::Served`] one is what every handshake gets.
-//! [`clients`] has the CA that clients are checked by, and [`clock`] the time by which they check us.
-//! [`crate::reload`] reloads both when their files change.
+//! PEM comes from files ([`files`]), from `crates/issuer` to try out the server, or from a Secret that the replicas keep
+//! up to date ([`managed`]). It becomes a [`pair::Pair`], whose key is checked against its certificate. Every handshake
+//! gets the pair in [`served::Served`]. [`clients`] checks clients, and [`clock`] has the time of the API server.
+//! [`crate::reload`] reloads the certificate and the client CA when their files change.
 
-pub mod clients;
-pub mod clock;
-pub mod files;
+pub(crate) mod clients;
+pub(crate) mod clock;
+pub(crate) mod files;
 pub mod managed;
 pub mod pair;
 pub mod served;

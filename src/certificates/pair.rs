@@ -1,4 +1,4 @@
-//! PEM in, a certificate chain with its private key out, proved to belong together.
+//! PEM in, a certificate chain with its private key out. They are checked to belong together.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub struct Pair {
     pub validity: Validity,
 }
 
-/// When a leaf is valid, both ends included.
+/// When a leaf is valid; both ends are included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Validity {
     pub from: SystemTime,
@@ -55,7 +55,7 @@ impl Pair {
 
 impl Validity {
     /// # Errors
-    /// When it is no certificate.
+    /// When it is not a certificate.
     pub fn of(leaf: &CertificateDer<'_>) -> Result<Self, Defect> {
         let certificate = x509_cert::Certificate::from_der(leaf)
             .map_err(|error| Defect::UnreadableCertificate(error.to_string()))?;
@@ -75,7 +75,7 @@ impl Validity {
         }
     }
 
-    /// From when on a renewal is overdue: the last 30 days, or the last third of a shorter life.
+    /// When a renewal becomes overdue: 30 days before the end, or for a shorter life, a third of it before the end.
     #[must_use]
     pub fn renewal_due(self) -> SystemTime {
         const DAYS_30: Duration = Duration::from_hours(30 * 24);
@@ -91,7 +91,7 @@ pub enum Defect {
     UnreadableCertificate(String),
     NoKey,
     UnreadableKey(String),
-    /// The key is not the one that the leaf was issued for.
+    /// The leaf was issued for another key.
     KeyOfAnother,
     /// None of the CAs that it was stored with signed it.
     UnknownIssuer,
@@ -109,9 +109,9 @@ impl fmt::Display for Defect {
             Self::NoKey => to.write_str("the key file holds no PEM block \"PRIVATE KEY\""),
             Self::UnreadableKey(why) => write!(to, "the private key can't be read: {why}"),
             Self::KeyOfAnother => to.write_str(
-                "the private key does not match the certificate: they must come from one issuance",
+                "the private key does not match the certificate: give the key that the certificate was issued for",
             ),
-            Self::UnknownIssuer => to.write_str("no CA that is stored with the certificate signed it"),
+            Self::UnknownIssuer => to.write_str("none of the CAs that are stored with the certificate signed it"),
             Self::NotYetValid(from) => {
                 write!(to, "the certificate is not valid before {}", utc(*from))
             }

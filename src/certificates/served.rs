@@ -1,4 +1,4 @@
-//! The pair that every handshake gets, behind one pointer: swapping it touches no connection.
+//! The pair that every handshake gets, behind one pointer. A swap affects no open connection.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -27,7 +27,7 @@ impl Served {
         Self::starting_with(Some(pair), Arc::default())
     }
 
-    /// Nothing yet: handshakes fail until the first swap. What is served will be checked by this clock.
+    /// Without a pair: handshakes fail until the first swap. `clock` has the time by which clients check the pair.
     #[must_use]
     pub fn empty(clock: Arc<Clock>) -> Arc<Self> {
         Self::starting_with(None, clock)
@@ -38,7 +38,7 @@ impl Served {
         Arc::new(Self { current: ArcSwapOption::from_pointee(pair), clock, swaps })
     }
 
-    /// The time by which clients judge what is served.
+    /// The time by which clients check what is served.
     #[must_use]
     pub fn now(&self) -> SystemTime {
         self.clock.now()
@@ -60,8 +60,8 @@ impl Served {
         self.swaps.subscribe()
     }
 
-    /// TLS 1.2 and 1.3 with rustls' defaults, HTTP/1.1 by ALPN, whatever pair is current; with `clients`,
-    /// only for those.
+    /// TLS 1.2 and 1.3 with rustls' defaults, HTTP/1.1 by ALPN, and the pair that is current at each handshake; with
+    /// `clients`, only for those.
     #[must_use]
     pub fn tls_config(self: &Arc<Self>, clients: Option<&Arc<Clients>>) -> ServerConfig {
         let config = match clients {
@@ -70,7 +70,7 @@ impl Served {
         };
         let mut config = config.with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        // The API server never resumes a session, so tickets are bytes for nobody.
+        // The API server never resumes a session, so nobody needs tickets.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         config

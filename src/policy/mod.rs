@@ -3,7 +3,7 @@
 //! `crates/policy` reads the file and reports every mistake with its line and column. [`reload`] puts a
 //! changed file into use. [`Active`] is where every request finds the current policy.
 
-pub mod reload;
+pub(crate) mod reload;
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 
 use modelendpoint_core::endpoint::Policy;
 
-/// The policy that holds now.
+/// The policy in use.
 #[derive(Debug)]
 pub struct Active(ArcSwap<Policy>);
 
@@ -33,7 +33,7 @@ impl Active {
     }
 }
 
-/// What tells one policy from another: SHA-256 of its file, in hexadecimal.
+/// Identifies a policy: the SHA-256 of its file, in hexadecimal.
 #[must_use]
 pub fn hash(content: &[u8]) -> String {
     let mut hexadecimal = String::with_capacity(64);

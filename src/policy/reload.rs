@@ -12,7 +12,7 @@ use modelendpoint_policy::{read, understand};
 
 /// The file, and the policy that was read from it.
 #[derive(Debug)]
-pub struct PolicyFile<Tell> {
+pub(crate) struct PolicyFile<Tell> {
     pub path: PathBuf,
     pub active: Arc<Active>,
     /// Called with the hash of each new policy.

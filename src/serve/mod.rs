@@ -66,9 +66,9 @@ pub fn run(args: &cli::Serve) -> anyhow::Result<ExitCode> {
     ended.map(|()| ExitCode::SUCCESS)
 }
 
-/// As many as there are CPUs to use, which the standard library knows of the CPU affinity and of the
-/// cgroup's quota (rounded down, at least one): a container with `cpu: 50m` on a node with 64 cores gets
-/// one. And no more than four, which have CPU time for some 250,000 reviews a second.
+/// One for each usable CPU, up to four, which can answer some 250,000 reviews a second. The standard library knows the CPU
+/// affinity and the quota of the cgroup (rounded down, at least one): a container with `cpu: 50m` on a node with 64 cores
+/// gets one.
 fn worker_threads() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get).min(4)
 }
@@ -203,19 +203,19 @@ fn show_how_to_call(issued: &Issued, https: SocketAddr, write_ca: Option<&Path>)
         modelendpoint_files::write(file, issued.ca.as_bytes())
             .with_context(|| format!("cannot write --write-ca {}", shown(file)))?;
     }
-    // Whoever closed stdout does not want to read it.
+    // If stdout is closed, nobody wants to read it.
     let _ = io::stdout().write_all(how_to_call(https, write_ca).as_bytes());
     Ok(())
 }
 
-/// Where the certificate is to come from.
+/// Where the certificate comes from.
 enum CertificateSource {
     Files(Files),
     SelfSigned,
     Managed(managed::Settings, PathBuf),
 }
 
-/// Where it came from, with what is needed to go on from there.
+/// Where the certificate came from, with what is needed to keep it up to date.
 enum Origin {
     Files(Files, Content),
     Issued(Issued),
@@ -267,7 +267,7 @@ impl CertificateSource {
             Self::SelfSigned => {
                 let issued = issue_once(names(listen), DAYS).context("cannot make a certificate")?;
                 let pair = Pair::from_pem(issued.leaf.certificate.as_bytes(), issued.leaf.key.as_bytes())
-                    .map_err(|defect| anyhow::anyhow!("cannot use the certificate made: {defect}"))?;
+                    .map_err(|defect| anyhow::anyhow!("cannot use the new certificate: {defect}"))?;
                 Ok((Served::new(pair), Origin::Issued(issued)))
             }
             Self::Managed(settings, service_account) => {
@@ -289,7 +289,7 @@ fn settings(flags: &cli::ManagedCerts) -> anyhow::Result<managed::Settings> {
     })
 }
 
-/// How long a certificate to try it out with is valid.
+/// How long the certificate of `--self-signed` is valid.
 const DAYS: u16 = 30;
 
 fn names(listen: IpAddr) -> Vec<String> {
@@ -316,7 +316,7 @@ fn how_to_call(https: SocketAddr, ca: Option<&Path>) -> String {
     );
     let remark = match ca {
         Some(_) => "",
-        None => " (--insecure: nothing holds the CA; with --write-ca FILE curl can check it)",
+        None => " (with --write-ca FILE instead of --insecure, curl checks the certificate)",
     };
     let curl = |example: &str, path: &str| {
         format!(

@@ -1,6 +1,5 @@
-//! SIGTERM, as kubelet sends it, and SIGINT, as Ctrl-C does: the first one asks a server to leave, the next
-//! one ends the process, whatever it is waiting for. SIGHUP, which asks other servers to read their files again,
-//! changes nothing.
+//! Signals. kubelet sends SIGTERM, and Ctrl-C sends SIGINT: the first one starts the drain, and the second one ends the
+//! process at once. SIGHUP changes nothing, because files are reloaded anyway.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process;
@@ -16,17 +15,17 @@ use tracing::info;
 use crate::telemetry::Log;
 
 #[derive(Debug)]
-pub struct Signals {
+pub(super) struct Signals {
     first: Arc<Notify>,
     serving: Arc<AtomicBool>,
 }
 
 impl Signals {
-    /// Heeds signals from now on, on the runtime: the process that waits for them may be stuck.
+    /// Handles signals from now on, in tasks of the runtime, because the main thread may be blocked.
     ///
     /// # Errors
-    /// When the operating system lets nobody listen.
-    pub fn heed(runtime: &Handle, log: Log) -> anyhow::Result<Self> {
+    /// When the operating system refuses.
+    pub(super) fn heed(runtime: &Handle, log: Log) -> anyhow::Result<Self> {
         let _within = runtime.enter();
         let mut both = Both::listen()?;
         let mut hangup = listen(SignalKind::hangup())?;
@@ -35,12 +34,12 @@ impl Signals {
         runtime.spawn(async move {
             both.next().await;
             if !serving.load(Relaxed) {
-                info!("stopped before it served, as told by a signal");
+                info!("stopped by a signal before serving");
                 end(&log);
             }
             first.notify_one();
             both.next().await;
-            info!("stopped at once, as told by a second signal");
+            info!("stopped at once by a second signal");
             end(&log);
         });
         runtime.spawn(async move {
@@ -51,20 +50,20 @@ impl Signals {
         Ok(signals)
     }
 
-    /// From now on there is somebody to wait for, and [`Signals::first`] is awaited.
-    pub fn serving(&self) {
+    /// Says that the server is running. From now on, the first signal starts the drain instead of ending the process.
+    pub(super) fn serving(&self) {
         self.serving.store(true, Relaxed);
     }
 
     /// Returns at the first signal.
-    pub async fn first(&self) {
+    pub(super) async fn first(&self) {
         self.first.notified().await;
     }
 }
 
-/// Ends the process, with what was logged.
+/// Writes the log and ends the process.
 fn end(log: &Log) {
-    // A log that nobody can write must not keep the process alive.
+    // A log that can't be written must not keep the process alive.
     let _ = catch_unwind(AssertUnwindSafe(|| log.finish()));
     process::exit(0);
 }

@@ -1,5 +1,5 @@
-//! A request's body in, its bytes out: never more than the limit, never slower than the least rate, and
-//! never more at a time over all requests than there is room for.
+//! Reads the body of a request. It refuses a body that is larger than the limit or slower than the minimum rate, and one
+//! for which there is no memory beside the other bodies.
 
 use std::future::poll_fn;
 use std::ops::Deref;
@@ -18,15 +18,15 @@ use super::metrics::Shed;
 use super::refusal::Refusal;
 use super::room::{Room, Share};
 
-/// What it takes to read the body of one request.
+/// The limits and the shared memory for reading the body of one request.
 #[derive(Debug)]
-pub struct Reading<'a> {
+pub(super) struct Reading<'a> {
     pub limits: &'a Limits,
     pub room: &'a Room,
     pub buffers: &'a Buffers,
-    /// When the head had come.
+    /// When the head had arrived.
     pub received: Instant,
-    /// When the answer has to be on its way.
+    /// When the answer has to be sent.
     pub deadline: Instant,
 }
 
@@ -34,8 +34,8 @@ impl<'a> Reading<'a> {
     /// Reads to the end.
     ///
     /// # Errors
-    /// Why there is none: [`Refusal::TooLarge`] before anything is read, if the client says so.
-    pub async fn read<Body>(&self, body: &mut Body) -> Result<Whole<'a>, Refusal>
+    /// Why the body can't be read. [`Refusal::TooLarge`] comes before anything is read if the client declares a length.
+    pub(super) async fn read<Body>(&self, body: &mut Body) -> Result<Whole<'a>, Refusal>
     where
         Body: HttpBody<Data = Bytes> + Unpin,
     {
@@ -77,7 +77,7 @@ impl<'a> Reading<'a> {
             });
             let frame = within(until, frame).await.unwrap_or_else(|| Err(self.too_late()))?;
             let Some(frame) = frame else { return Ok(None) };
-            // What is no data is trailers, which mean nothing here.
+            // A frame without data holds trailers, which are ignored.
             let Ok(data) = frame.map_err(|_| Refusal::Cut)?.into_data() else { continue };
             if arrived + data.len() > self.limits.body_bytes {
                 return Err(Refusal::TooLarge(self.limits.body_bytes));
@@ -86,7 +86,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Puts the bytes behind those that there are, when there is room for them.
+    /// Appends the bytes when there is room for them.
     async fn add(&self, pieces: &mut Pieces<'a>, data: &[u8], expected: usize) -> Result<(), Refusal> {
         let Pieces { bytes, share } = pieces;
         let needed = bytes.len() + data.len();
@@ -109,8 +109,8 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    /// In steps that grow fourfold, since a length that is only declared must not take memory, and smaller steps
-    /// leave more of it behind in the allocator.
+    /// The capacity grows fourfold in each step: a length that is only declared must not take memory, and smaller steps
+    /// would fragment the allocator more.
     fn next_capacity(&self, bytes: &Buffer<'_>, needed: usize, expected: usize) -> usize {
         let most = expected.max(needed);
         if most <= self.limits.small_body_bytes || bytes.is_kept_with(most) {
@@ -119,7 +119,7 @@ impl<'a> Reading<'a> {
         needed.max(bytes.capacity() * 4).max(self.limits.small_body_bytes).min(most)
     }
 
-    /// Until when more has to come.
+    /// When the next bytes must have arrived.
     fn until(&self, arrived: usize, waited: Duration) -> Instant {
         let Limits { body, body_start, body_rate, .. } = *self.limits;
         let milliseconds = arrived.saturating_mul(1000) / body_rate.max(1);
@@ -132,7 +132,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// How long the body is, as the client says, or may be.
+/// The length that the client declares, or else the limit.
 fn length(body: &impl HttpBody, limits: &Limits) -> Result<usize, Refusal> {
     let size = body.size_hint();
     let declared = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
@@ -142,7 +142,7 @@ fn length(body: &impl HttpBody, limits: &Limits) -> Result<usize, Refusal> {
     Ok(size.exact().map_or(limits.body_bytes, declared))
 }
 
-/// What `work` comes to, if it does by then. There is a timer only if there is something to wait for.
+/// The output of `work`, or `None` if it is not ready by then. It starts a timer only if `work` is not ready at once.
 async fn within<T>(until: impl FnOnce() -> Instant, work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
     match poll_immediate(work.as_mut()).await {
@@ -151,9 +151,9 @@ async fn within<T>(until: impl FnOnce() -> Instant, work: impl Future<Output = T
     }
 }
 
-/// Reads on for a while and throws it away: a client that is still sending when the connection
-/// closes never sees the answer.
-pub async fn discard(mut body: impl HttpBody<Data = Bytes> + Unpin, limits: Limits) {
+/// Reads the rest of a body for a while and discards it: a client that is still sending when the connection closes never
+/// sees the answer.
+pub(super) async fn discard(mut body: impl HttpBody<Data = Bytes> + Unpin, limits: Limits) {
     let mut left = limits.body_bytes.saturating_mul(4);
     let discarding = async {
         while let Some(Ok(frame)) = body.frame().await {
@@ -163,20 +163,20 @@ pub async fn discard(mut body: impl HttpBody<Data = Bytes> + Unpin, limits: Limi
             }
         }
     };
-    // Either way the connection is closed now.
+    // Whatever the result, the connection is closed now.
     let _ = timeout(Duration::from_secs(2), discarding).await;
 }
 
-/// A body's bytes. Most come in one piece, which is then taken without a copy.
+/// The bytes of a body. Most bodies arrive in one piece, which is not copied.
 #[derive(Debug)]
-pub enum Whole<'a> {
+pub(super) enum Whole<'a> {
     OnePiece(Bytes),
     Pieces(Pieces<'a>),
 }
 
-/// The bytes are freed before their room is.
+/// The bytes are dropped before their share of the room, so that the room never counts too little.
 #[derive(Debug)]
-pub struct Pieces<'a> {
+pub(super) struct Pieces<'a> {
     bytes: Buffer<'a>,
     share: Option<Share<'a>>,
 }

@@ -1,23 +1,20 @@
-//! Memory for bodies that come in pieces. What a large one was read into is kept for the next: memory that
-//! is new to the process is cleared by the kernel page by page, which takes as long as reading the review.
+//! Memory for bodies that arrive in pieces. The buffer of a large body is kept for the next one, because the kernel
+//! clears new memory page by page, which takes as long as reading the review. All kept buffers together have 4 MiB at most.
 
 use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// How many there are, whether somebody reads into them or not: few bodies are read at the same time.
+/// How many buffers are kept, including those in use. Few bodies are read at the same time.
 const KEPT: usize = 2;
-/// Smaller ones come cheap from the allocator.
+/// Smaller buffers are cheap to allocate.
 const SMALLEST_KEPT: usize = 32 * 1024;
-/// A review of the largest object that etcd takes by default, 1.5 MiB, fits.
+/// Enough for a review of the largest object that etcd takes by default, 1.5 MiB.
 const LARGEST_KEPT: usize = 2 * 1024 * 1024;
 
-/// Bytes of all that are kept, at most.
-pub const MOST_KEPT: usize = KEPT * LARGEST_KEPT;
-
-/// The kept ones that nobody reads into. They begin empty.
+/// The kept buffers that are not in use. They start without capacity.
 #[derive(Debug)]
-pub struct Buffers(Mutex<Vec<Vec<u8>>>);
+pub(super) struct Buffers(Mutex<Vec<Vec<u8>>>);
 
 impl Default for Buffers {
     fn default() -> Self {
@@ -26,9 +23,8 @@ impl Default for Buffers {
 }
 
 impl Buffers {
-    /// An empty buffer for a body that may have so many bytes: a kept one, if it is worth it and one is
-    /// left.
-    pub fn take(&self, bytes: usize) -> Buffer<'_> {
+    /// An empty buffer for a body that may have this many bytes: a kept one, if the body is large enough and one is left.
+    pub(super) fn take(&self, bytes: usize) -> Buffer<'_> {
         let kept = if bytes < SMALLEST_KEPT { None } else { self.kept().pop() };
         match kept {
             Some(bytes) => Buffer { bytes, home: Some(self) },
@@ -47,17 +43,17 @@ impl Buffers {
     }
 }
 
-/// Goes back when it is dropped, if it is a kept one.
+/// A buffer in use. A kept one goes back when this is dropped.
 #[derive(Debug)]
-pub struct Buffer<'a> {
+pub(super) struct Buffer<'a> {
     bytes: Vec<u8>,
     home: Option<&'a Buffers>,
 }
 
 impl Buffer<'_> {
-    /// Whether memory for so many bytes is set aside for this buffer in [`MOST_KEPT`].
+    /// Whether this buffer is a kept one, and stays one with this many bytes.
     #[must_use]
-    pub fn is_kept_with(&self, capacity: usize) -> bool {
+    pub(super) fn is_kept_with(&self, capacity: usize) -> bool {
         self.home.is_some() && capacity <= LARGEST_KEPT
     }
 }

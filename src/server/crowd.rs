@@ -111,7 +111,7 @@ impl<H: Handler> Crowd<H> {
     pub(super) fn record_end(&self, ended: Result<(), JoinError>) {
         if ended.is_err_and(|error| error.is_panic()) {
             self.context.metrics.panics.inc();
-            LineKind::Panic.line(|| error!("a connection was cut since serving it panicked"));
+            LineKind::Panic.line(|| error!("a connection was cut because serving it panicked"));
         }
     }
 
@@ -122,7 +122,7 @@ impl<H: Handler> Crowd<H> {
 
     /// Has every client prove itself again.
     pub(super) fn revoke_all(&mut self) {
-        info!(connections = self.patrol.len(), "the client CA changed: clients have to connect again");
+        info!(connections = self.patrol.len(), "the client CA changed: clients must connect again");
         self.patrol.tell_all_to_leave(Leave::Revoked);
     }
 
@@ -151,7 +151,7 @@ impl<H: Handler> Crowd<H> {
                 },
                 _ = rounds.tick() => self.make_round(),
                 () = end.as_mut() => {
-                    warn!(connections = self.patrol.len(), "cut what had not finished after {longest:?}");
+                    warn!(connections = self.patrol.len(), "cut the connections that had not finished after {longest:?}");
                     return;
                 }
             }

@@ -1,7 +1,7 @@
-//! Until when an answer is worth making.
+//! When an answer has to be sent.
 //!
-//! The API server sends its own deadline with every call (`?timeout=5s`) and throws away what comes
-//! later, so a request is answered before it or not at all.
+//! The API server sends its own deadline with every call (`?timeout=5s`) and discards a later answer, so a request is
+//! answered before the deadline or not at all.
 
 use std::time::Duration;
 
@@ -15,19 +15,19 @@ const DEFAULT: Duration = Duration::from_secs(10);
 /// The most that `timeoutSeconds` may be.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// When the answer to a call has to be on its way.
+/// When the answer to a call has to be sent.
 #[must_use]
 pub fn of(uri: &Uri, received: Instant) -> Instant {
     let timeout = asked_for(uri.query().unwrap_or_default()).map_or(DEFAULT, |t| t.min(LONGEST));
     received + timeout.saturating_sub(margin(timeout))
 }
 
-/// For the way back, and for what the request took to get here.
+/// The time that the request and the answer spend on the network.
 fn margin(timeout: Duration) -> Duration {
     (timeout / 10).clamp(Duration::from_millis(10), Duration::from_millis(500))
 }
 
-/// A timeout that can't be read, or of nothing, is as good as none.
+/// `None` if there is no timeout, or one that can't be read or is zero.
 fn asked_for(query: &str) -> Option<Duration> {
     let text = query.split('&').find_map(|pair| pair.strip_prefix("timeout="))?;
     duration::parse(text).ok().filter(|timeout| !timeout.is_zero())

@@ -1,5 +1,5 @@
-//! Room for file descriptors: the soft limit is raised as far as the connections need, and the
-//! connections are cut to what the hard limit allows.
+//! File descriptors: raises the soft limit as far as the connections need, and reduces the number of connections to
+//! what the hard limit allows.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;
@@ -7,13 +7,13 @@ use tracing::warn;
 use super::limits::Limits;
 use super::line;
 
-/// For everything that is not a client's connection: listeners, operators, files, the runtime, and newcomers that
-/// wait at either port.
+/// Descriptors for everything that is not a client's connection: listeners, operators, files, the runtime, and the
+/// newcomers that wait at either port.
 const RESERVE: u64 = (Limits::OPS_CONNECTIONS + 64 + 2 * line::LONGEST) as u64;
 
-/// How many of the wanted connections there is room for.
+/// How many of the wanted connections there are descriptors for.
 #[must_use]
-pub fn make_room(connections: u32) -> usize {
+pub(crate) fn make_room(connections: u32) -> usize {
     let needed = u64::from(connections) + RESERVE;
     let limit = getrlimit(Resource::Nofile);
     let available = raise(limit, needed);
@@ -27,7 +27,7 @@ pub fn make_room(connections: u32) -> usize {
     usize::try_from(possible).unwrap_or(usize::MAX)
 }
 
-/// The soft limit afterwards, as near to `needed` as the hard limit lets it.
+/// Raises the soft limit to `needed`, or as far as the hard limit allows. Returns the soft limit.
 fn raise(limit: Rlimit, needed: u64) -> u64 {
     let soft = limit.current.unwrap_or(u64::MAX);
     if soft >= needed {

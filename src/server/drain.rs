@@ -1,10 +1,10 @@
-//! How a server leaves: it goes on serving while traffic moves away, then closes.
+//! How a server stops: it keeps serving while traffic moves away, then closes.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tokio::sync::watch;
 
-/// Serving, then leaving, then closed. There is no way back.
+/// Serving, then leaving, then closed; never back.
 #[derive(Debug)]
 pub struct Drain {
     leaving: AtomicBool,
@@ -18,12 +18,12 @@ impl Default for Drain {
 }
 
 impl Drain {
-    /// From now on the server is not ready, and answers ask the client to close the connection.
+    /// Makes the server unready. From now on, each answer asks the client to close the connection.
     pub fn leave(&self) {
         self.leaving.store(true, Relaxed);
     }
 
-    /// From now on nothing new is accepted.
+    /// Stops accepting connections.
     pub fn close(&self) {
         self.leave();
         self.closed.send_replace(true);

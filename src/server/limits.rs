@@ -1,14 +1,13 @@
-//! How much, and for how long. Every wait on a client has an end, and what clients can make the
-//! server hold has a bound: `connections x (head_bytes + small_body_bytes) + large_bodies_bytes +`
-//! [`MOST_KEPT`](super::buffers::MOST_KEPT), and some 64 KiB for each connection to read them by, with what TLS
-//! needs. The kernel holds twice [`Limits::RECEIVE_BUFFER`] and [`Limits::SEND_BUFFER`] for each connection, and the
-//! socket itself.
+//! The limits for clients. Every wait for a client ends, and the memory that clients can make the server hold has a bound:
+//! `connections x (head_bytes + small_body_bytes) + large_bodies_bytes +` 4 MiB of kept
+//! [buffers](super::buffers), and about 64 KiB for each connection for read buffers and TLS. The kernel holds twice [`Limits::RECEIVE_BUFFER`] and
+//! [`Limits::SEND_BUFFER`] for each connection, and the socket itself.
 
 use std::time::Duration;
 
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Open connections. When they are taken, one of them gives way to a new one.
+    /// Open connections. When all are taken, one of them gives way to a new one.
     pub connections: usize,
     /// For the TLS handshake.
     pub handshake: Duration,
@@ -16,26 +15,26 @@ pub struct Limits {
     pub head: Duration,
     /// From the end of the head to the end of the body.
     pub body: Duration,
-    /// For the first bytes of a body; what comes later has to come at `body_rate`.
+    /// For the first bytes of a body. The rest has to arrive at `body_rate`.
     pub body_start: Duration,
     /// Bytes of a body each second, at least.
     pub body_rate: usize,
-    /// A large body that gets nothing new for this long makes way when others wait for room.
+    /// A large body that receives nothing for this long makes way when others wait for room.
     pub stall: Duration,
-    /// Between requests. Longer than the 90 s after which a Go client closes an idle connection: a
-    /// server that closes first now and then cuts a request that is just under way.
+    /// Between requests. Longer than the 90 s after which a Go client closes an idle connection: a server that closes
+    /// first sometimes cuts a request that is on its way.
     pub idle: Duration,
-    /// A client that keeps us waiting for longer than this gives way first when all connections are taken. Also
-    /// for the client to close a connection that we have closed.
+    /// A client that keeps the server waiting for longer than this gives way first when all connections are taken. Also
+    /// the time for the client to close a connection that the server has closed.
     pub patience: Duration,
     /// For a request as a whole.
     pub request: Duration,
     /// For the client to take an answer.
     pub response: Duration,
-    /// For a connection as a whole, and up to a fifth more, so that not all end at once. Then the client is
-    /// told with the next answer to open another one, which may lead to another replica.
+    /// For a connection as a whole, plus up to a fifth, so that not all end at once. After that, the next answer asks the
+    /// client to open another connection, which may lead to another replica.
     pub age: Duration,
-    /// For what still runs when the listener has closed.
+    /// For the connections that are still open when the listener has closed.
     pub finish: Duration,
     /// Bytes of a request's head.
     pub head_bytes: usize,
@@ -71,7 +70,7 @@ impl Limits {
         }
     }
 
-    /// How many connections one source may have. That is generous, since many API servers may seem to be one:
+    /// How many connections one source may have. The share is large, because several API servers can have one address:
     /// behind konnectivity, or behind SNAT.
     #[must_use]
     pub fn connections_by_source(&self) -> usize {
@@ -86,9 +85,9 @@ impl Limits {
 
     pub const OPS_CONNECTIONS: usize = 64;
 
-    /// What the kernel may hold of what a client sends and the server has not read yet; it doubles this for
-    /// its own overhead. Both buffers are fixed, or the kernel would let them grow to megabytes. With a smaller one
-    /// than this, clients of large bodies often find it full and have to wait for word that it is not.
+    /// How much the kernel may hold of what a client sent and the server has not read yet. The kernel doubles this for its
+    /// own overhead. Both buffers are fixed, because the kernel would otherwise let them grow to megabytes. If this one
+    /// were smaller, clients with large bodies would often find it full and wait for a window update.
     pub const RECEIVE_BUFFER: u32 = 80 * 1024;
     /// The same for what the server has written and the client has not taken.
     pub const SEND_BUFFER: u32 = 16 * 1024;

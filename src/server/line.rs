@@ -1,4 +1,4 @@
-//! Newcomers that wait for a place, because every connection is delivering a review or has only just come.
+//! Newcomers that wait for a place, because every connection is delivering a review or has just arrived.
 //!
 //! Sources take turns: the one with the fewest newcomers in the line is served first, and when the line is too long,
 //! the one with the most loses its latest. So one source can't keep the others out.
@@ -11,24 +11,24 @@ use tokio::time::Instant;
 use super::source::ClientSource;
 
 /// How many newcomers may wait.
-pub const LONGEST: usize = 64;
+pub(super) const LONGEST: usize = 64;
 
 /// How often the first ones look for a place.
-pub const RETRY: Duration = Duration::from_millis(10);
+pub(super) const RETRY: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
-pub struct Line<T> {
+pub(super) struct Line<T> {
     newcomers: VecDeque<Newcomer<T>>,
 }
 
 #[derive(Debug)]
-pub struct Newcomer<T> {
+pub(super) struct Newcomer<T> {
     pub stream: T,
     pub source: ClientSource,
     since: Instant,
-    /// It was counted as one that found no place.
+    /// Whether it was counted as having hit a limit.
     pub is_counted: bool,
-    /// Another connection was asked to close for it.
+    /// Whether another connection was asked to close for it.
     pub is_expected: bool,
 }
 
@@ -40,17 +40,17 @@ impl<T> Default for Line<T> {
 
 impl<T> Line<T> {
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.newcomers.is_empty()
     }
 
     #[must_use]
-    pub fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.newcomers.len() >= LONGEST
     }
 
-    /// Puts a newcomer at the end. Returns the one that has to go, if the line is too long.
-    pub fn join(&mut self, stream: T, source: ClientSource) -> Option<T> {
+    /// Puts a newcomer at the end. Returns the newcomer that has to leave if the line is too long.
+    pub(super) fn join(&mut self, stream: T, source: ClientSource) -> Option<T> {
         let since = Instant::now();
         let newcomer = Newcomer { stream, source, since, is_counted: false, is_expected: false };
         self.newcomers.push_back(newcomer);
@@ -63,9 +63,9 @@ impl<T> Line<T> {
         self.newcomers.remove(last).map(|newcomer| newcomer.stream)
     }
 
-    /// Takes out a newcomer for which there is a place: of the source with the fewest in the line, and of several
-    /// the one that came first.
-    pub fn take(&mut self, mut has_place: impl FnMut(&mut Newcomer<T>) -> bool) -> Option<T> {
+    /// Takes out a newcomer that has a place. Sources with fewer newcomers in the line come first, and within a source
+    /// the newcomer that has waited longest.
+    pub(super) fn take(&mut self, mut has_place: impl FnMut(&mut Newcomer<T>) -> bool) -> Option<T> {
         let counts = self.counts();
         let mut order: Vec<_> = (0..self.newcomers.len()).collect();
         order.sort_by_key(|index| counts[&self.newcomers[*index].source]);
@@ -83,7 +83,7 @@ impl<T> Line<T> {
     }
 
     /// Takes out the first newcomer if it has waited for this long.
-    pub fn take_overdue(&mut self, longest: Duration) -> Option<T> {
+    pub(super) fn take_overdue(&mut self, longest: Duration) -> Option<T> {
         let newcomer = self.newcomers.pop_front_if(|first| first.since.elapsed() > longest)?;
         Some(newcomer.stream)
     }

@@ -1,4 +1,4 @@
-//! An address in, a socket that listens there out.
+//! Opens the listening sockets, and maps addresses between the two IP families.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -13,12 +13,12 @@ use super::limits::Limits;
 /// Connections that may wait to be accepted; the kernel may allow fewer (`net.core.somaxconn`).
 const BACKLOG: u32 = 4096;
 
-/// Listens from now on, within a Tokio runtime. `[::]` is every address of both families, and every IPv4
-/// address on a machine without IPv6.
+/// Listens from now on. Call it within a Tokio runtime. `[::]` is every address of both families, or every IPv4 address
+/// on a machine without IPv6.
 ///
 /// # Errors
 /// What to change, for the person who gave the flag.
-pub fn open(flag: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+pub(super) fn open(flag: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     let opened = match listen(address) {
         Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && is_without_ipv6(&error) => {
             listen((Ipv4Addr::UNSPECIFIED, address.port()).into())
@@ -47,7 +47,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
         // A node may have set the default to IPv6 alone (`net.ipv6.bindv6only`).
         set_ipv6_v6only(&socket, false)?;
     }
-    // A server that was restarted takes its port back at once.
+    // Otherwise a restarted server could not use its port for minutes.
     socket.set_reuseaddr(true)?;
     // The connections that are accepted inherit these.
     socket.set_recv_buffer_size(Limits::RECEIVE_BUFFER)?;
@@ -56,7 +56,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// The kernel was built or started without it (`ipv6.disable=1`).
+/// Whether the kernel was built or started without IPv6 (`ipv6.disable=1`).
 fn is_without_ipv6(error: &io::Error) -> bool {
     [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL]
         .map(Errno::raw_os_error)
@@ -64,9 +64,9 @@ fn is_without_ipv6(error: &io::Error) -> bool {
         .contains(&error.raw_os_error())
 }
 
-/// Where a listener can be reached from this machine: one on all addresses on loopback, of either family.
+/// Where a listener can be reached from this machine: on loopback, if it listens on all addresses.
 #[must_use]
-pub fn reachable(listener: SocketAddr) -> Vec<SocketAddr> {
+pub(super) fn reachable(listener: SocketAddr) -> Vec<SocketAddr> {
     let loopback: [IpAddr; 2] = [Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
     let ips = match listener.ip() {
         IpAddr::V6(ip) if ip.is_unspecified() => loopback.to_vec(),
@@ -76,10 +76,10 @@ pub fn reachable(listener: SocketAddr) -> Vec<SocketAddr> {
     ips.into_iter().map(|ip| SocketAddr::new(ip, listener.port())).collect()
 }
 
-/// The address of a client as its own machine writes it: an IPv4 client of a listener for both families
-/// comes from `::ffff:192.0.2.1`.
+/// The address of a client as its own machine writes it. A listener for both families sees the IPv4 client `192.0.2.1`
+/// as `::ffff:192.0.2.1`.
 #[must_use]
-pub fn canonical(client: SocketAddr) -> SocketAddr {
+pub(super) fn canonical(client: SocketAddr) -> SocketAddr {
     SocketAddr::new(client.ip().to_canonical(), client.port())
 }
 

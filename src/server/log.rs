@@ -1,8 +1,8 @@
 //! One structured line for each denial and each failure.
 //!
-//! What a client wrote only ever appears as the value of a field, where control and invisible characters
-//! are escaped ([`crate::telemetry`]), so nobody can forge a line. Whole objects and urls never appear at
-//! all. How many lines of a kind there can be has a bound ([`LineKind`]).
+//! Text from a client appears only as the value of a field, where control and invisible characters are escaped
+//! ([`crate::telemetry`]), so nobody can forge a line. Objects and urls never appear. The number of lines of each kind
+//! has a bound ([`LineKind`]).
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use super::refusal::Refusal;
 use crate::telemetry::quota::LineKind;
 use modelendpoint_core::admission::{Answer, Hook, Outcome};
 
-/// Most characters of a value that a client wrote.
+/// Limit for the characters of a value that a client wrote.
 const LONGEST_VALUE: usize = 256;
 
-/// One line for each review: at info if it was denied or failed, or if something seems wrong with
-/// the registration, else at debug.
-pub fn record_answer(hook: Hook, answer: &Answer<'_>, latency: Duration) {
+/// One line for each review: at level info if it was denied or failed, or if something seems wrong with the
+/// registration; otherwise at level debug.
+pub(super) fn record_answer(hook: Hook, answer: &Answer<'_>, latency: Duration) {
     let notice = answer.notice.as_deref().map(short);
     macro_rules! line {
         ($level:ident, $what:literal) => {
@@ -48,8 +48,8 @@ pub fn record_answer(hook: Hook, answer: &Answer<'_>, latency: Duration) {
     }
 }
 
-/// One line for each call that no `AdmissionReview` answered.
-pub fn record_refusal(hook: Hook, refusal: &Refusal, status: StatusCode, latency: Duration) {
+/// One line for each call that was refused.
+pub(super) fn record_refusal(hook: Hook, refusal: &Refusal, status: StatusCode, latency: Duration) {
     LineKind::Refusal.line(|| {
         info!(
             hook = hook.path(),
@@ -62,17 +62,17 @@ pub fn record_refusal(hook: Hook, refusal: &Refusal, status: StatusCode, latency
 }
 
 /// One line for each client that was refused at the handshake for its certificate.
-pub fn record_rejection(client: SocketAddr, why: &str) {
+pub(super) fn record_rejection(client: SocketAddr, why: &str) {
     LineKind::Rejection.line(|| {
         info!(
             client = client.to_string(),
             reason = short(why),
-            "rejected at the handshake: no certificate that --client-ca vouches for"
+            "rejected at the handshake: no certificate signed by --client-ca"
         );
     });
 }
 
-/// At most so much of a value.
+/// The value, cut to [`LONGEST_VALUE`].
 fn short(value: &str) -> &str {
     value.char_indices().nth(LONGEST_VALUE).map_or(value, |(end, _)| &value[..end])
 }

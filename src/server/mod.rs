@@ -1,34 +1,35 @@
 //! Bytes from sockets in, answers out: HTTPS for the API server, plain HTTP for operators.
 //!
-//! [`Server::bind`] opens both listeners; [`Server::run`] serves until it was drained. On the way of
-//! a request: [`listener`] accepts, [`mod@line`] holds who finds no place yet, [`patrol`] ends who is too slow or has to give way, [`connection`] speaks
-//! HTTP, [`reviews`] reads the body and asks the [`Judge`], [`log`] and [`metrics`] keep the record.
+//! [`Server::bind`] opens both listeners, and [`Server::run`] serves until the drain ends. A request passes through these
+//! modules: [`listener`] accepts the connection, and [`crowd`] runs it; [`mod@line`] holds newcomers that find no place
+//! yet, and [`patrol`] ends connections that are too slow or have to give way. [`handshake`] does TLS, [`connection`]
+//! speaks HTTP, [`reviews`] reads the body and asks the [`Judge`], and [`log`] and [`metrics`] keep the record.
 
-pub mod body;
-pub mod buffers;
+mod body;
+mod buffers;
 pub mod connection;
-pub mod crowd;
+mod crowd;
 pub mod deadline;
-pub mod descriptors;
+pub(crate) mod descriptors;
 pub mod drain;
-pub mod handshake;
+mod handshake;
 pub mod limits;
-pub mod line;
-pub mod listen;
-pub mod listener;
-pub mod log;
+mod line;
+mod listen;
+mod listener;
+mod log;
 pub mod metrics;
 pub mod ops;
 pub mod pace;
-pub mod patrol;
-pub mod queue;
+mod patrol;
+mod queue;
 pub mod readiness;
-pub mod refusal;
+mod refusal;
 pub mod reviews;
-pub mod room;
-pub mod self_dial;
-pub mod source;
-pub mod worth;
+mod room;
+mod self_dial;
+mod source;
+mod worth;
 
 use std::io;
 use std::net::SocketAddr;
@@ -54,7 +55,7 @@ use self_dial::Caller;
 /// Answers a review: [`modelendpoint_core::admission::answer`], or a stand-in that a test brings.
 pub type Judge = for<'a> fn(&Policy, Hook, &'a [u8]) -> Result<Answer<'a>, NoUid>;
 
-/// What a server is made of.
+/// The parts of a server.
 #[derive(Debug)]
 pub struct Parts {
     /// Where to serve HTTPS.
@@ -63,7 +64,7 @@ pub struct Parts {
     pub ops_listen: SocketAddr,
     pub limits: Limits,
     pub certificate: Arc<Served>,
-    /// Who may call; without, whoever reaches the port.
+    /// Who may call; `None` admits everybody who reaches the port.
     pub clients: Option<Arc<Clients>>,
     pub judge: Judge,
     pub policy: Arc<Active>,
@@ -81,17 +82,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens both listeners, from within a Tokio runtime.
+    /// Opens both listeners. Call it within a Tokio runtime.
     ///
     /// # Errors
-    /// When one can't be opened, for the person who started it.
+    /// When one can't be opened; the message is for the person who started the server.
     pub fn bind(parts: Parts) -> anyhow::Result<Self> {
         let https = listen::open("--listen", parts.listen)?;
         let ops = listen::open("--ops-listen", parts.ops_listen)?;
         Ok(Self { https, ops, parts })
     }
 
-    /// Where HTTPS is served, with the port that was picked.
+    /// Where HTTPS is served, with the actual port.
     ///
     /// # Errors
     /// When the operating system does not know.
@@ -99,7 +100,7 @@ impl Server {
         self.https.local_addr()
     }
 
-    /// Where operators are served, with the port that was picked.
+    /// Where operators are served, with the actual port.
     ///
     /// # Errors
     /// When the operating system does not know.

@@ -1,8 +1,8 @@
-//! What a connection waits for: the client's handshake, its next request, the rest of a head, a request that
-//! is being answered, or the client to take the answer.
+//! What a connection waits for: the client's handshake, its next request, the rest of a head, a request that is being
+//! answered, or the client to take the answer.
 //!
-//! Told by the bytes that come in and go out ([`Watched`]) and by the service; read by [`super::patrol`], which
-//! has the clock. A request costs a few relaxed atomic stores, and neither a timer nor a lock.
+//! The stream ([`Watched`]) and the HTTP service write it, and [`super::patrol`], which has the clock, reads it. A
+//! request costs a few relaxed atomic stores, and neither a timer nor a lock.
 
 use std::future::poll_fn;
 use std::io;
@@ -40,9 +40,9 @@ pub enum Waiting {
 pub enum Delivered {
     /// The client has not sent a byte.
     Nothing,
-    /// There was no request yet.
+    /// The client has sent bytes, but no request.
     Bytes,
-    /// Nothing that the listener is for.
+    /// The client has sent requests, but none that the listener is for.
     Other,
     /// At least one review.
     Reviews,
@@ -55,12 +55,12 @@ pub enum Leave {
     No,
     /// As soon as no request is under way.
     InGoodOrder,
-    /// The client is no longer trusted: what is being answered still is, and nothing else.
+    /// At once, because the client is no longer trusted. Only a request that is being answered gets its answer.
     Revoked,
 }
 
-/// Written by the connection's own task alone, but for what [`super::patrol`] tells it, so relaxed atomics are
-/// enough.
+/// The state of one connection. Only the connection's own task writes it, except for what [`super::patrol`] tells it,
+/// so relaxed atomics are enough.
 #[derive(Debug)]
 pub struct Pace {
     waiting: AtomicU8,
@@ -117,13 +117,13 @@ impl Pace {
         ALL[usize::from(self.waiting.load(Relaxed))]
     }
 
-    /// How often something else was waited for. While it stays the same, so does what is waited for.
+    /// Counts the changes of what the connection waits for.
     #[must_use]
     pub fn steps(&self) -> u32 {
         self.steps.load(Relaxed)
     }
 
-    /// Says whether the client is late in taking an answer. Its next request waits meanwhile.
+    /// Records whether the client is late in taking an answer. Its next request waits meanwhile.
     pub fn unwritten(&self, unwritten: bool) {
         self.unwritten.store(unwritten, Relaxed);
         self.step();
@@ -131,17 +131,17 @@ impl Pace {
 
     /// Returns when the client has taken the answers to its earlier requests.
     pub async fn written(&self) {
-        // `Watched` wakes the task when it is so.
+        // `Watched` wakes the task then.
         poll_fn(|_| if self.unwritten.load(Relaxed) { Poll::Pending } else { Poll::Ready(()) }).await;
     }
 
-    /// Does the server wait for bytes of the client, as opposed to room for them?
+    /// Whether the server waits for bytes from the client, and not for memory for them.
     #[must_use]
     pub fn awaits_bytes(&self) -> bool {
         self.awaits_bytes.load(Relaxed)
     }
 
-    /// Says what the client has delivered. A connection stays useful once it was.
+    /// Records what the client has delivered. A useful connection stays useful.
     pub fn delivered(&self, delivered: Delivered) {
         if self.delivered.load(Relaxed) < delivered as u8 {
             self.delivered.store(delivered as u8, Relaxed);
@@ -158,20 +158,20 @@ impl Pace {
         }
     }
 
-    /// The client's certificate ends then.
+    /// Records when the client's certificate expires.
     pub fn trust_until(&self, end: SystemTime) {
         let end = end.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.trusted_until.store(end.as_secs(), Relaxed);
     }
 
-    /// Is the client's certificate over by then?
+    /// Whether the client's certificate is valid then.
     #[must_use]
     pub fn is_trusted_at(&self, now: SystemTime) -> bool {
         let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         now.as_secs() <= self.trusted_until.load(Relaxed)
     }
 
-    /// Asks for the next answer to be the last one. The client is told so with it, and nothing is cut.
+    /// Asks for the next answer to be the last one. It tells the client so, and nothing is cut.
     pub fn make_next_the_last(&self) {
         self.next_is_last.store(true, Relaxed);
     }
@@ -181,13 +181,13 @@ impl Pace {
         self.next_is_last.load(Relaxed)
     }
 
-    /// Asks the connection to end. What was asked for first is not softened later.
+    /// Asks the connection to end. A later, weaker request does not replace a stronger one.
     pub fn tell_to_leave(&self, how: Leave) {
         self.leave.fetch_max(how as u8, Relaxed);
         self.task.wake();
     }
 
-    /// Was the connection asked to end? If not, its task is woken when it is.
+    /// How the connection was asked to end. Its task is woken when that changes.
     pub fn is_told_to_leave(&self, context: &Context<'_>) -> Leave {
         self.task.register(context.waker());
         self.leave()
@@ -203,8 +203,8 @@ impl Pace {
     }
 }
 
-/// A stream that tells [`Pace`] of the first byte of each request, and of answers that the client does not take.
-/// It reads nothing while there is such an answer: else a client could have any number of them queued.
+/// A stream that tells [`Pace`] about the first byte of each request, and about answers that the client does not take.
+/// While there is such an answer it reads nothing, so that a client cannot queue any number of them.
 #[derive(Debug)]
 pub struct Watched<Stream> {
     stream: Stream,
@@ -221,7 +221,7 @@ enum Closing {
     No,
     /// The client is being told.
     Begun,
-    /// The client was told, and has to close it too.
+    /// The client was told, and must close its side too.
     Told,
 }
 
@@ -238,7 +238,7 @@ impl<Stream> Watched<Stream> {
         }
     }
 
-    /// Passes on what came of a write.
+    /// Notes and returns the result of a write.
     fn wrote<T>(&mut self, polled: Poll<T>) -> Poll<T> {
         if polled.is_pending() && !self.unwritten {
             self.unwritten = true;
@@ -247,7 +247,7 @@ impl<Stream> Watched<Stream> {
         polled
     }
 
-    /// Passes on what came of a flush.
+    /// Notes and returns the result of a flush.
     fn flushed<T>(&mut self, polled: Poll<T>, context: &Context<'_>) -> Poll<T> {
         if polled.is_ready() && self.unwritten {
             self.unwritten = false;
@@ -295,8 +295,8 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<Stream> {
         self.flushed(polled, context)
     }
 
-    /// Waits for the client to close the connection too. If it does not, the patrol cuts the connection, and what
-    /// the client has not taken is not left with the kernel.
+    /// Waits for the client to close the connection too. If it does not, the patrol cuts the connection, so that the
+    /// kernel does not keep what the client has not taken.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.closing == Closing::No {
             self.closing = Closing::Begun;
@@ -310,7 +310,7 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<Stream> {
         loop {
             let mut rest = ReadBuf::new(&mut rest);
             let read = ready!(Pin::new(&mut self.stream).poll_read(context, &mut rest));
-            // However the client left, it is gone.
+            // The client closed its side, or the connection broke.
             if read.is_err() || rest.filled().is_empty() {
                 return Poll::Ready(Ok(()));
             }

@@ -17,20 +17,21 @@ use super::source::ClientSource;
 use super::worth::{self, Worth};
 
 /// How late a limit may be noticed.
-pub const ROUND: Duration = Duration::from_millis(250);
+pub(super) const ROUND: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
-pub struct Patrol {
+pub(super) struct Patrol {
     tasks: JoinSet<()>,
     open: HashMap<Id, Open>,
     /// How many connections of each source take a place.
     sources: HashMap<ClientSource, usize>,
     places_taken: usize,
     last_round: Instant,
-    /// Who gives way to anybody, and to a newcomer of its own source.
+    /// Which connections give way to anybody.
     anybody: Queue,
+    /// Which connections of one source give way to a newcomer of that source.
     of_a_source: Queue,
-    /// Who is asked to close after its answer.
+    /// Which connections are asked to close after their answer.
     busy: Queue,
 }
 
@@ -43,25 +44,25 @@ struct Open {
     accepted: Instant,
     /// When the connection has to end with its next answer.
     last_call: Instant,
-    /// The steps that were counted when they were last new, and when that was.
+    /// The count of steps ([`Pace::steps`]) and when it last changed.
     seen: (u32, Instant),
-    /// How much of the time since then the client was not to blame for.
+    /// How much of the time since then was not the client's fault.
     excused: Duration,
-    /// It was told to end at once, and only has to be collected.
+    /// Whether it was aborted. It is collected later.
     ended: bool,
 }
 
 /// Whether there is a place for a newcomer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Room {
+pub(super) enum Room {
     Free,
     /// A connection of this worth gave way.
     Made(Limit, Worth),
-    /// Nobody could be ended.
+    /// No connection could be ended.
     None(Limit),
 }
 
-/// What a newcomer ran into.
+/// The limit that a newcomer hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
     /// All places are taken.
@@ -93,31 +94,31 @@ impl Default for Patrol {
 }
 
 impl Patrol {
-    /// How many connections there are, with those that were told to end.
+    /// The number of connections, including those that were told to end.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.tasks.len()
     }
 
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.tasks.is_empty()
     }
 
     #[must_use]
-    pub fn is_full(&self, limits: &Limits) -> bool {
+    pub(super) fn is_full(&self, limits: &Limits) -> bool {
         self.places_taken >= limits.connections
     }
 
-    /// Takes in a connection; the server's own, without a source, beyond all limits.
-    pub fn spawn(
+    /// Runs a connection. One without a source is the server's own, to which no limit applies.
+    pub(super) fn spawn(
         &mut self,
         source: Option<ClientSource>,
         pace: Arc<Pace>,
         limits: &Limits,
         connection: impl Future<Output = ()> + Send + 'static,
     ) {
-        // its 6 KB would be moved nine times from here to the task's end
+        // Boxed, because its 6 KB would otherwise be moved nine times before the task ends.
         let task = self.tasks.spawn(Box::pin(connection));
         let now = Instant::now();
         if let Some(source) = source {
@@ -138,7 +139,7 @@ impl Patrol {
     }
 
     /// Makes room for a connection of this source, if it has to.
-    pub fn make_room(&mut self, source: ClientSource, is_line_full: bool, limits: &Limits) -> Room {
+    pub(super) fn make_room(&mut self, source: ClientSource, is_line_full: bool, limits: &Limits) -> Room {
         let Some(limit) = self.limit(source, limits) else { return Room::Free };
         match self.give_way(Some((source, limit)), is_line_full, limits) {
             Some(worth) => Room::Made(limit, worth),
@@ -146,7 +147,7 @@ impl Patrol {
         }
     }
 
-    /// What a connection of this source runs into.
+    /// The limit that a connection of this source hits.
     fn limit(&self, source: ClientSource, limits: &Limits) -> Option<Limit> {
         if self.taken_by(source) >= limits.connections_by_source() {
             return Some(Limit::Source);
@@ -154,10 +155,10 @@ impl Patrol {
         self.is_full(limits).then_some(Limit::Connections)
     }
 
-    /// Ends the least useful connection for a newcomer of this source, which ran into this limit, or for whatever else
-    /// needs a descriptor. Returns what it was worth. A connection that has only just come is not ended for a source
-    /// with more connections than its own.
-    pub fn give_way(
+    /// Ends the least useful connection for a newcomer of this source that hit this limit, or for whatever else needs a
+    /// descriptor. Returns what it was worth. A connection that has just arrived is not ended for a source that has more
+    /// connections than its own source.
+    pub(super) fn give_way(
         &mut self,
         newcomer: Option<(ClientSource, Limit)>,
         is_line_full: bool,
@@ -192,9 +193,9 @@ impl Patrol {
         }
     }
 
-    /// Asks a connection that is delivering a review to close after its answer, since nobody else can give way.
+    /// Asks a connection that is delivering a review to close after its answer, because no other one can give way.
     /// Returns whether there was one that had not been asked yet.
-    pub fn ask_to_close(&mut self, source: ClientSource, limit: Limit, limits: &Limits) -> bool {
+    pub(super) fn ask_to_close(&mut self, source: ClientSource, limit: Limit, limits: &Limits) -> bool {
         let (now, source) = (Instant::now(), limit.concerns(source));
         if self.busy.is_stale(source, now) {
             let busy = self.standings(source, now, limits).filter(|one| one.worth == Worth::Busy);
@@ -225,7 +226,7 @@ impl Patrol {
         *self.queue(source) = Queue::of(standings, source, now);
     }
 
-    /// Where the connections of this source stand, or those of all.
+    /// What the connections of this source are worth, or of all sources.
     fn standings(
         &self,
         source: Option<ClientSource>,
@@ -243,7 +244,7 @@ impl Patrol {
         })
     }
 
-    /// Ends a connection at once; its place is free.
+    /// Ends a connection at once, and frees its place.
     fn end(&mut self, id: Id) {
         let Some(open) = self.open.get_mut(&id) else { return };
         open.task.abort();
@@ -265,14 +266,14 @@ impl Patrol {
         }
     }
 
-    /// How the next connection ended; `None` if none is open. Who awaits this is woken up for each.
-    pub async fn next_ended(&mut self) -> Option<Result<(), JoinError>> {
+    /// How the next connection ended; `None` if none is open. Wakes the waiting task for each of them.
+    pub(super) async fn next_ended(&mut self) -> Option<Result<(), JoinError>> {
         let ended = self.tasks.join_next_with_id().await?;
         Some(self.forget(ended))
     }
 
     /// How a connection ended, if one has.
-    pub fn ended(&mut self) -> Option<Result<(), JoinError>> {
+    pub(super) fn ended(&mut self) -> Option<Result<(), JoinError>> {
         let ended = self.tasks.try_join_next_with_id()?;
         Some(self.forget(ended))
     }
@@ -287,8 +288,8 @@ impl Patrol {
         ended.map(|_| ())
     }
 
-    /// Ends who was waited for too long, or is no longer trusted, or makes the next answer the last one.
-    pub fn make_round(&mut self, limits: &Limits) {
+    /// Ends connections that took too long or are no longer trusted, and makes the next answer of old ones the last.
+    pub(super) fn make_round(&mut self, limits: &Limits) {
         let (now, time) = (Instant::now(), SystemTime::now());
         let elapsed = now - self.last_round;
         self.last_round = now;
@@ -321,7 +322,7 @@ impl Patrol {
     }
 
     /// Asks all connections to end.
-    pub fn tell_all_to_leave(&self, how: Leave) {
+    pub(super) fn tell_all_to_leave(&self, how: Leave) {
         for open in self.open.values() {
             open.pace.tell_to_leave(how);
         }
@@ -329,7 +330,7 @@ impl Patrol {
 }
 
 impl Open {
-    /// Takes note of what is waited for, `elapsed` after the last look.
+    /// Notes whether anything changed in the time since the last look, which is `elapsed`.
     fn look(&mut self, now: Instant, elapsed: Duration) {
         let steps = self.pace.steps();
         if self.seen.0 != steps {
@@ -347,7 +348,7 @@ impl Open {
     }
 }
 
-/// When patience with a client ends.
+/// How long the server waits for this.
 fn longest(waiting: Waiting, limits: &Limits) -> Duration {
     match waiting {
         Waiting::Handshake => limits.handshake,

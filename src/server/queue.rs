@@ -1,4 +1,4 @@
-//! Who gives way next: connections as they stand in, one after the other out.
+//! Which connection gives way next: all connections with their worth in, one after the other out.
 //!
 //! Looking at all connections for each newcomer would make a flood of newcomers expensive. So one look picks a
 //! sixteenth of them, and newcomers take the places of these for a while.
@@ -13,14 +13,14 @@ use tokio::time::Instant;
 use super::source::ClientSource;
 use super::worth::Worth;
 
-/// How long a look is good for. Also how long newcomers wait at least when nobody can give way.
+/// How long a queue is used. Newcomers wait at least this long when no connection can give way.
 const GOOD_FOR: Duration = Duration::from_millis(10);
 
 #[derive(Debug, Default)]
-pub struct Queue {
+pub(super) struct Queue {
     /// The next one is at the end.
     ids: Vec<(Id, Worth)>,
-    /// Of this source only.
+    /// The source whose connections these are, if not of all sources.
     source: Option<ClientSource>,
     made: Option<Instant>,
     first: Option<Worth>,
@@ -28,7 +28,7 @@ pub struct Queue {
 
 /// A connection that may give way.
 #[derive(Debug, Clone, Copy)]
-pub struct Standing {
+pub(super) struct Standing {
     pub id: Id,
     pub source: ClientSource,
     pub worth: Worth,
@@ -39,15 +39,15 @@ impl Queue {
     /// A queue of some of these: those that are missed least, of the sources with the most connections,
     /// the longest there first.
     #[must_use]
-    pub fn of(mut standings: Vec<Standing>, source: Option<ClientSource>, now: Instant) -> Self {
+    pub(super) fn of(mut standings: Vec<Standing>, source: Option<ClientSource>, now: Instant) -> Self {
         let mut crowds = HashMap::<_, usize>::new();
         let mut new = 0;
         for one in &standings {
             *crowds.entry(one.source).or_default() += 1;
             new += usize::from(matches!(one.worth, Worth::Silent | Worth::New | Worth::Young));
         }
-        // However many others there are, a quarter is for those who have just come: who fills the server
-        // with reviews does not keep everybody else out either.
+        // A quarter of the places is for connections that have just arrived. Otherwise a client that fills the server
+        // with reviews would keep all others out.
         let few_are_new = new * 4 <= standings.len();
         let turn = |worth| match worth {
             Worth::Silent if few_are_new => (Worth::Busy, 1),
@@ -72,18 +72,18 @@ impl Queue {
     }
 
     #[must_use]
-    pub fn is_stale(&self, source: Option<ClientSource>, now: Instant) -> bool {
+    pub(super) fn is_stale(&self, source: Option<ClientSource>, now: Instant) -> bool {
         self.source != source || self.made.is_none_or(|made| now - made > GOOD_FOR)
     }
 
-    /// What the first one was worth, before anybody was taken out.
+    /// What the first one was worth before any was taken out.
     #[must_use]
-    pub fn first(&self) -> Option<Worth> {
+    pub(super) fn first(&self) -> Option<Worth> {
         self.first
     }
 
     /// Takes out the next one, if it may be.
-    pub fn take_next(&mut self, may_be: impl Fn(Worth) -> bool) -> Option<(Id, Worth)> {
+    pub(super) fn take_next(&mut self, may_be: impl Fn(Worth) -> bool) -> Option<(Id, Worth)> {
         self.ids.pop_if(|(_, worth)| may_be(*worth))
     }
 }

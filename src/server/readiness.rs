@@ -16,12 +16,12 @@ use crate::certificates::clients::Clients;
 use crate::certificates::pair::Defect;
 use crate::certificates::served::Served;
 
-/// How often the handshake is tried when all is well, and when it is not.
+/// How often the server tries the handshake while it works, and while it does not.
 const PROVE_EVERY: Duration = Duration::from_secs(10);
 const RETRY_EVERY: Duration = Duration::from_millis(500);
 const DIAL_TIMEOUT: Duration = Duration::from_secs(2);
-/// Failures in a row before a server that was proved counts as unready: one slow handshake under
-/// load must not send the load to the other replicas.
+/// Failures in a row after which a ready server becomes unready: one slow handshake under load must not send the load to
+/// the other replicas.
 const FAILURES: u32 = 3;
 
 #[derive(Debug)]
@@ -43,7 +43,7 @@ enum Proof {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unready {
     Leaving,
-    /// Of a managed certificate: none was trusted by the API server yet.
+    /// No managed certificate is trusted by the API server yet.
     NoCertificate,
     Certificate(Defect),
     NotProved,
@@ -71,7 +71,7 @@ impl Readiness {
         }
     }
 
-    /// Shakes hands with `https` now and then, and as soon as the certificate was swapped; as this caller.
+    /// Tries a handshake with `https`, as this caller, at intervals and whenever the certificate is swapped.
     pub async fn keep_proving(self: Arc<Self>, https: SocketAddr, caller: Arc<Caller>) {
         let mut swaps = self.certificate.swaps();
         let mut failures = 0;
@@ -109,9 +109,9 @@ impl Readiness {
             return;
         }
         if let Proof::Failed(why) = &proof {
-            warn!(why, "not ready: no TLS handshake with ourselves");
+            warn!(why, "not ready: the server cannot reach itself over TLS");
         } else {
-            info!("a TLS handshake with ourselves got the certificate");
+            info!("the server reached itself over TLS and got its certificate");
         }
         self.proof.store(Arc::new(proof));
     }
@@ -120,13 +120,13 @@ impl Readiness {
 impl fmt::Display for Unready {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Leaving => to.write_str("the server is about to stop"),
+            Self::Leaving => to.write_str("the server is stopping"),
             Self::NoCertificate => to.write_str(
                 "no certificate yet: one must be in the Secret, and its CA in both webhook configurations",
             ),
             Self::Certificate(defect) => write!(to, "{defect}"),
-            Self::NotProved => to.write_str("no TLS handshake with ourselves yet"),
-            Self::Unproved(why) => write!(to, "no TLS handshake with ourselves: {why}"),
+            Self::NotProved => to.write_str("the server has not reached itself over TLS yet"),
+            Self::Unproved(why) => write!(to, "the server cannot reach itself over TLS: {why}"),
         }
     }
 }

@@ -8,11 +8,11 @@ use super::metrics::Shed;
 use crate::certificates::clients::Stranger;
 
 #[derive(Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub(super) enum Refusal {
     NoSuchPath,
-    /// Its certificate has none of the names that may call.
+    /// The client's certificate has none of the names that may call.
     Stranger(Stranger),
-    /// Allowed is this method only.
+    /// Only this method is allowed.
     NotThisMethod(&'static str),
     NotJson,
     Encoded,
@@ -21,16 +21,16 @@ pub enum Refusal {
     Slow,
     /// The client stopped in the middle of the body.
     Cut,
-    /// No UID in the bytes, so no `AdmissionReview` can answer them.
+    /// The body has no UID, so no `AdmissionReview` can answer it.
     NoUid(String),
     Shed(Shed),
-    /// Judging panicked, and so did saying so.
+    /// Judging panicked, and so did answering with a failed review.
     Broken,
 }
 
 impl Refusal {
     #[must_use]
-    pub fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::NoSuchPath => StatusCode::NOT_FOUND,
             Self::Stranger(_) => StatusCode::FORBIDDEN,
@@ -46,7 +46,7 @@ impl Refusal {
 
     /// For the person who called, or who reads the API server's log.
     #[must_use]
-    pub fn sentence(&self) -> String {
+    pub(super) fn sentence(&self) -> String {
         match self {
             Self::NoSuchPath => "There is nothing at this path.".to_owned(),
             Self::Stranger(stranger) => format!(
@@ -70,13 +70,13 @@ impl Refusal {
                                            memory: try again in a second."
                 .to_owned(),
             Self::Shed(_) => "There was not enough time left to answer: try again in a second.".to_owned(),
-            Self::Broken => "The webhook failed by a defect of its own.".to_owned(),
+            Self::Broken => "The webhook failed because of a bug in it.".to_owned(),
         }
     }
 
-    /// The sentence, with what headers a client needs to do better.
+    /// The sentence as a response, with the headers that tell the client what to do.
     #[must_use]
-    pub fn response<Body: From<String>>(&self) -> Response<Body> {
+    pub(super) fn response<Body: From<String>>(&self) -> Response<Body> {
         let mut response = Response::new(Body::from(self.sentence() + "\n"));
         *response.status_mut() = self.status();
         let headers = response.headers_mut();

@@ -1,5 +1,5 @@
-//! `POST /mutate` and `POST /validate`: a request in, the answering `AdmissionReview` out, or the
-//! refusal where there can be none.
+//! `POST /mutate` and `POST /validate`: a request in, the `AdmissionReview` that answers it out, or a refusal if
+//! there can be none.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -28,12 +28,12 @@ use crate::policy::Active;
 use crate::traces::{Span, Traces};
 use modelendpoint_core::admission::{self, Answer, Hook, NoUid};
 
-/// What the person at kubectl reads when judging panicked.
-const PANICKED: &str = "the modelendpoint-webhook failed by a defect of its own; nothing is known to \
-     be wrong with this ModelEndpoint. The webhook's log has the place under the uid of this request";
+/// What a person reads in kubectl when judging panicked.
+const PANICKED: &str = "the modelendpoint-webhook could not check this ModelEndpoint because of a bug; \
+     the ModelEndpoint may be fine. The webhook's log has the details under the uid of this request";
 
-/// Both hooks; everything else is a 404 or a 405 in words. Not a router: every request goes through here,
-/// and a router's boxes and clones take as long as reading the review.
+/// Both hooks. Any other request gets a 404 or a 405 with a sentence. This is not an axum router, because a router's
+/// boxes and clones take as long as reading the review.
 #[derive(Clone)]
 pub struct Reviews(Arc<Inner>);
 
@@ -70,7 +70,7 @@ impl Reviews {
 impl Handler for Reviews {
     type Body = Full<Bytes>;
 
-    /// A panic, wherever it is, ends this request only, and even this one is answered.
+    /// A panic anywhere below ends this request only, and even this one gets an answer.
     async fn handle(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let answering = AssertUnwindSafe(self.0.route(request)).catch_unwind();
         answering.await.unwrap_or_else(|_| {

@@ -1,13 +1,13 @@
-//! Room in memory for the large bodies. Each takes it in steps, as its bytes arrive, so that a length
-//! that a client declares costs nothing.
+//! Memory for large bodies. A body takes it in steps, as its bytes arrive, so that a declared length costs nothing.
 //!
-//! A body that finds no room waits, and whoever is slower makes way for it: a body that has got nothing new
-//! for a while is cut, the slowest first, and the longer a faster one waits the less slow the others have to
-//! be. How fast a body is depends on the machine too, so it is measured by the one that waits. Of those that
-//! wait, the fastest is served first, and among the fast ones the youngest: whoever has waited for long is
-//! likely to be late already, and clients that hold the room on purpose are older than the next honest
-//! request. Bodies that wait for each other would never end, so a part of the room as large as the largest
-//! body is only for one of them at a time, which can therefore always finish.
+//! A body that finds no room waits, and slower bodies make way for it. A body that has received nothing for a while is
+//! cut, the slowest one first. The longer a faster body waits, the less slow the others have to be. Speed depends on the
+//! machine too, so the body that waits is the measure.
+//!
+//! Of the bodies that wait, the fastest is served first, and among equally fast ones the youngest: one that has waited
+//! for long is probably late already, and clients that hold the room on purpose are older than the next honest request.
+//! Bodies that wait for each other would never finish. So a part of the room, as large as the largest body, is reserved
+//! for one of them at a time, which can always finish.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -23,23 +23,23 @@ use super::limits::Limits;
 use super::metrics::Shed;
 use super::refusal::Refusal;
 
-/// As many new bytes as count as progress: single bytes, however many, do not make a body fast.
+/// The new bytes that count as progress. Single bytes do not make a body fast.
 const STEP: usize = 32 * 1024;
-/// Bodies that get a step in this time are fast, and all alike: 1 MiB a second.
+/// Bodies that get a step in this time are equally fast: 1 MiB a second or more.
 const FAST: Duration = Duration::from_millis(32);
-/// A body this many times slower than one that waits is too slow, however long that one has waited.
+/// A body is too slow only if it is this many times slower than the one that waits, however long that one has waited.
 const SLOWER: u32 = 4;
-/// How often the first in line looks whether somebody has become too slow.
+/// How often the first one in line checks whether another body has become too slow.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
-/// The others are woken when it is their turn; this only bounds the harm of an error in that.
+/// The others are woken when it is their turn. This bounds the harm if that fails.
 const LOOK_ANYWAY: Duration = Duration::from_secs(1);
 
 /// Shared by all large bodies.
 #[derive(Debug)]
-pub struct Room {
+pub(super) struct Room {
     taken: Mutex<Taken>,
     all: usize,
-    /// For the one body that may always finish.
+    /// The part for the one body that can always finish.
     reserve: usize,
     stall: Duration,
     opened: Instant,
@@ -50,7 +50,7 @@ pub struct Room {
 struct Taken {
     free: usize,
     bodies: Vec<Entry>,
-    /// Who may take from the reserve.
+    /// The body that may take from the reserve.
     finisher: Option<u64>,
     next: u64,
 }
@@ -59,15 +59,15 @@ struct Taken {
 struct Entry {
     id: u64,
     held: usize,
-    /// More than it holds; 0 if it does not wait.
+    /// How many more bytes it waits for; 0 if it does not wait.
     wants: usize,
-    /// What a step took it.
+    /// How long a step takes it.
     per_step: Duration,
     cut: bool,
     body: Arc<Progress>,
 }
 
-/// What the body's own task tells the others, and is told by them.
+/// What the task of a body and the other tasks tell each other.
 #[derive(Debug)]
 struct Progress {
     /// When it last got a step, in milliseconds since the room was opened.
@@ -77,7 +77,7 @@ struct Progress {
 }
 
 /// A large body's part of the room, until it is dropped.
-pub struct Share<'a> {
+pub(super) struct Share<'a> {
     room: &'a Room,
     id: u64,
     progress: Arc<Progress>,
@@ -85,7 +85,7 @@ pub struct Share<'a> {
     arrived: usize,
     since_step: usize,
     waited: Duration,
-    /// When it last got room, and what had arrived by then.
+    /// When it last got room, and how much had arrived by then.
     granted: (Duration, usize),
 }
 
@@ -98,7 +98,7 @@ struct Wish {
     waited: Duration,
 }
 
-/// What a body that asks for more is told.
+/// The answer to a body that asks for more.
 #[derive(Debug, PartialEq, Eq)]
 enum Told {
     Granted,
@@ -109,7 +109,7 @@ enum Told {
 
 impl Room {
     #[must_use]
-    pub fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &Limits) -> Self {
         let all = limits.large_bodies_bytes;
         Self {
             taken: Mutex::new(Taken { free: all, bodies: Vec::new(), finisher: None, next: 0 }),
@@ -120,9 +120,9 @@ impl Room {
         }
     }
 
-    /// For a body that turns out to be large, when so many bytes of it have arrived since it began. It holds
+    /// Registers a body that turns out to be large, of which this many bytes have arrived since it began. It holds
     /// nothing yet.
-    pub fn enter(&self, began: Instant, arrived: usize) -> Share<'_> {
+    pub(super) fn enter(&self, began: Instant, arrived: usize) -> Share<'_> {
         let now = self.now();
         let began = now.saturating_sub(began.elapsed());
         let progress = Arc::new(Progress {
@@ -147,9 +147,9 @@ impl Room {
         }
     }
 
-    /// Whether a body of this size, beyond what every request has anyway, can ever have room.
+    /// Whether this many bytes, beyond what every request has anyway, can ever fit.
     #[must_use]
-    pub fn can_hold(&self, bytes: usize) -> bool {
+    pub(super) fn can_hold(&self, bytes: usize) -> bool {
         bytes <= self.all
     }
 
@@ -163,11 +163,11 @@ impl Room {
 }
 
 impl Share<'_> {
-    /// Waits until it has so many bytes in all.
+    /// Waits until it holds this many bytes in all.
     ///
     /// # Errors
     /// [`Shed::Memory`] if that is more than there is, [`Shed::SlowBody`] if it had to make way.
-    pub async fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
+    pub(super) async fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
         if !self.room.can_hold(bytes) {
             return Err(Refusal::Shed(Shed::Memory));
         }
@@ -177,7 +177,7 @@ impl Share<'_> {
             let now = self.room.now();
             let waited = self.waited + now.saturating_sub(asked_first);
             let asked = poll_fn(|context| {
-                // First, so that no answer that comes later is missed.
+                // Registers first, so that it misses no wake-up.
                 self.progress.task.register(context.waker());
                 Poll::Ready(self.room.lock().ask(self.room, self.id, &Wish { bytes, per_step, waited }, now))
             });
@@ -190,15 +190,15 @@ impl Share<'_> {
                 }
                 Told::Cut => return Err(Refusal::Shed(Shed::SlowBody)),
                 Told::Wait(pause) => {
-                    // Either way it asks again.
+                    // It asks again, whether woken or not.
                     let _ = timeout(pause, self.woken()).await;
                 }
             }
         }
     }
 
-    /// Notes that so many bytes arrived.
-    pub fn arrived(&mut self, bytes: usize) {
+    /// Records that this many bytes arrived.
+    pub(super) fn arrived(&mut self, bytes: usize) {
         self.arrived += bytes;
         self.since_step += bytes;
         if self.since_step >= STEP {
@@ -207,7 +207,8 @@ impl Share<'_> {
         }
     }
 
-    /// What a step took it, by its own doing: so far, or since it last got room, if that is more.
+    /// How long a step takes it, without the time that it waited for room: on average so far, or since it last got room,
+    /// whichever is longer.
     fn per_step(&self, now: Duration) -> Duration {
         let each =
             |took: Duration, bytes: usize| took / u32::try_from(bytes / STEP).unwrap_or(u32::MAX).max(1);
@@ -218,12 +219,12 @@ impl Share<'_> {
 
     /// How long it has waited for room.
     #[must_use]
-    pub fn waited(&self) -> Duration {
+    pub(super) fn waited(&self) -> Duration {
         self.waited
     }
 
-    /// Ready if it has to make way; otherwise the task is woken when it has.
-    pub fn poll_cut(&self, context: &mut Context<'_>) -> Poll<Refusal> {
+    /// Ready if it has to make way. Otherwise its task is woken when it has to.
+    pub(super) fn poll_cut(&self, context: &mut Context<'_>) -> Poll<Refusal> {
         self.progress.task.register(context.waker());
         if self.progress.cut.load(Relaxed) {
             Poll::Ready(Refusal::Shed(Shed::SlowBody))
@@ -261,7 +262,7 @@ impl fmt::Debug for Share<'_> {
 }
 
 impl Taken {
-    /// Gives the body what it lacks, or makes it wait and cuts who is too slow.
+    /// Gives the body the bytes that it lacks, or makes it wait and cuts bodies that are too slow.
     fn ask(&mut self, room: &Room, id: u64, wish: &Wish, now: Duration) -> Told {
         let Some(place) = self.bodies.iter().position(|body| body.id == id) else { return Told::Cut };
         let body = &mut self.bodies[place];
@@ -284,7 +285,7 @@ impl Taken {
         Told::Wait(LOOK_EVERY)
     }
 
-    /// The fastest that waits; of several, the youngest.
+    /// The fastest body that waits; among equals, the youngest.
     fn first_waiting(&self) -> Option<usize> {
         let waiting = self.bodies.iter().enumerate().rev().filter(|(_, body)| body.wants > 0 && !body.cut);
         waiting.min_by_key(|(_, body)| body.per_step).map(|(place, _)| place)
@@ -303,12 +304,12 @@ impl Taken {
         self.free -= body.wants;
         body.held += body.wants;
         body.wants = 0;
-        // What it waited is not held against it.
+        // Its wait for room does not count as slowness.
         body.body.step(now);
         true
     }
 
-    /// Cuts the slowest until there is room for the body at this place, of those that are slow enough.
+    /// Cuts bodies that are slow enough, the slowest first, until there is room for the body at this place.
     fn cut_slow_ones(&mut self, room: &Room, place: usize, wish: &Wish, now: Duration) {
         let Entry { wants, id, .. } = self.bodies[place];
         // The longer it has waited, the less slow the others have to be.
@@ -324,7 +325,7 @@ impl Taken {
             .map(|(place, body)| (now.saturating_sub(body.stepped()), place))
             .filter(|(age, place)| {
                 let other = &self.bodies[*place];
-                // The wait is not its fault, but it must not hold its memory forever either.
+                // The wait is not its fault, but it must not hold its memory forever.
                 let only_waits = other.wants > 0 && other.per_step <= SLOWER * wish.per_step;
                 *age >= if only_waits { 4 * room.stall } else { slow }
             })
@@ -346,7 +347,7 @@ impl Taken {
         }
     }
 
-    /// Takes back what the body held, and hands it on.
+    /// Frees what the body held, and grants it to those that wait.
     fn leave(&mut self, room: &Room, id: u64, now: Duration) {
         let Some(place) = self.bodies.iter().position(|body| body.id == id) else { return };
         self.free += self.bodies.remove(place).held;
@@ -355,7 +356,7 @@ impl Taken {
         }
         while let Some(place) = self.first_waiting() {
             let granted = self.grant(place, room, now);
-            // It has what it wants, or is now the first in line.
+            // It got what it wants, or is now the first in line.
             self.bodies[place].body.task.wake();
             if !granted {
                 return;

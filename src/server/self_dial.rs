@@ -1,5 +1,5 @@
-//! A TLS handshake with our own listener, which proves that it serves the certificate that we think
-//! it does, and holds its key.
+//! A TLS handshake with the server's own listener. It proves that the listener serves the current certificate and has
+//! its key.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use crate::certificates::clients::Clients;
 use crate::certificates::served::Served;
 use crate::tls;
 
-/// The address that the server calls itself from, while it does. The listener has a place for it in any crowd.
+/// The address that the server calls itself from, while it does. The listener always has a place for it.
 #[derive(Debug, Default)]
 pub struct Caller(Mutex<Option<SocketAddr>>);
 
@@ -35,7 +35,7 @@ impl Caller {
 
 /// # Errors
 /// Why there was no handshake, or not with the certificate that is served now.
-pub async fn dial(
+pub(super) async fn dial(
     https: SocketAddr,
     served: &Arc<Served>,
     clients: Option<&Clients>,
@@ -52,7 +52,7 @@ pub async fn dial(
     dialled.map(drop).map_err(|error| error.to_string())
 }
 
-/// To the first of these addresses that can be reached.
+/// Connects to the first of these addresses that can be reached.
 async fn connect(addresses: &[SocketAddr], caller: &Caller) -> io::Result<TcpStream> {
     let mut failure = io::ErrorKind::AddrNotAvailable.into();
     for address in addresses {
@@ -64,7 +64,7 @@ async fn connect(addresses: &[SocketAddr], caller: &Caller) -> io::Result<TcpStr
     Err(failure)
 }
 
-/// Bound first, so that the listener knows the address before the connection reaches it.
+/// Binds the socket first, so that the listener knows the address before the connection arrives.
 async fn connect_to(address: SocketAddr, caller: &Caller) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.bind(SocketAddr::new(address.ip(), 0))?;
@@ -81,8 +81,7 @@ fn client(served: &Arc<Served>, clients: Option<&Clients>) -> Result<ClientConfi
     config.with_client_auth_cert(certificate, key)
 }
 
-/// Accepts the chain that is served now, byte for byte, and nothing else. Who issued it, for which
-/// name, is for the API server to judge.
+/// Accepts exactly the chain that is served now. The API server is the one to check its issuer and its name.
 #[derive(Debug)]
 struct OurOwn(Arc<Served>);
 

@@ -2,13 +2,13 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// An IPv4 address, or the first half of an IPv6 address: whoever has one address of a /64 has all of them.
+/// An IPv4 address, or the first half of an IPv6 address: a client that has one address of a /64 has all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ClientSource(IpAddr);
+pub(super) struct ClientSource(IpAddr);
 
 impl ClientSource {
     #[must_use]
-    pub fn of(client: SocketAddr) -> Self {
+    pub(super) fn of(client: SocketAddr) -> Self {
         Self(match client.ip().to_canonical() {
             IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
             ip @ IpAddr::V4(_) => ip,

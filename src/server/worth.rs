@@ -12,13 +12,13 @@ use super::pace::{Delivered, Pace, Waiting};
 pub enum Worth {
     /// It keeps the server waiting for longer than is reasonable.
     Slow,
-    /// It never asked for anything that the listener is for.
+    /// None of its requests was one that the listener is for.
     Useless,
-    /// It has not sent a byte yet, and still may in time.
+    /// It has not sent a byte yet, but is still in time.
     Silent,
-    /// It has not sent a request yet, and still may in time.
+    /// It has not sent a request yet, but is still in time.
     New,
-    /// It has only just come. It is ended only if too many others wait for a place.
+    /// It has just arrived. It is ended only if too many others wait for a place.
     Young,
     /// It has delivered reviews, and is between two of them.
     Useful,
@@ -27,8 +27,8 @@ pub enum Worth {
 }
 
 impl Worth {
-    /// Whether such a connection may be ended for another one. One that has only just come is spared unless the line
-    /// of those who wait is full.
+    /// Whether such a connection may be ended for another one. One that has just arrived is spared unless the line is
+    /// full.
     #[must_use]
     pub fn may_end(self, is_line_full: bool) -> bool {
         match self {
@@ -39,8 +39,8 @@ impl Worth {
     }
 }
 
-/// For how long a new connection counts as [`Worth::Young`]. A handshake takes round trips and, on a busy machine,
-/// its turn.
+/// For how long a new connection counts as [`Worth::Young`]: a handshake takes round trips and, on a busy machine, has
+/// to wait for the CPU.
 const GRACE: Duration = Duration::from_millis(250);
 
 /// A connection that was asked to close after its answer gets a quarter of the patience for the rest of the request:
@@ -48,7 +48,7 @@ const GRACE: Duration = Duration::from_millis(250);
 ///
 /// `kept_waiting` is for how long the client has kept the server waiting for the same thing, `age` for how long
 /// the connection has been open.
-pub fn of(pace: &Pace, kept_waiting: Duration, age: Duration, patience: Duration) -> Worth {
+pub(super) fn of(pace: &Pace, kept_waiting: Duration, age: Duration, patience: Duration) -> Worth {
     let delivered = pace.has_delivered();
     let so_far = match delivered {
         Delivered::Nothing | Delivered::Bytes if age > patience => Worth::Slow,

@@ -1,9 +1,9 @@
 //! Log lines out, to stderr, as text or JSON.
 //!
-//! Nothing in a line steers a terminal or hides from a reader, whoever wrote it: see `Gathered`. How
-//! many lines there are of a kind is up to [`quota`].
+//! No text in a line can control a terminal or hide from a reader, whoever wrote it: see `Gathered`. [`quota`] limits the
+//! lines of each kind.
 
-pub mod quota;
+pub(crate) mod quota;
 
 use std::io::{self, BufWriter, Write, stderr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,13 +20,13 @@ use crate::cli::{LogFormat, LogLevel};
 use modelendpoint_core::endpoint::quote::{Seen, is_invisible};
 use quota::LineKind;
 
-/// Lines that wait for stderr. When it is stuck, more are dropped: a log must not stop the server.
+/// The most lines that wait for stderr. If stderr is stuck, further lines are dropped: the log must not stop the server.
 const WAITING_LINES: usize = 8192;
 
-/// Most bytes that are written at once, so that lines of several writers to one pipe stay whole (`PIPE_BUF`).
+/// The most bytes that are written at once, so that lines of several writers to one pipe stay whole (`PIPE_BUF`).
 const WRITTEN_AT_ONCE: usize = 4096;
 
-/// How long lines gather after some were written.
+/// How long to gather lines after a write.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Lines that were dropped because too many waited.
@@ -40,12 +40,12 @@ impl Dropped {
     }
 }
 
-/// Writes out what waits when the last of it is dropped, or earlier.
+/// Writes the lines that wait when its last clone is dropped, or earlier.
 #[derive(Debug, Clone)]
 pub struct Log(Arc<Mutex<Option<WorkerGuard>>>);
 
 impl Log {
-    /// Writes out what waits, with a bound, and nothing any more.
+    /// Writes the lines that wait, for a bounded time. Later lines are lost.
     pub fn finish(&self) {
         quota::tell();
         let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -79,26 +79,24 @@ pub fn start(format: LogFormat, level: LogLevel) -> (Log, Dropped) {
         }
     }
     panic::set_hook(Box::new(|panic| {
-        // Only where: what a panic says may quote a url, and that may hold a password.
+        // Only the place: the message of a panic may quote a url with a password.
         let place = panic.location().map(ToString::to_string);
         LineKind::Panic.line(|| error!(place, "panic"));
     }));
     (Log(Arc::new(Mutex::new(Some(guard)))), dropped)
 }
 
-/// The client for the API server quotes whole answers that it can't read, and one of them has the private
-/// keys of `--managed-certs`. What fails is logged by its caller.
+/// kube's client quotes whole answers that it can't read, and one of them has the private keys of `--managed-certs`. Its
+/// callers log the failures.
 fn keeps_secrets(line: &Metadata<'_>) -> bool {
     !line.target().starts_with("kube_client")
 }
 
-/// Lines that are written together when many come. The first one goes out at once, and then there is a
-/// [`PAUSE`]: to wake the writing thread up and to call the system for each line would be a fifth of what a
-/// denial costs.
+/// Writes many lines together. The first one is written at once, followed by a [`PAUSE`]: waking the writing thread and
+/// calling the system for each line would be a fifth of what a denial costs.
 ///
-/// They come with whatever clients wrote into the values. Both formats escape most control characters;
-/// here each one that is left, and each that has no shape of its own or changes the direction of the text,
-/// becomes its code point, as in messages to users.
+/// Lines contain values that clients wrote. Both formats escape most control characters. This replaces the others, and
+/// invisible characters and those that change the direction of the text, with their code points, as in messages to users.
 struct Gathered<W: Write>(BufWriter<W>);
 
 impl<W: Write> Write for Gathered<W> {
@@ -110,7 +108,7 @@ impl<W: Write> Write for Gathered<W> {
         Ok(line.len())
     }
 
-    /// Called when no more lines wait.
+    /// Called when no other line waits.
     fn flush(&mut self) -> io::Result<()> {
         self.0.flush()?;
         thread::sleep(PAUSE);
@@ -118,7 +116,7 @@ impl<W: Write> Write for Gathered<W> {
     }
 }
 
-/// What has to be written in place of this line, if that is not the same.
+/// The line with its characters escaped, or `None` if there is nothing to escape.
 fn escaped(line: &[u8]) -> Option<String> {
     let text = line.strip_suffix(b"\n").unwrap_or(line);
     if text.iter().all(|byte| (b' '..=b'~').contains(byte)) {

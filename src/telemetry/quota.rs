@@ -1,7 +1,7 @@
-//! How many lines of each kind the log takes. Clients cause most lines, and could fill a disk with them.
+//! Limits the log lines of each kind. Clients cause most lines, and could fill a disk with them.
 //!
-//! A kind has a burst and a rate; what goes beyond is left out and counted, and every few seconds one
-//! line says how many. No lock, and one atomic exchange for a line that is written.
+//! Each kind has a burst and a rate. Further lines are left out and counted, and every few seconds one line says how many.
+//! A line costs one atomic exchange, and no lock.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -15,12 +15,12 @@ use tokio::time::{Instant, sleep};
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, warn};
 
-/// How often it is told what was left out.
+/// How often to report the lines that were left out.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 
-/// Lines that clients can cause, as many as they like.
+/// Lines that clients can cause, as often as they like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LineKind {
+pub(crate) enum LineKind {
     /// A review that was denied.
     Denial,
     /// A review that could not be judged.
@@ -29,7 +29,7 @@ pub enum LineKind {
     Notice,
     /// A call that no review answered.
     Refusal,
-    /// A client without a certificate that it needs.
+    /// A client without a certificate of the client CA.
     Rejection,
     /// A client that refuses the server's certificate.
     Handshake,
@@ -46,15 +46,14 @@ struct Quota {
     /// Lines at once, after a while without any.
     burst: u32,
     per_second: u32,
-    /// Nanoseconds since the start, at which all that was written would be paid for at the rate.
+    /// When all lines so far would be paid for at the rate, in nanoseconds since the start.
     paid_at: AtomicU64,
     left_out: AtomicU64,
-    /// How many of those the log has told of.
+    /// How many of those were reported.
     told: AtomicU64,
 }
 
-/// A denial is a line that somebody looks for, so there is much room for them. Of the others the first
-/// ones say it all.
+/// Somebody looks for the line of a denial, so denials have a large quota. Of the other kinds, the first lines are enough.
 static QUOTAS: [Quota; 8] = [
     Quota::new(LineKind::Denial, "denial", Level::INFO, 2_000, 100),
     Quota::new(LineKind::Failure, "failure", Level::INFO, 2_000, 100),
@@ -69,8 +68,8 @@ static QUOTAS: [Quota; 8] = [
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 impl LineKind {
-    /// Writes a line, unless there were too many of the kind.
-    pub fn line(self, write: impl FnOnce()) {
+    /// Writes a line, unless there were too many of this kind.
+    pub(crate) fn line(self, write: impl FnOnce()) {
         let quota = QUOTAS.iter().find(|quota| quota.kind == self);
         if quota.is_none_or(|quota| quota.level > LevelFilter::current() || !quota.has_room(START.elapsed()))
         {
@@ -80,16 +79,16 @@ impl LineKind {
     }
 }
 
-/// Tells of what was left out, for as long as it is polled.
-pub async fn keep_telling() {
+/// Reports the lines that were left out, for as long as it is polled.
+pub(crate) async fn keep_telling() {
     loop {
         sleep(TELL_EVERY).await;
         tell();
     }
 }
 
-/// Tells of what was left out and not yet told of.
-pub fn tell() {
+/// Reports the lines that were left out since the last report.
+pub(crate) fn tell() {
     for quota in &QUOTAS {
         let lines = quota.untold();
         if lines > 0 {
@@ -119,7 +118,7 @@ impl Quota {
 
     fn untold(&self) -> u64 {
         let left_out = self.left_out.load(Relaxed);
-        // Two may ask at the same time, when the process ends: each line is told of once.
+        // Two threads may report at the same time when the process ends. Each line is reported once.
         left_out.saturating_sub(self.told.fetch_max(left_out, Relaxed))
     }
 }
@@ -130,7 +129,7 @@ fn nanoseconds(time: Duration) -> u64 {
 
 /// The lines that were left out, for `/metrics`.
 #[derive(Debug)]
-pub struct LeftOut;
+pub(crate) struct LeftOut;
 
 impl Collector for LeftOut {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {

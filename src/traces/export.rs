@@ -33,7 +33,7 @@ const MOST_BYTES: usize = 64 * 1024;
 type Connections = Http<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 #[derive(Debug)]
-pub struct Client {
+pub(super) struct Client {
     runtime: Handle,
     timeout: Duration,
     connections: Connections,
@@ -43,21 +43,21 @@ pub struct Client {
 impl Client {
     /// # Errors
     /// Which variable to change.
-    pub fn from_environment(runtime: Handle, endpoint: &str) -> anyhow::Result<Self> {
+    pub(super) fn from_environment(runtime: Handle, endpoint: &str) -> anyhow::Result<Self> {
         let uri: Uri = endpoint
             .parse()
-            .with_context(|| format!("OTEL_EXPORTER_OTLP_ENDPOINT: {endpoint:?} is no url"))?;
+            .with_context(|| format!("OTEL_EXPORTER_OTLP_ENDPOINT: {endpoint:?} is not a url"))?;
         let roots = match uri.scheme_str() {
             Some("http") => RootCertStore::empty(),
             Some("https") => roots()?,
-            _ => bail!("OTEL_EXPORTER_OTLP_ENDPOINT: {endpoint:?} has to begin with http:// or https://"),
+            _ => bail!("OTEL_EXPORTER_OTLP_ENDPOINT: {endpoint:?} must begin with http:// or https://"),
         };
         let milliseconds = variable("TIMEOUT").and_then(|text| text.parse().ok()).unwrap_or(10_000);
         let timeout = Duration::from_millis(milliseconds);
         Ok(Self { runtime, timeout, connections: connections(roots), failing: AtomicBool::new(false) })
     }
 
-    /// One line when it begins to fail, and one when it works again.
+    /// Logs one line when exports begin to fail, and one when they work again.
     fn note(&self, result: &Result<Response<Bytes>, HttpError>) {
         let failure = match result {
             Ok(response) if response.status().is_success() => None,

@@ -1,10 +1,9 @@
-//! Spans out, over OTLP, when the standard `OTEL_*` variables ask for it; else nothing is made at all.
+//! Spans over OTLP, if the standard `OTEL_*` variables ask for them. Otherwise there are no spans.
 //!
-//! A request's head in, one span per review out, which continues the trace that the API server sends
-//! along (W3C Trace Context). The SDK reads what to sample and how to batch from the environment
-//! itself; [`export`] sends the batches.
+//! Each review is one span, which continues the trace that the API server sends in the request's head (W3C Trace Context).
+//! The SDK reads from the environment what to sample and how to batch, and [`export`] sends the batches.
 
-pub mod export;
+mod export;
 
 use std::env;
 
@@ -47,8 +46,8 @@ impl Traces {
         }
         let protocol = variable("PROTOCOL").unwrap_or_else(|| "http/protobuf".to_owned());
         if protocol != "http/protobuf" {
-            // What is injected for all pods must not keep this one from serving.
-            warn!(protocol, "no traces: OTEL_EXPORTER_OTLP_PROTOCOL has to be http/protobuf");
+            // A variable that is injected into all pods must not keep this one from serving.
+            warn!(protocol, "traces are off: OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf");
             return Ok(None);
         }
         let client = export::Client::from_environment(runtime, &endpoint)?;
@@ -67,7 +66,7 @@ impl Traces {
         Ok(Some(Self::of(provider)))
     }
 
-    /// Makes spans by this provider.
+    /// Makes spans with this provider.
     #[must_use]
     pub fn of(provider: SdkTracerProvider) -> Self {
         let tracer = provider.tracer(NAME);
@@ -92,7 +91,7 @@ impl Traces {
         Span(span)
     }
 
-    /// Sends what waits, for 5 s at most. Blocks, and needs the runtime to go on meanwhile.
+    /// Sends the spans that wait, for 5 s at most. It blocks, and the runtime must run meanwhile.
     pub fn shut_down(&self) {
         if let Err(error) = self.provider.shutdown() {
             warn!(%error, "the last traces were not exported");
@@ -100,8 +99,8 @@ impl Traces {
     }
 }
 
-/// Ids from the generator that TLS has anyway. The SDK's own one, in a static program, is seeded from
-/// `/dev/urandom` and panics where there is no such file.
+/// Ids from the random generator that TLS uses. In a static program, the SDK's own one is seeded from `/dev/urandom` and
+/// panics if there is no such file.
 #[derive(Debug)]
 struct Ids;
 
@@ -117,7 +116,7 @@ impl IdGenerator for Ids {
 
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    // Should it fail, the id is an invalid one of zeros, and the span is not exported.
+    // If it fails, the id is zero and invalid, and the span is not exported.
     let _ = rand::fill(&mut bytes);
     bytes
 }
@@ -127,7 +126,7 @@ fn random<const N: usize>() -> [u8; N] {
 pub struct Span(opentelemetry_sdk::trace::Span);
 
 impl Span {
-    /// What became of it: ids, and nothing of the object.
+    /// Adds the outcome: ids of rules and mutations, and nothing from the object.
     pub fn record_answer(&mut self, operation: &'static str, outcome: &'static str, answer: &Answer<'_>) {
         if !self.0.is_recording() {
             return;
@@ -149,7 +148,7 @@ impl Span {
         }
     }
 
-    /// No review answered it.
+    /// Adds the status of a call that was refused.
     pub fn record_refusal(&mut self, status: StatusCode) {
         self.0.set_attribute(KeyValue::new("http.response.status_code", i64::from(status.as_u16())));
         if status.is_server_error() {
@@ -158,7 +157,7 @@ impl Span {
     }
 }
 
-/// `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win over what is known here.
+/// `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` take precedence.
 fn resource() -> Resource {
     let named = env::var("OTEL_SERVICE_NAME").is_ok_and(|name| !name.is_empty())
         || env::var("OTEL_RESOURCE_ATTRIBUTES").is_ok_and(|attributes| attributes.contains("service.name="));
@@ -167,7 +166,7 @@ fn resource() -> Resource {
     if named { builder } else { builder.with_service_name(NAME) }.build()
 }
 
-/// `OTEL_EXPORTER_OTLP_TRACES_<name>`, or else `OTEL_EXPORTER_OTLP_<name>`. Empty is unset.
+/// `OTEL_EXPORTER_OTLP_TRACES_<name>`, or else `OTEL_EXPORTER_OTLP_<name>`. An empty one counts as unset.
 fn variable(name: &str) -> Option<String> {
     ["OTEL_EXPORTER_OTLP_TRACES_", "OTEL_EXPORTER_OTLP_"]
         .into_iter()

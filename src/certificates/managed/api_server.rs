@@ -32,7 +32,7 @@ const SILENCE: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// When this runs in no cluster, for the person who started it.
-pub fn client(service_account: &Path, clock: &Arc<Clock>) -> anyhow::Result<Client> {
+pub(crate) fn client(service_account: &Path, clock: &Arc<Clock>) -> anyhow::Result<Client> {
     let config = config(url()?, service_account).map_err(|error| {
         anyhow!(
             "cannot use the service account in {}: {error:#}; --managed-certs needs a pod with its token mounted",
@@ -80,7 +80,7 @@ fn config(url: Uri, service_account: &Path) -> anyhow::Result<Config> {
 /// sure to resolve names.
 fn url() -> anyhow::Result<Uri> {
     let variable = |name| {
-        env::var(name).with_context(|| format!("--managed-certs runs in a cluster only: {name} is not set"))
+        env::var(name).with_context(|| format!("--managed-certs works only in a cluster: {name} is not set"))
     };
     let (host, port) = (variable("KUBERNETES_SERVICE_HOST")?, variable("KUBERNETES_SERVICE_PORT")?);
     let host = if host.contains(':') { format!("[{host}]") } else { host };

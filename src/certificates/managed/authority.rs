@@ -33,23 +33,23 @@ pub struct Signer {
 
 impl Authority {
     /// # Errors
-    /// When it is no certificate.
+    /// When it is not a certificate.
     pub fn read(der: CertificateDer<'static>) -> Result<Self, Defect> {
         let validity = Validity::of(&der)?;
         Ok(Self { der, validity })
     }
 
-    /// Every certificate of a bundle in PEM, of whomever.
+    /// Every certificate of a bundle in PEM, whoever issued it.
     ///
     /// # Errors
-    /// When there is anything in it that is no certificate.
+    /// When any part of it is not a certificate.
     pub fn read_all(pem: &[u8]) -> Result<Vec<Self>, Defect> {
         let certificates =
             tls::certificates(pem).map_err(|error| Defect::UnreadableCertificate(error.to_string()))?;
         certificates.into_iter().map(Self::read).collect()
     }
 
-    /// Whether it signed this leaf of a server, whenever both are valid.
+    /// Whether it signed this leaf of a server, whether or not they are valid now.
     #[must_use]
     pub fn signed(&self, leaf: &CertificateDer<'_>) -> bool {
         let (Ok(roots), Ok(parsed), Ok(validity)) =
@@ -104,7 +104,7 @@ impl Signer {
     /// A CA with its key in PEM.
     ///
     /// # Errors
-    /// When the key can't be read, or is of another certificate.
+    /// When the key can't be read, or belongs to another certificate.
     pub fn read(authority: Authority, key: &str) -> Result<Self, Defect> {
         let issuer = Issuer::with_key(NAME, key).map_err(|error| Defect::UnreadableKey(error.to_string()))?;
         let certificate = x509_cert::Certificate::from_der(&authority.der)
@@ -116,10 +116,10 @@ impl Signer {
         Ok(Self { authority, issuer })
     }
 
-    /// A leaf for the DNS name, valid from `now` on, and never for longer than its CA.
+    /// A leaf for the DNS name. It is valid from `now` on, and never longer than its CA.
     ///
     /// # Errors
-    /// When it is no DNS name.
+    /// When it is not a DNS name.
     pub fn issue(&self, name: &str, now: SystemTime, lifetimes: Lifetimes) -> anyhow::Result<Leaf> {
         let until = (now + lifetimes.leaf).min(self.authority.validity.until);
         Ok(self.issuer.issue(vec![name.to_owned()], now - lifetimes.backdated()..until)?)

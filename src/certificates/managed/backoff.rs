@@ -1,10 +1,10 @@
-//! How long to wait after failures: twice as long each time, up to a minute, and never in step with
-//! the other replicas.
+//! How long to wait after a failure: twice as long each time, up to a minute, with a random part so that replicas do not
+//! act at the same time.
 
 use std::time::Duration;
 
 #[derive(Debug, Default)]
-pub struct Backoff {
+pub(crate) struct Backoff {
     failures: u32,
 }
 
@@ -12,12 +12,12 @@ impl Backoff {
     const FIRST: Duration = Duration::from_millis(200);
     const LONGEST: Duration = Duration::from_mins(1);
 
-    pub fn succeeded(&mut self) {
+    pub(crate) fn succeeded(&mut self) {
         self.failures = 0;
     }
 
-    /// The wait after one more failure: somewhere between half of the full time and all of it.
-    pub fn failed(&mut self) -> Duration {
+    /// The wait after one more failure: a random time between half of the full one and all of it.
+    pub(crate) fn failed(&mut self) -> Duration {
         let full = Self::FIRST.saturating_mul(1 << self.failures.min(16)).min(Self::LONGEST);
         self.failures = self.failures.saturating_add(1);
         full.mul_f64(0.5 + fastrand::f64() / 2.0)

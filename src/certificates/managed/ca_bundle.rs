@@ -1,24 +1,24 @@
-//! What is to be in a `caBundle`: the CAs that the Secret knows, and nothing else.
+//! Repairs a `caBundle`: it should have the CAs of the Secret and nothing else.
 
 use std::time::SystemTime;
 
 use super::outline::Ca;
 
-/// The CAs of a `caBundle`, of whomever; none when there is anything in it that is no certificate.
-pub type Present<C> = Option<Vec<C>>;
+/// The CAs of a `caBundle`, whoever put them there; `None` if any part of it is not a certificate.
+pub(crate) type Present<C> = Option<Vec<C>>;
 
-/// The CAs that should replace `present`, or none when it is fine as it is. What is in there and not
-/// wanted leaves, unless it `stays` for now.
-pub fn repair<C: Ca>(
-    present: &Present<C>,
+/// The CAs that should replace `present`, or `None` if nothing should. CAs that are not wanted are removed, unless they
+/// stay for now according to `stays`.
+pub(crate) fn repair<C: Ca>(
+    present: Option<&[C]>,
     wanted: &[C],
     stays: impl Fn(&C) -> bool,
     now: SystemTime,
 ) -> Option<Vec<C>> {
-    // An expired CA is never put in, and one that is there stays until it leaves the Secret: replicas whose
-    // clocks differ then never undo what the other did.
+    // An expired CA is never added, and one that is there stays until it is removed from the Secret. So replicas whose
+    // clocks differ do not undo each other's changes.
     let lasts = |authority: &C| now <= authority.validity().until;
-    let fine = present.as_ref().is_some_and(|present| {
+    let fine = present.is_some_and(|present| {
         let complete = wanted.iter().all(|authority| !lasts(authority) || present.contains(authority));
         complete && present.iter().all(|authority| wanted.contains(authority) || stays(authority))
     });
@@ -26,7 +26,7 @@ pub fn repair<C: Ca>(
         return None;
     }
     let mut bundle: Vec<C> = wanted.iter().filter(|authority| lasts(authority)).cloned().collect();
-    for authority in present.iter().flatten() {
+    for authority in present.into_iter().flatten() {
         let keeps = wanted.contains(authority) || stays(authority);
         if keeps && !bundle.contains(authority) {
             bundle.push(authority.clone());
@@ -58,7 +58,7 @@ mod tests {
     fn repair(present: &[&Authority], wanted: &[&Authority], now: SystemTime) -> Option<Vec<Authority>> {
         let owned =
             |bundle: &[&Authority]| bundle.iter().map(|&authority| authority.clone()).collect::<Vec<_>>();
-        super::repair(&Some(owned(present)), &owned(wanted), |_| false, now)
+        super::repair(Some(&owned(present)), &owned(wanted), |_| false, now)
     }
 
     #[test]
@@ -75,16 +75,17 @@ mod tests {
     fn what_is_not_wanted_can_stay_for_a_while() {
         let [old, new] = [authority(), authority()];
         let stays = |authority: &Authority| *authority == old;
-        let repair = |present| super::repair(&Some(present), std::slice::from_ref(&new), stays, start());
-        assert_eq!(repair(vec![old.clone(), new.clone()]), None);
-        assert_eq!(repair(vec![old.clone(), authority()]), Some(vec![new.clone(), old.clone()]));
+        let repair =
+            |present: &[Authority]| super::repair(Some(present), std::slice::from_ref(&new), stays, start());
+        assert_eq!(repair(&[old.clone(), new.clone()]), None);
+        assert_eq!(repair(&[old.clone(), authority()]), Some(vec![new.clone(), old.clone()]));
     }
 
     #[test]
     fn what_can_not_be_read_is_replaced() {
         let ours = authority();
         let wanted = [ours.clone()];
-        assert_eq!(super::repair(&None, &wanted, |_| true, start()), Some(vec![ours]));
+        assert_eq!(super::repair(None, &wanted, |_| true, start()), Some(vec![ours]));
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! A webhook configuration: what is in its `caBundle`s, and how they are replaced.
+//! A webhook configuration: reads and replaces its `caBundle`s.
 //!
-//! Only webhooks that call our Service are looked at and written; whatever else someone put into the
-//! configuration is theirs.
+//! Only webhooks that call our Service are read and written. Other webhooks in the configuration belong to whoever added
+//! them.
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::{
@@ -18,8 +18,8 @@ use super::ca_bundle::Present;
 use super::registration::{Field, Webhook, differences};
 use super::watch::{Seen, Watched};
 
-/// Who the fields that we write belong to.
-pub const FIELD_MANAGER: &str = "modelendpoint-webhook";
+/// The owner of the fields that the server writes.
+pub(crate) const FIELD_MANAGER: &str = "modelendpoint-webhook";
 
 /// A Service that webhooks call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +37,8 @@ impl Service {
 }
 
 /// Either kind of webhook configuration.
-pub trait Configuration: Watched + Resource {
-    /// What this version is installed with.
+pub(crate) trait Configuration: Watched + Resource {
+    /// The manifest that this version is installed with.
     const MANIFEST: &str;
 
     fn webhooks(&self) -> impl Iterator<Item = Webhook<'_>>;
@@ -76,7 +76,7 @@ impl Configuration for ValidatingWebhookConfiguration {
 
 /// One configuration, as it was last seen.
 #[derive(Debug)]
-pub struct Managed<K> {
+pub(crate) struct Managed<K> {
     api: Api<K>,
     name: String,
     pub seen: Receiver<Seen<K>>,
@@ -84,24 +84,24 @@ pub struct Managed<K> {
 
 /// What a configuration says about the webhooks that call our Service.
 #[derive(Debug, Default)]
-pub struct Registered {
-    /// Whether the API server has told.
+pub(crate) struct Registered {
+    /// Whether the API server has answered.
     pub is_known: bool,
     version: Option<String>,
     webhooks: Vec<String>,
-    /// The `caBundle` of each of these. Where there is no configuration, nobody calls.
+    /// The `caBundle` of each of these. Without a configuration there is none, and nobody calls.
     pub bundles: Vec<Present<Authority>>,
-    /// In what it differs from what it should be.
+    /// The fields that differ from the manifest.
     pub differences: Vec<Field>,
 }
 
 impl<K: Configuration> Managed<K> {
     #[must_use]
-    pub fn new(api: Api<K>, name: &str, seen: Receiver<Seen<K>>) -> Self {
+    pub(crate) fn new(api: Api<K>, name: &str, seen: Receiver<Seen<K>>) -> Self {
         Self { api, name: name.to_owned(), seen }
     }
 
-    pub fn look(&mut self, service: &Service) -> Registered {
+    pub(crate) fn look(&mut self, service: &Service) -> Registered {
         match &*self.seen.borrow_and_update() {
             Seen::Unknown => Registered::default(),
             Seen::Absent => Registered { is_known: true, ..Registered::default() },
@@ -119,8 +119,12 @@ impl<K: Configuration> Managed<K> {
     /// Writes these `caBundle`s, one for each webhook or none.
     ///
     /// # Errors
-    /// When the API server refuses, or someone was faster.
-    pub async fn write(&self, seen: &Registered, bundles: &[Option<Vec<Authority>>]) -> kube::Result<()> {
+    /// When the API server refuses, or another client wrote first.
+    pub(crate) async fn write(
+        &self,
+        seen: &Registered,
+        bundles: &[Option<Vec<Authority>>],
+    ) -> kube::Result<()> {
         let replaced = seen.webhooks.iter().zip(bundles).filter_map(|(name, bundle)| {
             let pem: String = bundle.as_ref()?.iter().map(Authority::pem).collect();
             Some(json!({ "name": name, "clientConfig": { "caBundle": ByteString(pem.into_bytes()) } }))
@@ -132,7 +136,7 @@ impl<K: Configuration> Managed<K> {
         let patch = json!({ "metadata": { "resourceVersion": seen.version }, "webhooks": webhooks });
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         self.api.patch_metadata(&self.name, &params, &Patch::Strategic(patch)).await?;
-        info!(kind = K::KIND, name = self.name, "wrote the CAs to trust into caBundle");
+        info!(kind = K::KIND, name = self.name, "wrote the trusted CAs into caBundle");
         Ok(())
     }
 }

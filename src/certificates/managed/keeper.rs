@@ -1,4 +1,5 @@
-//! The loop: looks at what was seen, does what is missing, and waits for the next change or due date.
+//! The loop of managed certificates: it looks at what was seen, does what is missing, and waits for the next change or
+//! due time.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -26,16 +27,16 @@ use crate::certificates::clock::Clock;
 use crate::certificates::pair::{Defect, Pair, utc};
 use crate::certificates::served::Served;
 
-/// The shortest, so that whatever happens is never a busy loop.
+/// The shortest pause between two looks, so that nothing can cause a busy loop.
 const BREATHE: Duration = Duration::from_millis(50);
-/// For what was seen to catch up with what is.
+/// The time for the watch to catch up.
 const AGAIN: Duration = Duration::from_secs(1);
-/// For all that one look writes. An API server that takes a request and never answers must not be the end
-/// of it.
+/// The time for everything that one look writes. An API server that accepts a request and never answers must not stop the
+/// loop.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// No `Debug`: what the Secret said holds keys.
-pub struct Keeper {
+/// Has no `Debug`, because the Secret holds keys.
+pub(crate) struct Keeper {
     secret: ManagedSecret,
     mutating: Managed<MutatingWebhookConfiguration>,
     validating: Managed<ValidatingWebhookConfiguration>,
@@ -45,16 +46,16 @@ pub struct Keeper {
     clock: Arc<Clock>,
     started: Instant,
     memory: Memory<Authority>,
-    /// What the Secret last said that made sense, to put back.
+    /// The last usable content of the Secret, to restore it.
     last: Option<Data>,
     quarrel: Quarrel,
     was_off: bool,
-    /// What was wrong with the webhook configurations.
+    /// Which fields of the webhook configurations differed at the last look.
     differed: Vec<(ConfigurationKind, Field)>,
 }
 
 impl Keeper {
-    pub fn new(
+    pub(crate) fn new(
         secret: ManagedSecret,
         mutating: Managed<MutatingWebhookConfiguration>,
         validating: Managed<ValidatingWebhookConfiguration>,
@@ -80,7 +81,7 @@ impl Keeper {
         }
     }
 
-    pub async fn keep(mut self, mut backoff: Backoff, tell: &impl Fn(Event)) {
+    pub(crate) async fn keep(mut self, mut backoff: Backoff, tell: &impl Fn(Event)) {
         loop {
             sleep(self.quarrel.pause().unwrap_or(BREATHE)).await;
             let looked = timeout(PATIENCE, self.look(tell)).await;
@@ -90,20 +91,23 @@ impl Keeper {
                     self.changed(wait.min(LOOK_AT_THE_CLOCK)).await;
                 }
                 Err(error) if is_conflict(&error) => {
-                    debug!("another replica was faster: going on with what it wrote");
+                    debug!("another replica wrote first: continuing with its version");
                     self.changed(backoff.failed()).await;
                 }
                 Err(error) => {
                     tell(Event::Failed);
                     let wait = backoff.failed();
-                    error!(error = format!("{error:#}"), "certificates not managed: next try in {wait:.1?}");
+                    error!(
+                        error = format!("{error:#}"),
+                        "cannot manage certificates: retrying in {wait:.1?}"
+                    );
                     sleep(wait).await;
                 }
             }
         }
     }
 
-    /// Waits for a change of any of the three objects, but no longer than this.
+    /// Waits until one of the three objects changes, but no longer than this.
     async fn changed(&mut self, wait: Duration) {
         tokio::select! {
             () = sleep(wait) => {}
@@ -113,7 +117,7 @@ impl Keeper {
         }
     }
 
-    /// Does what is missing, and says how long to wait if nothing changes.
+    /// Does what is missing. Returns how long to wait if nothing changes.
     async fn look(&mut self, tell: &impl Fn(Event)) -> anyhow::Result<Duration> {
         self.tell_the_skew(tell);
         let seen = self.secret.seen.borrow_and_update().clone();
@@ -146,12 +150,12 @@ impl Keeper {
             self.serve(leaf, tell);
         }
         let Some(secret) = secret else {
-            info!("the Secret does not exist: making it");
+            info!("the Secret does not exist: creating it");
             self.secret.create().await?;
             return Ok(plan.wait);
         };
         if plan.removes && !self.secret.is_still(&secret).await? {
-            debug!("not removing CAs that a newer state of the Secret may have");
+            debug!("keeping CAs that a newer version of the Secret may contain");
             return Ok(AGAIN);
         }
         let (of_mutating, of_validating) =
@@ -191,7 +195,7 @@ impl Keeper {
         }
     }
 
-    /// Does the one thing to the Secret that is due.
+    /// Takes the step that is due for the Secret.
     async fn take(
         &self,
         step: Step<Authority>,
@@ -203,23 +207,23 @@ impl Keeper {
         let (name, lifetimes) = (self.service.dns_name(), self.lifetimes);
         if let (Step::PutBack | Step::Start { .. }, false) = (&step, data.is_empty()) {
             let why = stored.as_ref().map_or_else(ToString::to_string, |_| "no leaf of its CA".to_owned());
-            error!(why, "the Secret holds no usable certificates: replacing them");
+            error!(why, "the certificates in the Secret cannot be used: replacing them");
         }
         let next = match step {
             Step::Create | Step::Nothing => return Ok(()),
             Step::PutBack => {
-                info!("putting back what the Secret held before");
+                info!("restoring the previous content of the Secret");
                 Stored::read(self.last.as_ref().context("nothing is remembered")?)?
             }
             Step::Start { previous } => Stored::start(&name, now, lifetimes)?.with_previous(previous),
             Step::Adopt { previous } => {
                 warn!(
-                    "the Secret was replaced: adding the CAs that it had, since a replica may serve a leaf of one"
+                    "the Secret was replaced: adding its previous CAs, because a replica may still serve a leaf of one"
                 );
                 stored?.with_previous(previous)
             }
             Step::AddAuthority { previous } => {
-                info!("making a new CA beside the old one");
+                info!("adding a new CA beside the old one");
                 stored?.with_authority(previous, now, lifetimes)?
             }
             Step::IssueLeaf => {
@@ -227,7 +231,7 @@ impl Keeper {
                 stored?.with_leaf(&name, now, lifetimes)?
             }
             Step::RetireAuthorities { previous } => {
-                info!("an old CA leaves");
+                info!("removing an old CA");
                 stored?.with_previous(previous)
             }
         };
@@ -241,7 +245,7 @@ impl Keeper {
         info!(expires = utc(pair.validity.until), "serving a certificate from the Secret");
     }
 
-    /// In the metrics always, and in the log when they change.
+    /// Reports differences to the metrics, and logs new ones.
     fn tell_the_differences(
         &mut self,
         registered: [(ConfigurationKind, &Registered); 2],
@@ -268,7 +272,7 @@ impl Keeper {
         self.differed = all;
     }
 
-    /// In the metrics always, and in the log when it begins and ends.
+    /// Reports the difference of the clocks to the metrics, and logs when it becomes too large and when it is over.
     fn tell_the_skew(&mut self, tell: &impl Fn(Event)) {
         let seconds = self.clock.skew();
         tell(Event::Skew(seconds));

@@ -1,4 +1,4 @@
-//! How long a CA and a leaf last, and what follows from it.
+//! How long a CA and a leaf are valid, and the times that follow from it.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,7 +6,7 @@ use anyhow::ensure;
 
 use crate::certificates::pair::Validity;
 
-/// From now on, without the little that each certificate is valid before.
+/// Lifetimes from now on, without the time before now for which each certificate is valid too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetimes {
     pub authority: Duration,
@@ -32,51 +32,49 @@ impl Lifetimes {
 
     const SHORTEST_LEAF: Duration = Duration::from_secs(5);
 
-    /// How long before its making a certificate is valid: clocks differ, and the one of the API server is
-    /// told in whole seconds.
+    /// How long before its issuance a certificate is valid. Clocks differ, and the API server's is known in whole seconds.
     #[must_use]
     pub fn backdated(self) -> Duration {
         (self.leaf / 10).clamp(Duration::from_secs(2), Duration::from_hours(1))
     }
 
-    /// How long a CA must have been in every `caBundle` before a leaf of it may be served: the API servers
-    /// hear of a change some time after it was stored, each for itself.
+    /// How long a CA must have been in every `caBundle` before a leaf of it may be served. Each API server notices a change
+    /// some time after it was stored.
     ///
-    /// A planned rotation has the time to wait for an API server that is stopped or cut off for minutes. When
-    /// there is nothing else to serve, every second of waiting is an outage.
+    /// A planned rotation has time to wait for an API server that is stopped or cut off for minutes. When there is nothing
+    /// else to serve, every second of waiting is an outage.
     #[must_use]
     pub fn grace(self, urgent: bool) -> Duration {
         let longest = if urgent { Duration::from_secs(5) } else { Duration::from_mins(5) };
         (self.leaf / 20).min(longest)
     }
 
-    /// The shortest time between two steps of the same kind, whoever takes them.
+    /// The shortest time between two steps of the same kind, over all replicas.
     #[must_use]
     pub fn pause(self) -> Duration {
         (self.leaf / 20).min(Duration::from_mins(1))
     }
 
-    /// Whether a CA with these lifetimes could be valid for so long.
+    /// Whether a CA with these lifetimes could have this validity.
     #[must_use]
     pub fn allow(self, validity: Validity) -> bool {
         life(validity) <= self.authority + self.backdated() + Duration::from_secs(1)
     }
 }
 
-/// When a certificate is to be replaced: at two thirds of its life.
+/// When a certificate should be replaced: after two thirds of its life.
 #[must_use]
 pub fn due(validity: Validity) -> SystemTime {
     validity.until - life(validity) / 3
 }
 
-/// From when on a replacement can't wait any longer: in the last tenth of its life.
+/// When the replacement of a certificate becomes urgent: in the last tenth of its life.
 #[must_use]
 pub fn overdue(validity: Validity) -> SystemTime {
     validity.until - life(validity) / 10
 }
 
-/// When an expired CA may leave: later than it is taken for expired by any replica whose clock is
-/// behind, so that none of them puts it back.
+/// When an expired CA may be removed: so late that a replica whose clock is behind does not put it back.
 #[must_use]
 pub fn retired(validity: Validity) -> SystemTime {
     validity.until + life(validity) / 10

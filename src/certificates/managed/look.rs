@@ -1,7 +1,7 @@
-//! One look at everything: what a replica sees goes in, what it does comes out.
+//! What a replica sees goes in, and what it does comes out.
 //!
-//! No I/O and no clock: the [keeper](super::keeper) carries it out, and the model in `tests/managed_model`
-//! puts it through crashes, delays and broken clocks.
+//! There is no I/O and no clock here. The [keeper](super::keeper) carries out the plan, and the model in
+//! `tests/managed_model` tests it with crashes, delays and broken clocks.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,20 +15,20 @@ use crate::certificates::pair::Validity;
 /// What a replica sees.
 #[derive(Debug, Clone)]
 pub struct View<C> {
-    /// By the clock of the API server, which judges the certificates.
+    /// By the clock of the API server, which checks the certificates.
     pub now: SystemTime,
-    /// Whether our own clock says something else.
+    /// Whether the local clock differs from it by too much.
     pub clock_is_off: bool,
-    /// Since the process started.
+    /// The time since the process started.
     pub uptime: Duration,
     pub secret: Secret<C>,
-    /// When a replica last wrote the Secret, by the clock of the API server. None if someone else did.
+    /// When a replica last wrote the Secret, by the clock of the API server. `None` if another client did.
     pub written: Option<SystemTime>,
     /// Whether the leaf of the Secret is the one that is served.
     pub serves_stored: bool,
-    /// Of each webhook that calls us.
+    /// The `caBundle` of each webhook that calls this server.
     pub bundles: Vec<Present<C>>,
-    /// Whether these are all of them: each configuration was seen, or does not exist.
+    /// Whether these are all of them, because each configuration was seen or does not exist.
     pub saw_all_bundles: bool,
 }
 
@@ -43,11 +43,11 @@ pub enum Secret<C> {
 /// What a replica does about it, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan<C> {
-    /// Somebody undid what was right before, so this is not the time to hurry.
+    /// Whether another client undid a repair, so that the next one should wait.
     pub undone: bool,
-    /// What each `caBundle` is to be replaced with, if it is.
+    /// The replacement of each `caBundle`, if it needs one.
     pub bundles: Vec<Option<Vec<C>>>,
-    /// Whether a CA leaves a `caBundle`: only if what was seen of the Secret is still true.
+    /// Whether a CA is removed from a `caBundle`. This is done only if the Secret has not changed since it was seen.
     pub removes: bool,
     /// Whether to serve the leaf of the Secret from now on.
     pub serve: bool,
@@ -58,15 +58,15 @@ pub struct Plan<C> {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step<C> {
-    /// Makes the Secret, empty.
+    /// Creates an empty Secret.
     Create,
-    /// Writes what it held when it last made sense.
+    /// Restores the last usable content.
     PutBack,
-    /// Makes a new CA and a leaf of it, beside the CAs that were found in a `caBundle`.
+    /// Issues a new CA and a leaf of it, and keeps the CAs that were found in a `caBundle`.
     Start {
         previous: Vec<C>,
     },
-    /// Writes the same signer and leaf, with CAs that it had before and a replica may still serve a leaf of.
+    /// Keeps the signer and the leaf, and adds previous CAs whose leaves a replica may still serve.
     Adopt {
         previous: Vec<C>,
     },
@@ -83,14 +83,14 @@ pub enum Step<C> {
 /// What a replica knows from earlier looks. A restart loses it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Memory<C> {
-    /// Who signed the leaf that is served, and when it is valid.
+    /// The CA that signed the served leaf, and when the leaf is valid.
     serving: Option<(C, Validity)>,
-    /// The Secret, when it last made sense.
+    /// The last usable content of the Secret.
     last: Option<Outline<C>>,
     trust: Trust<C>,
-    /// Who is in a `caBundle` and not in the Secret, since when.
+    /// CAs that are in a `caBundle` but not in the Secret, and since when.
     strangers: Vec<(C, Duration)>,
-    /// When a replica last wrote the Secret, and since when we know.
+    /// When a replica last wrote the Secret, and since when this one knows.
     written: Option<(SystemTime, Duration)>,
 }
 
@@ -100,7 +100,7 @@ impl<C> Default for Memory<C> {
     }
 }
 
-/// The longest wait, after which the time is read again: a clock may have been set.
+/// The longest wait. After it the time is read again, because a clock may have been set.
 pub const LOOK_AT_THE_CLOCK: Duration = Duration::from_mins(1);
 
 impl<C: Ca> Memory<C> {
@@ -123,8 +123,8 @@ impl<C: Ca> Memory<C> {
         self.serving.as_ref().map(|(authority, _)| authority)
     }
 
-    /// For how long no replica has written the Secret. Two API servers may disagree about the time, so what
-    /// we have seen of it counts as well.
+    /// For how long no replica has written the Secret. Two API servers may disagree about the time, so the time since this
+    /// replica saw the write counts too.
     fn rested(&mut self, view: &View<C>) -> Duration {
         let Some(written) = view.written else {
             self.written = None;
@@ -142,8 +142,8 @@ impl<C: Ca> Memory<C> {
         self.last.as_ref().is_some_and(|last| last.is_valid(now))
     }
 
-    /// Puts back what is remembered, or starts anew. What looks like ours in a `caBundle` is then taken
-    /// over: a replica that is cut off may still serve a leaf of it.
+    /// Restores the last usable content, or starts again. In that case, CAs in a `caBundle` that look like ours are kept: a
+    /// replica that is cut off may still serve a leaf of one.
     fn mend(&self, view: &View<C>, lifetimes: Lifetimes) -> Step<C> {
         if self.can_put_back(view.now) {
             return Step::PutBack;
@@ -190,7 +190,7 @@ impl<C: Ca> Memory<C> {
         }
     }
 
-    /// CAs that the Secret had, or that we serve a leaf of, and that it does not have any more.
+    /// CAs that the Secret had, or whose leaf this replica serves, and that the Secret has lost.
     fn lost(&self, stored: &Outline<C>, now: SystemTime) -> Vec<C> {
         let mut lost = Vec::new();
         let known = self.last.iter().flat_map(Outline::authorities).chain(self.serving());
@@ -204,7 +204,7 @@ impl<C: Ca> Memory<C> {
         lost
     }
 
-    /// Every CA that a leaf may be served of.
+    /// Every CA whose leaf may be served.
     fn wanted(&self, stored: &Outline<C>, lost: &[C]) -> Vec<C> {
         let mut wanted = vec![stored.signer.clone()];
         let previous = most_recent(stored.previous.clone(), stored.leaf.as_ref());
@@ -216,7 +216,7 @@ impl<C: Ca> Memory<C> {
         wanted
     }
 
-    /// Whether a CA that was in every `caBundle` is no longer.
+    /// Records the CAs of each `caBundle`. Returns whether one is missing that was in every `caBundle` before.
     fn observe(&mut self, wanted: &[C], view: &View<C>) -> bool {
         let everywhere = |authority: &C| {
             let trusts = |bundle: &Present<C>| bundle.as_ref().is_some_and(|cas| cas.contains(authority));
@@ -233,8 +233,8 @@ impl<C: Ca> Memory<C> {
         self.trust.observe(wanted, everywhere, view.uptime)
     }
 
-    /// A stranger leaves at once. If it looks like ours, it is given the time in which a replica that serves
-    /// a leaf of it puts it into the Secret.
+    /// A CA that is not wanted is removed at once. If it looks like ours, it stays for the time in which a replica that
+    /// serves a leaf of it puts it into the Secret.
     fn repair(&self, wanted: &[C], view: &View<C>, lifetimes: Lifetimes) -> Vec<Option<Vec<C>>> {
         let stays = |authority: &C| {
             let first = self.strangers.iter().take(MOST_AUTHORITIES).find(|(known, _)| known == authority);
@@ -243,14 +243,14 @@ impl<C: Ca> Memory<C> {
                 && view.now <= retired(authority.validity())
                 && seen_for < lifetimes.grace(false)
         };
-        view.bundles.iter().map(|present| repair(present, wanted, stays, view.now)).collect()
+        view.bundles.iter().map(|present| repair(present.as_deref(), wanted, stays, view.now)).collect()
     }
 
     /// When to serve the stored leaf, if it is worth serving.
     fn serve(&mut self, stored: &Outline<C>, view: &View<C>, lifetimes: Lifetimes) -> Option<Duration> {
         let leaf = stored.leaf.as_ref().filter(|leaf| leaf.fits && leaf.validity.at(view.now).is_ok())?;
         if view.serves_stored {
-            // Whoever looks for the first time may serve it already: keeping began anew after a defect.
+            // This can be the first look and the leaf already served: the loop started again after a panic.
             self.serving = Some((leaf.authority.clone(), leaf.validity));
             return None;
         }

@@ -1,40 +1,42 @@
-//! Certificates that the webhook makes, renews and makes known by itself, with any number of replicas.
+//! Certificates that the webhook issues, renews and publishes by itself, with any number of replicas.
 //!
-//! One Secret is the truth that all replicas share: the CAs to trust, the key of the newest, and a
-//! leaf with its key. Both webhook configurations carry those CAs in `caBundle`. Each replica watches
-//! the three objects and, whenever one changes or something falls due, does what is missing:
+//! All replicas share one Secret. It holds the CAs to trust, the key of the newest one, and a leaf with its key. Both
+//! webhook configurations have these CAs in `caBundle`. Each replica watches the three objects. When one of them changes
+//! or something is due, it does what is missing:
 //!
 //! ```text
-//! watch (Secret, configurations), clock -> keeper -> look: what is to be done?
-//!                                            |-> secret: write it, if nobody was faster
+//! watch (Secret, configurations), clock -> keeper -> look: what is the next step?
+//!                                            |-> secret: write it, unless another replica wrote first
 //!                                            |-> configuration: every CA of the Secret into each caBundle
 //!                                            '-> served: the leaf, once the API server trusts its CA
 //! ```
 //!
-//! Replicas do not talk to each other and none of them leads. A write names the version that it was
-//! decided on, so one of them wins and the others read what it wrote.
+//! Replicas do not talk to each other, and there is no leader. A write names the version that it is based on, so one
+//! replica wins, and the others read what it wrote.
 //!
-//! No call fails in a rotation, since the order is always the same: the new CA goes into the Secret and
-//! the `caBundle`s; when it was seen in all of them for a while, a leaf of it goes into the Secret; each
-//! replica serves that once it has itself seen the CA in all of them; the old CA leaves when it has expired,
-//! and with it every leaf that it signed.
+//! No call fails during a rotation, because the order is always the same:
+//!
+//! 1. The new CA goes into the Secret and into each `caBundle`.
+//! 2. When it has been in all of them for a while, a leaf that it signed goes into the Secret.
+//! 3. Each replica serves this leaf once it has seen the CA in all of them itself.
+//! 4. The old CA is removed when it has expired, and with it every leaf that it signed.
 
-pub mod api_server;
+pub(crate) mod api_server;
 pub mod authority;
-pub mod backoff;
-pub mod ca_bundle;
-pub mod configuration;
-pub mod keeper;
+pub(crate) mod backoff;
+pub(crate) mod ca_bundle;
+pub(crate) mod configuration;
+pub(crate) mod keeper;
 pub mod lifetimes;
 pub mod look;
 pub mod outline;
-pub mod quarrel;
-pub mod registration;
+pub(crate) mod quarrel;
+pub(crate) mod registration;
 pub mod rotation;
-pub mod secret;
+pub(crate) mod secret;
 pub mod stored;
-pub mod trust;
-pub mod watch;
+pub(crate) mod trust;
+pub(crate) mod watch;
 
 use std::sync::Arc;
 
@@ -57,7 +59,7 @@ use registration::Field;
 use secret::ManagedSecret;
 use watch::{Seen, keep_watching};
 
-/// Which objects are managed, and for how long what is in them lasts.
+/// Which objects are managed, and how long the certificates in them are valid.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The Service that the API server calls.
@@ -72,25 +74,25 @@ pub struct Settings {
 /// What happened, for the metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// Another leaf is served.
+    /// A new leaf is served.
     Served,
-    /// The API server could not be asked, or refused.
+    /// The API server could not be reached, or refused a request.
     Failed,
-    /// By how many seconds our own clock is ahead of the API server's.
+    /// How many seconds the local clock is ahead of the API server's.
     Skew(i64),
     /// Whether a field of the webhook configurations differs from what this version is installed with.
     Differs(ConfigurationKind, Field, bool),
 }
 
-/// Of a webhook configuration.
+/// The two kinds of webhook configurations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConfigurationKind {
     Mutating,
     Validating,
 }
 
-/// Keeps `served`, the Secret and both configurations as they should be. A defect in here, which panics,
-/// must not be the end of it: what is served goes on being served, but would expire one day.
+/// Keeps `served`, the Secret and both configurations up to date. It starts again after a panic: the current certificate
+/// would still be served, but it would expire one day.
 pub async fn keep_managing(
     client: Client,
     settings: Settings,
@@ -104,7 +106,7 @@ pub async fn keep_managing(
             manage(client.clone(), settings.clone(), Arc::clone(&served), Arc::clone(&clock), tell.clone());
         if let Err(panicked) = tokio::spawn(managed).await {
             let wait = backoff.failed();
-            error!(%panicked, "a defect, please report it: managing certificates anew in {wait:.1?}");
+            error!(%panicked, "a bug, please report it: the management of certificates restarts in {wait:.1?}");
             sleep(wait).await;
         }
     }
@@ -178,7 +180,7 @@ mod tests {
         let (events, mut told) = mpsc::unbounded_channel();
         let panicked = Arc::new(AtomicBool::new(false));
         let tell = move |event| {
-            assert!(panicked.swap(true, Relaxed), "the first event is one too many");
+            assert!(panicked.swap(true, Relaxed), "a panic at the first event");
             events.send(event).expect("the test waits for it");
         };
         let clock = Arc::<Clock>::default();

@@ -1,8 +1,8 @@
-//! What the decisions see of certificates: who signed what, and when it is valid.
+//! The part of certificates that decisions depend on: who signed what, and when it is valid.
 //!
 //! The decisions ([`rotation`](super::rotation), [`ca_bundle`](super::ca_bundle), [`trust`](super::trust),
-//! [`look`](super::look)) are made on outlines and not on certificates, so that the model in
-//! `tests/managed_model` can check the very same code on millions of states.
+//! [`look`](super::look)) use outlines instead of certificates, so that the model in `tests/managed_model` can check the
+//! same code in millions of states.
 
 use std::fmt::Debug;
 use std::time::SystemTime;
@@ -10,14 +10,14 @@ use std::time::SystemTime;
 use super::lifetimes::{Lifetimes, overdue};
 use crate::certificates::pair::Validity;
 
-/// The most CAs that are kept at a time, the signing one included. A rotation needs two.
+/// The most CAs that are kept at a time, including the signing one. A rotation needs two.
 pub const MOST_AUTHORITIES: usize = 8;
 
-/// A CA, known by its whole certificate and never by its name, which anybody can write into another.
+/// A CA. It is identified by its whole certificate, and not by its name, which any other certificate can have.
 pub trait Ca: Clone + Eq + Debug {
     fn validity(&self) -> Validity;
 
-    /// Whether a webhook with these lifetimes could have made it. This proves nothing.
+    /// Whether a webhook with these lifetimes could have issued it. This is a guess, not a proof.
     fn looks_like_ours(&self, lifetimes: Lifetimes) -> bool;
 }
 
@@ -26,9 +26,9 @@ pub trait Ca: Clone + Eq + Debug {
 pub struct Outline<C> {
     /// Signs new leaves.
     pub signer: C,
-    /// CAs that signed before, the newest first.
+    /// The previous signers, newest first.
     pub previous: Vec<C>,
-    /// None when it can't be read, or no CA here signed it.
+    /// `None` if it can't be read, or if none of these CAs signed it.
     pub leaf: Option<Leaf<C>>,
 }
 
@@ -47,21 +47,21 @@ impl<C: Ca> Outline<C> {
         [&self.signer].into_iter().chain(&self.previous)
     }
 
-    /// Whether all of it is valid now: good enough to go on with.
+    /// Whether the signer and the leaf are valid now.
     #[must_use]
     pub fn is_valid(&self, now: SystemTime) -> bool {
         self.signer.validity().at(now).is_ok()
             && self.leaf.as_ref().is_some_and(|leaf| leaf.validity.at(now).is_ok())
     }
 
-    /// Whether there is no leaf to go on with for a while.
+    /// Whether there is no leaf that can be served for a while.
     #[must_use]
     pub fn is_urgent(&self, now: SystemTime) -> bool {
         !self.leaf.as_ref().is_some_and(|leaf| leaf.fits && serves_for_a_while(leaf.validity, now))
     }
 }
 
-/// The most recent of these CAs, so that there is room for one that signs, and whatever signed the leaf.
+/// The most recent of these CAs, so that there is room for a new signer. The one that signed the leaf always stays.
 #[must_use]
 pub fn most_recent<C: Ca>(mut previous: Vec<C>, leaf: Option<&Leaf<C>>) -> Vec<C> {
     let needed = leaf.map(|leaf| &leaf.authority);

@@ -1,5 +1,5 @@
-//! Someone undoes what was written: a tool that takes the same objects for its own. The first repairs come
-//! at once, the following ones with growing pauses, so that the API server does not pay for the quarrel.
+//! Another tool undoes the repairs, because it manages the same objects. The first repairs come at once, and the following
+//! ones after growing pauses, so that the dispute does not load the API server.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use tracing::warn;
 use super::backoff::Backoff;
 
 #[derive(Debug, Default)]
-pub struct Quarrel {
+pub(crate) struct Quarrel {
     last: Option<Instant>,
     backoff: Backoff,
     pause: Option<Duration>,
 }
 
 impl Quarrel {
-    /// After so much peace, what is undone next is the first of another quarrel.
+    /// If nothing is undone for this long, the quarrel is over.
     const OVER: Duration = Duration::from_mins(10);
-    /// Pauses that a person should know of.
+    /// Pauses of this length are logged.
     const LONG: Duration = Duration::from_secs(5);
 
-    /// Something that was right before had to be repaired.
-    pub fn undone(&mut self) {
+    /// Records that something that was right before had to be repaired.
+    pub(crate) fn undone(&mut self) {
         if self.last.is_none_or(|last| last.elapsed() > Self::OVER) {
             self.backoff.succeeded();
         }
@@ -30,11 +30,11 @@ impl Quarrel {
         self.pause = Some(self.backoff.failed());
     }
 
-    /// The pause that is due before anything else is repaired.
-    pub fn pause(&mut self) -> Option<Duration> {
+    /// The pause before the next repair, if one is due.
+    pub(crate) fn pause(&mut self) -> Option<Duration> {
         let pause = self.pause.take()?;
         if pause >= Self::LONG {
-            warn!("someone undoes the repairs again and again: the next one waits for {pause:.1?}");
+            warn!("something keeps undoing the repairs: waiting {pause:.1?} before the next one");
         }
         Some(pause)
     }

@@ -1,5 +1,5 @@
-//! Whether a webhook configuration still says what it should: which writes the API server asks about, and
-//! whom it asks. Whoever changes that lets bad endpoints in, or sends other objects to a server of their own.
+//! Checks that a webhook configuration is as it was installed: which writes the API server asks about, and whom it asks. A
+//! change of these lets bad endpoints in, or sends objects to somebody else's server.
 //!
 //! In: a configuration as it was seen, and the manifest of this version. Out: the fields that differ.
 
@@ -15,7 +15,7 @@ use modelendpoint_yaml::{Kind, parse};
 
 /// A webhook of a configuration.
 #[derive(Debug, Clone, Copy)]
-pub struct Webhook<'a> {
+pub(crate) struct Webhook<'a> {
     pub name: &'a str,
     pub client: &'a WebhookClientConfig,
     pub rules: &'a [RuleWithOperations],
@@ -24,7 +24,7 @@ pub struct Webhook<'a> {
     pub failure_policy: Option<&'a str>,
 }
 
-/// What is watched.
+/// The fields that are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
     /// With the selectors, which narrow them.
@@ -55,7 +55,7 @@ impl fmt::Display for Field {
 }
 
 /// The fields in which any webhook of a configuration differs from what the manifest has.
-pub fn differences<'a>(
+pub(crate) fn differences<'a>(
     webhooks: impl Iterator<Item = Webhook<'a>>,
     manifest: &str,
     service: &Service,

@@ -1,38 +1,38 @@
-//! The next step, decided from what is stored and the time alone.
+//! Decides the next step of a rotation from what is stored and the time.
 
 use std::time::{Duration, SystemTime};
 
 use super::lifetimes::{Lifetimes, due, retired};
 use super::outline::{Ca, MOST_AUTHORITIES, Outline, most_recent};
 
-/// What is to be done to what is stored.
+/// The next change of what is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step<C> {
-    /// A new CA, which signs from now on, and these others.
+    /// Add a new CA, which signs from now on, and keep these others.
     AddAuthority { previous: Vec<C> },
-    /// A new leaf of the signing CA.
+    /// Issue a new leaf of the signing CA.
     IssueLeaf,
-    /// CAs that have expired leave, and those beyond what is kept; these others remain.
+    /// Remove CAs that have expired or are too many, and keep these others.
     RetireAuthorities { previous: Vec<C> },
-    /// Nothing, for so long.
+    /// Do nothing for this long.
     Wait(Duration),
 }
 
 /// What the next step depends on besides what is stored.
 #[derive(Debug, Clone, Copy)]
 pub struct Circumstances {
-    /// By the clock of the API server, which judges the certificates.
+    /// By the clock of the API server, which checks the certificates.
     pub now: SystemTime,
-    /// Whether our own clock says something else: then the others do what can wait.
+    /// Whether the local clock differs from it by too much. Then other replicas take the steps that can wait.
     pub clock_is_off: bool,
-    /// For how long the signing CA has been trusted, if it is.
+    /// For how long every `caBundle` has had the signing CA, if they all have it.
     pub trusted_for: Option<Duration>,
     /// How long ago a replica last wrote what is stored.
     pub rested: Duration,
     pub lifetimes: Lifetimes,
 }
 
-/// For what only others can do.
+/// The wait for something that only others can do.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
 
 #[must_use]
@@ -60,7 +60,7 @@ pub fn next<C: Ca>(stored: &Outline<C>, circumstances: Circumstances) -> Step<C>
         return match circumstances.trusted_for {
             None => Step::Wait(LOOK_AGAIN),
             Some(trusted) if trusted < grace => Step::Wait(grace.saturating_sub(trusted)),
-            // The first leaf of a CA completes what began with that CA, which had to wait.
+            // The first leaf of a CA completes a step that already waited.
             Some(_) if of_the_signer.is_none() => Step::IssueLeaf,
             Some(_) => after_a_rest(Step::IssueLeaf),
         };
@@ -78,7 +78,7 @@ fn not_retired<C: Ca>(stored: &Outline<C>, now: SystemTime) -> Vec<C> {
     stored.previous.iter().filter(|authority| now <= retired(authority.validity())).cloned().collect()
 }
 
-/// What remains beside a new CA.
+/// The CAs that remain beside a new one.
 fn behind_a_new_one<C: Ca>(stored: &Outline<C>, now: SystemTime) -> Vec<C> {
     let previous = [stored.signer.clone()].into_iter().chain(not_retired(stored, now)).collect();
     most_recent(previous, stored.leaf.as_ref())

@@ -1,4 +1,4 @@
-//! The Secret: read as it was last seen, written only if nobody wrote it meanwhile.
+//! The Secret: it is read from the watch, and written only if nobody else has written it since.
 
 use std::time::SystemTime;
 
@@ -13,7 +13,7 @@ use super::stored::{AUTHORITIES, Data, KEYS};
 use super::watch::Seen;
 
 #[derive(Debug)]
-pub struct ManagedSecret {
+pub(crate) struct ManagedSecret {
     api: Api<Secret>,
     name: String,
     pub seen: Receiver<Seen<Secret>>,
@@ -21,18 +21,18 @@ pub struct ManagedSecret {
 
 impl ManagedSecret {
     #[must_use]
-    pub fn new(api: Api<Secret>, name: String, seen: Receiver<Seen<Secret>>) -> Self {
+    pub(crate) fn new(api: Api<Secret>, name: String, seen: Receiver<Seen<Secret>>) -> Self {
         Self { api, name, seen }
     }
 
-    /// Makes the Secret, empty, if it does not exist.
+    /// Creates an empty Secret if it does not exist.
     ///
-    /// By an apply and not by a POST: the right to create can then be given for this name alone, and
-    /// replicas that do it at the same time do the same thing.
+    /// This is an apply and not a POST, so that the right to create can be limited to this name, and replicas that do it at
+    /// the same time do not conflict.
     ///
     /// # Errors
     /// When the API server refuses.
-    pub async fn create(&self) -> kube::Result<()> {
+    pub(crate) async fn create(&self) -> kube::Result<()> {
         let secret = json!({
             "apiVersion": "v1",
             "kind": "Secret",
@@ -49,21 +49,21 @@ impl ManagedSecret {
         Ok(())
     }
 
-    /// Whether this is what the Secret is now, asked and not remembered.
+    /// Asks the API server whether this is still the current version of the Secret.
     ///
     /// # Errors
     /// When the API server refuses.
-    pub async fn is_still(&self, seen: &Secret) -> kube::Result<bool> {
+    pub(crate) async fn is_still(&self, seen: &Secret) -> kube::Result<bool> {
         let now = self.api.get_opt(&self.name).await?;
         Ok(now.is_some_and(|now| now.resource_version() == seen.resource_version()))
     }
 
-    /// Writes our keys into the version that `seen` is, and fails with a conflict when it is not the
-    /// current one. What else is in the Secret is left alone.
+    /// Writes our keys into this version of the Secret, and fails with a conflict if it is not the current one. Other keys
+    /// stay as they are.
     ///
     /// # Errors
-    /// When the API server refuses, or someone was faster.
-    pub async fn replace(&self, seen: &Secret, data: &Data) -> kube::Result<()> {
+    /// When the API server refuses, or another client wrote first.
+    pub(crate) async fn replace(&self, seen: &Secret, data: &Data) -> kube::Result<()> {
         let changes: Value = KEYS.iter().map(|&key| (key.to_owned(), json!(data.get(key)))).collect();
         let patch = json!({ "metadata": { "resourceVersion": seen.resource_version() }, "data": changes });
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
@@ -72,10 +72,10 @@ impl ManagedSecret {
     }
 }
 
-/// When a replica last wrote the CAs, by the clock of the API server, which keeps a record of who wrote what.
-/// None if someone else wrote them since.
+/// When a replica last wrote the CAs, by the clock of the API server, which records who wrote what. `None` if another
+/// client has written them since.
 #[must_use]
-pub fn written(secret: &Secret) -> Option<SystemTime> {
+pub(crate) fn written(secret: &Secret) -> Option<SystemTime> {
     let entries = secret.metadata.managed_fields.iter().flatten();
     let times = entries.filter_map(|entry| {
         let is_ours = entry.manager.as_deref() == Some(FIELD_MANAGER);

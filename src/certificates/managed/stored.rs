@@ -1,5 +1,5 @@
-//! What the Secret says, read and written: `ca.crt` (every CA to trust, the signing one first),
-//! `ca.key` (of the first), `tls.crt` and `tls.key` (the leaf).
+//! The content of the Secret: `ca.crt` has every CA to trust, the signing one first, and `ca.key` has the key of that one.
+//! `tls.crt` and `tls.key` are the leaf.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -22,16 +22,16 @@ const SIGNING_KEY: &str = "ca.key";
 const LEAF: &str = "tls.crt";
 const LEAF_KEY: &str = "tls.key";
 
-/// All that is ever read and written.
+/// The keys of the Secret that are read and written.
 pub const KEYS: [&str; 4] = [AUTHORITIES, SIGNING_KEY, LEAF, LEAF_KEY];
 
 /// Certificates that belong together.
 #[derive(Debug)]
 pub struct Stored {
     pub signer: Signer,
-    /// CAs that signed before, and whose leaves may still be served.
+    /// The previous signers, whose leaves may still be served.
     pub previous: Vec<Authority>,
-    /// None when it can't be read or no CA here signed it.
+    /// `None` if it can't be read, or if none of these CAs signed it.
     pub leaf: Option<StoredLeaf>,
 }
 
@@ -53,10 +53,10 @@ impl Stored {
         Self { signer, previous: Vec::new(), leaf: None }.with_leaf(name, now, lifetimes)
     }
 
-    /// With a new CA, which signs from now on, beside these others; the leaf stays.
+    /// With a new CA that signs from now on, and these previous ones. The leaf stays.
     ///
     /// # Errors
-    /// When there is no randomness to be had.
+    /// When the operating system has no randomness.
     pub fn with_authority(
         self,
         previous: Vec<Authority>,
@@ -66,7 +66,7 @@ impl Stored {
         Ok(Self { signer: Signer::new(now, lifetimes)?, previous, leaf: self.leaf })
     }
 
-    /// The same, with these other CAs.
+    /// The same, with these previous CAs.
     #[must_use]
     pub fn with_previous(self, previous: Vec<Authority>) -> Self {
         Self { previous, ..self }
@@ -88,7 +88,7 @@ impl Stored {
     }
 
     /// # Errors
-    /// When the signing CA can't be used; without that, the rest is of no use.
+    /// When the signing CA can't be used. The rest is useless without it.
     pub fn read(data: &Data) -> Result<Self, Defect> {
         let text =
             |key: &str| data.get(key).map(|bytes| String::from_utf8_lossy(&bytes.0)).unwrap_or_default();
@@ -113,7 +113,7 @@ impl Stored {
         data.into_iter().map(|(key, text)| (key.to_owned(), ByteString(text.into_bytes()))).collect()
     }
 
-    /// For the decisions: the leaf must be for this name.
+    /// The outline that decisions use. The leaf should be for this name.
     #[must_use]
     pub fn outline(&self, name: &str) -> Outline<Authority> {
         let leaf = self.leaf.as_ref().map(|leaf| outline::Leaf {

@@ -1,13 +1,13 @@
-//! Since when each CA has been in every `caBundle`.
+//! Records since when each CA has been in every `caBundle`.
 
 use std::time::Duration;
 
 use super::outline::Ca;
 
-/// For each CA that was in every `caBundle` at some time: since when it has been, if it still is. Times
-/// count from the start of the process.
+/// The CAs that were in every `caBundle` at some time. Each has the time since when it has been, or `None` if it is not any
+/// more. Times count from the start of the process.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Trust<C> {
+pub(crate) struct Trust<C> {
     since: Vec<(C, Option<Duration>)>,
 }
 
@@ -18,8 +18,8 @@ impl<C> Default for Trust<C> {
 }
 
 impl<C: Ca> Trust<C> {
-    /// Takes note of which of these CAs are in every `caBundle` now. Whether one is missing that was there.
-    pub fn observe(&mut self, wanted: &[C], trusted: impl Fn(&C) -> bool, at: Duration) -> bool {
+    /// Records which of these CAs are in every `caBundle` now. Returns whether one is missing that was there before.
+    pub(crate) fn observe(&mut self, wanted: &[C], trusted: impl Fn(&C) -> bool, at: Duration) -> bool {
         self.since.retain(|(known, _)| wanted.contains(known));
         let mut missing = false;
         for authority in wanted {
@@ -40,7 +40,7 @@ impl<C: Ca> Trust<C> {
     }
 
     #[must_use]
-    pub fn for_how_long(&self, authority: &C, at: Duration) -> Option<Duration> {
+    pub(crate) fn for_how_long(&self, authority: &C, at: Duration) -> Option<Duration> {
         let (_, since) = self.since.iter().find(|(known, _)| known == authority)?;
         since.map(|since| at.saturating_sub(since))
     }

@@ -1,4 +1,4 @@
-//! One object of the API server, followed by a watch and never by polling.
+//! Follows one object of the API server with a watch, without polling.
 
 use std::fmt::{self, Debug};
 use std::pin::pin;
@@ -19,18 +19,17 @@ use tracing::{debug, warn};
 
 use super::backoff::Backoff;
 
-/// The API server ends a watch after this long, and the next one begins.
+/// The API server ends a watch after this time, and the next one begins.
 const WATCH_LASTS: Duration = Duration::from_mins(4);
-/// What is silent for longer than a watch can last is a dead connection.
+/// A connection that is silent for longer than a watch can last is dead.
 const SILENCE: Duration = Duration::from_secs(4 * 60 + 30);
-/// What lasts for less is as good as a failure: something between us and the API server may end every
-/// watch at once.
+/// A shorter watch counts as a failure: something between this server and the API server may end every watch at once.
 const SOUND: Duration = Duration::from_secs(10);
-/// For a watch to begin.
+/// The time for a watch to begin.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What can be watched.
-pub trait Watched: Clone + Debug + DeserializeOwned + Send + Sync + 'static {
+pub(crate) trait Watched: Clone + Debug + DeserializeOwned + Send + Sync + 'static {
     const KIND: &str;
 }
 
@@ -48,8 +47,8 @@ impl Watched for ValidatingWebhookConfiguration {
 
 /// An object as it was last seen.
 #[derive(Clone)]
-pub enum Seen<K> {
-    /// The API server has not told yet.
+pub(crate) enum Seen<K> {
+    /// The API server has not answered yet.
     Unknown,
     Absent,
     Present(Arc<K>),
@@ -66,9 +65,13 @@ impl<K> fmt::Debug for Seen<K> {
     }
 }
 
-/// Keeps `seen` at what the API server has, and tells of each failure. Without the API server, what
-/// was seen last stays.
-pub async fn keep_watching<K: Watched>(api: Api<K>, name: &str, seen: Sender<Seen<K>>, failed: impl Fn()) {
+/// Keeps `seen` up to date, and reports each failure. While the API server is away, the last version stays.
+pub(crate) async fn keep_watching<K: Watched>(
+    api: Api<K>,
+    name: &str,
+    seen: Sender<Seen<K>>,
+    failed: impl Fn(),
+) {
     let mut backoff = Backoff::default();
     loop {
         let began = Instant::now();
@@ -76,9 +79,12 @@ pub async fn keep_watching<K: Watched>(api: Api<K>, name: &str, seen: Sender<See
             Ok(()) => debug!(kind = K::KIND, name, "the watch ended"),
             Err(error) => {
                 failed();
-                // with its causes: only they tell a refused connection from a certificate
+                // With its causes, because only they tell a refused connection from a bad certificate.
                 let error = format!("{:#}", anyhow::Error::new(error));
-                warn!(kind = K::KIND, name, error, "cannot watch: going on with what was seen last");
+                warn!(
+                    kind = K::KIND,
+                    name, error, "cannot watch: continuing with the version that was seen last"
+                );
             }
         }
         if began.elapsed() > SOUND {
@@ -92,8 +98,8 @@ pub async fn keep_watching<K: Watched>(api: Api<K>, name: &str, seen: Sender<See
 async fn follow<K: Watched>(api: &Api<K>, name: &str, seen: &Sender<Seen<K>>) -> kube::Result<()> {
     let seconds = u32::try_from(WATCH_LASTS.as_secs()).unwrap_or(u32::MAX);
     let params = WatchParams::default().fields(&format!("metadata.name={name}")).timeout(seconds);
-    // The watch comes first. It says nothing of an object that does not exist, and what happens after
-    // its start it tells; so the object as it is read then can't be older than what the watch missed.
+    // The watch comes first. It reports every change after its start, but not that an object does not exist. So the object
+    // that is read afterwards can't be older than what the watch missed.
     let both = async { Ok((api.watch(&params, "").await?, api.get_opt(name).await?)) };
     let (events, now) =
         timeout(PATIENCE, both).await.unwrap_or_else(|late| Err(Error::Service(late.into())))?;

@@ -17,7 +17,7 @@ const BOUNDS: [u64; 16] = [
 ];
 
 #[derive(Debug, Clone, Default)]
-pub struct Latency(Arc<Buckets>);
+pub(super) struct Latency(Arc<Buckets>);
 
 #[derive(Debug, Default)]
 struct Buckets {
@@ -27,7 +27,7 @@ struct Buckets {
 }
 
 impl Latency {
-    pub fn observe(&self, latency: Duration) {
+    pub(super) fn observe(&self, latency: Duration) {
         let bucket = BOUNDS.partition_point(|bound| Duration::from_micros(*bound) < latency);
         self.0.counts[bucket].fetch_add(1, Relaxed);
         let nanoseconds = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);

@@ -12,7 +12,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
 #[derive(Debug)]
-pub struct Process {
+pub(super) struct Process {
     started: f64,
 }
 
