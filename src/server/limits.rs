@@ -1,6 +1,6 @@
 //! The limits for clients. Every wait for a client ends, and the memory that clients can make the server hold has a bound:
-//! `connections x (head_bytes + small_body_bytes) + large_bodies_bytes +` 4 MiB of kept
-//! [buffers](super::buffers), and about 64 KiB for each connection for read buffers and TLS. The kernel holds twice [`Limits::RECEIVE_BUFFER`] and
+//! `connections x (head_bytes + small_body_bytes) + large_bodies_bytes`, 4 MiB of kept [buffers](super::buffers), and
+//! about 64 KiB for each connection for read buffers and TLS. The kernel holds twice [`Limits::RECEIVE_BUFFER`] and
 //! [`Limits::SEND_BUFFER`] for each connection, and the socket itself.
 
 use std::time::Duration;

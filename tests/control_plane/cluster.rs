@@ -63,7 +63,7 @@ impl Cluster {
     }
 
     /// The same with the CRD of Modelplane 0.5.
-    pub async fn start_0_5() -> Result<Self> {
+    pub(crate) async fn start_0_5() -> Result<Self> {
         let control_plane = ControlPlane::start().await?;
         install_crd_0_5(&control_plane.client()).await?;
         Cluster::with_webhook(control_plane).await

@@ -39,7 +39,7 @@ async fn a_panic_is_answered_as_a_failure_and_counted_and_the_server_goes_on() {
 async fn a_panic_without_a_uid_is_a_400_in_words() {
     let server = serve(panic_at_validate, Limits::new(10));
     let reply = server.client.connect().await.send(json_request("/validate", "{}")).await.expect("an answer");
-    let sentence = "the modelendpoint-webhook could not check this ModelEndpoint because of a bug; the ModelEndpoint \
+    let sentence = "an AdmissionReview with a request.uid is expected here: the modelendpoint-webhook could not check this ModelEndpoint because of a bug; the ModelEndpoint \
                     may be fine. The webhook's log has the details under the uid of this request";
     assert_eq!(reply, Reply::text(400, sentence));
 }
