@@ -1,7 +1,5 @@
 //! Reports in, written to the API server out: as `Report` of openreports.io, or as the `PolicyReport` before it.
 
-use std::time::Duration;
-
 use kube::Client;
 use kube::Resource;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams};
@@ -9,8 +7,8 @@ use serde_json::Value as Json;
 use tokio::time::sleep;
 
 use super::report::WRITER;
-use crate::cluster::is_transient;
 use crate::cluster::pages::Pages;
+use crate::cluster::{Waits, in_time};
 
 /// What kind of report the cluster knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,9 +42,6 @@ pub(super) enum Written {
     KindGone,
     Failed(kube::Error),
 }
-
-const WAITS: [Duration; 4] =
-    [Duration::from_millis(250), Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 
 impl Format {
     /// In the order in which they are taken.
@@ -89,7 +84,7 @@ impl Reports {
     pub(super) async fn find(client: &Client) -> kube::Result<Found> {
         let mut known = Vec::new();
         for format in Format::ALL {
-            match client.list_api_group_resources(format.api_version()).await {
+            match in_time(client.list_api_group_resources(format.api_version())).await {
                 Ok(list) if list.resources.iter().any(|resource| resource.kind == format.kind()) => {
                     known.push(Reports { client: client.clone(), format });
                 }
@@ -125,21 +120,20 @@ impl Reports {
     }
 
     async fn write(&self, attempt: impl AsyncFn() -> kube::Result<()>) -> Written {
-        let mut waits = WAITS.iter();
+        let mut waits = Waits::new();
         loop {
-            match attempt().await {
+            match in_time(attempt()).await {
                 Ok(()) => return Written::Done,
-                Err(error) if is_transient(&error) => match waits.next() {
-                    Some(wait) => sleep(*wait).await,
-                    None => return Written::Failed(error),
-                },
                 Err(kube::Error::Api(status)) if status.code == 404 => {
                     // of a kind that it knows, the API server names what it did not find
                     let names_it = status.details.as_ref().is_some_and(|details| !details.name.is_empty());
                     return if names_it { Written::Superfluous } else { Written::KindGone };
                 }
                 Err(kube::Error::Api(status)) if is_terminating(&status) => return Written::Superfluous,
-                Err(error) => return Written::Failed(error),
+                Err(error) => match waits.after(&error) {
+                    Some(wait) => sleep(wait).await,
+                    None => return Written::Failed(error),
+                },
             }
         }
     }

@@ -8,7 +8,7 @@ use kube::Client;
 use kube::api::WatchEvent;
 use tokio::time::timeout;
 
-use super::{Stored, endpoints_path};
+use super::{Stored, endpoints_path, in_time};
 
 /// A bookmark comes every minute. Where nothing comes for longer, the connection may be dead: it is made anew.
 const QUIET: Duration = Duration::from_mins(2);
@@ -90,8 +90,7 @@ async fn watch(client: &Client, version: &str) -> kube::Result<Events> {
         format!("watch=true&allowWatchBookmarks=true&timeoutSeconds={SECONDS}&resourceVersion={version}");
     let request = http::Request::get(format!("{}?{query}", endpoints_path(None)));
     let request = request.body(Vec::new()).map_err(kube::Error::HttpError)?;
-    let connect = client.request_events::<Stored>(request);
-    let events = timeout(QUIET, connect).await.map_err(|late| kube::Error::Service(late.into()))??;
+    let events = in_time(client.request_events::<Stored>(request)).await?;
     Ok(Box::pin(events))
 }
 

@@ -6,12 +6,15 @@ pub(crate) mod changes;
 pub(crate) mod pages;
 
 use std::collections::BTreeMap;
+use std::slice;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Client, Config, Resource};
 use serde::Deserialize;
 use serde_json::Value as Json;
+use tokio::time::timeout;
 
 use modelendpoint_core::endpoint::gate::{GROUP, KIND, PLURAL, VERSION};
 use modelendpoint_core::endpoint::{CLUSTER_LABEL, Spec, Value};
@@ -44,8 +47,10 @@ pub(crate) struct Metadata {
 /// # Errors
 /// What to do, when no cluster is known or its access can't be used.
 pub(crate) async fn connect() -> anyhow::Result<Cluster> {
-    let config =
+    let mut config =
         Config::infer().await.map_err(|error| anyhow!("found no cluster to ask; set KUBECONFIG: {error}"))?;
+    // it would wait for minutes, with nothing to see
+    config.default_retry = false;
     let namespace = config.default_namespace.clone();
     let client = Client::try_from(config).context("cannot talk to the cluster")?;
     Ok(Cluster { client, namespace })
@@ -72,11 +77,45 @@ impl Stored {
     }
 }
 
-/// Whether the same request can work a little later.
-pub(crate) fn is_transient(error: &kube::Error) -> bool {
-    match error {
-        kube::Error::Api(status) => matches!(status.code, 408 | 429 | 500..),
-        kube::Error::HyperError(_) | kube::Error::Service(_) | kube::Error::ReadEvents(_) => true,
-        _ => false,
+/// An answer that takes longer does not come: the API server gives up after a minute.
+const PATIENCE: Duration = Duration::from_secs(70);
+
+/// What a request comes to, or an error when the answer does not come.
+pub(crate) async fn in_time<T>(request: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
+    timeout(PATIENCE, request).await.unwrap_or_else(|late| Err(kube::Error::Service(late.into())))
+}
+
+/// How long to wait before a request that failed is made again, for as long as that can help.
+pub(crate) struct Waits(slice::Iter<'static, Duration>);
+
+const WAITS: [Duration; 6] = [
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+];
+/// The API server asks for one second as a rule.
+const LONGEST: Duration = Duration::from_secs(30);
+
+impl Waits {
+    pub(crate) fn new() -> Self {
+        Waits(WAITS.iter())
+    }
+
+    /// The next wait: no shorter than the API server asks for. `None` if to wait is of no use, or was of none.
+    pub(crate) fn after(&mut self, error: &kube::Error) -> Option<Duration> {
+        let asked = match error {
+            kube::Error::Api(status) if matches!(status.code, 408 | 429 | 500..) => {
+                let details = status.details.as_ref();
+                Duration::from_secs(details.map_or(0, |details| u64::from(details.retry_after_seconds)))
+            }
+            kube::Error::HyperError(_) | kube::Error::Service(_) | kube::Error::ReadEvents(_) => {
+                Duration::ZERO
+            }
+            _ => return None,
+        };
+        Some((*self.0.next()?).max(asked.min(LONGEST)))
     }
 }

@@ -6,7 +6,6 @@
 //! the end.
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use http_body_util::{BodyExt, Limited};
 use kube::Client;
@@ -14,25 +13,14 @@ use kube::client::Body;
 use kube::core::Status;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use super::is_transient;
+use super::{Waits, in_time};
 
 /// So many objects come at a time, unless they are large.
 const OBJECTS: u32 = 500;
 /// The largest page, in bytes. Modelplane's endpoints take 3 KiB each; one alone can take 3 MiB.
 const BYTES: usize = 8 << 20;
-/// An answer that takes longer does not come. kube waits in here where the API server asks for it (429).
-const PATIENCE: Duration = Duration::from_mins(2);
-/// How long to wait before a page is asked for again.
-const WAITS: [Duration; 5] = [
-    Duration::from_millis(250),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(4),
-];
-
 /// A collection that is being read.
 pub(crate) struct Pages {
     client: Client,
@@ -76,7 +64,7 @@ impl Pages {
     /// # Errors
     /// When the API server can't be asked, or refuses.
     pub(crate) async fn next<T: DeserializeOwned>(&mut self) -> kube::Result<Option<Page<T>>> {
-        let mut waits = WAITS.iter();
+        let mut waits = Waits::new();
         loop {
             let token = match &self.next {
                 Next::First => None,
@@ -89,12 +77,12 @@ impl Pages {
                 Err(kube::Error::Api(status)) if status.code == 410 && token.is_some() => {
                     self.go_on_after(*status)?;
                 }
-                // an API server that was never there is told at once; one that restarts is waited for
-                Err(error) if is_transient(&error) && token.is_some() => match waits.next() {
-                    Some(wait) => sleep(*wait).await,
+                // of an API server that was never there, a person hears at once
+                Err(error) if token.is_none() && !matches!(error, kube::Error::Api(_)) => return Err(error),
+                Err(error) => match waits.after(&error) {
+                    Some(wait) => sleep(wait).await,
                     None => return Err(error),
                 },
-                Err(error) => return Err(error),
             }
         }
     }
@@ -116,8 +104,7 @@ impl Pages {
                 Err(error) => Err(kube::Error::Service(error)),
             }
         };
-        let answer = timeout(PATIENCE, answer).await.map_err(|late| kube::Error::Service(late.into()))?;
-        let Some((status, body)) = answer? else {
+        let Some((status, body)) = in_time(answer).await? else {
             // one object alone is never as large
             return if self.limit > 1 { Ok(Asked::TooLarge) } else { Err(refusal(500, b"it is too large")) };
         };

@@ -1,4 +1,11 @@
 //! `audit` as it runs in a cluster: the binary against a real API server.
 
 mod audited;
+mod relay;
+mod running;
+
+mod bounds;
+mod changes;
+mod faults;
 mod reports;
+mod rights;

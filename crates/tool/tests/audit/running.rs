@@ -1,0 +1,93 @@
+//! An audit that runs until it is told to stop.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use control_plane::{Seen, eventually};
+use rustix::process::{Pid, Signal, kill_process};
+use test_support::client::get;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Child;
+
+use crate::audited::audit;
+
+/// For all that an audit does by itself.
+pub const SOON: Duration = Duration::from_mins(1);
+
+pub struct Running {
+    child: Child,
+    log: Arc<Mutex<String>>,
+    ops: SocketAddr,
+}
+
+impl Running {
+    pub async fn start(kubeconfig: &Path, flags: &[&str]) -> Result<Self> {
+        let mut command = audit(kubeconfig);
+        command.args(["--ops-listen=127.0.0.1:0"]).args(flags).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn()?;
+        let mut lines = BufReader::new(child.stderr.take().context("a pipe")?).lines();
+        let log = Arc::new(Mutex::new(String::new()));
+        let kept = Arc::clone(&log);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                let mut log = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        let mut running = Running { child, log, ops: SocketAddr::from(([0, 0, 0, 0], 0)) };
+        running.ops = eventually("listening", SOON, async || {
+            let log = running.log();
+            let address = log.lines().find_map(|line| line.split_once("listening address=")?.1.parse().ok());
+            Ok(address.map_or(Seen::NotYet(log), Seen::Done))
+        })
+        .await?;
+        Ok(running)
+    }
+
+    /// What it wrote so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub async fn logs(&self, what: &str) -> Result<()> {
+        eventually(what, SOON, async || {
+            let log = self.log();
+            Ok(if log.contains(what) { Seen::Done(()) } else { Seen::NotYet(log) })
+        })
+        .await
+    }
+
+    pub async fn metrics(&self) -> String {
+        get(self.ops, "/metrics").await.body
+    }
+
+    /// Waits until the metrics have this line.
+    pub async fn has(&self, sample: &str) -> Result<()> {
+        let sample = format!("modelendpoint_audit_{sample}");
+        eventually(&sample, SOON, async || {
+            let metrics = self.metrics().await;
+            Ok(if metrics.lines().any(|line| line == sample) {
+                Seen::Done(())
+            } else {
+                Seen::NotYet(metrics)
+            })
+        })
+        .await
+    }
+
+    pub async fn status_of(&self, path: &str) -> u16 {
+        get(self.ops, path).await.status
+    }
+
+    /// As kubelet stops it.
+    pub async fn stop(mut self) -> Result<ExitStatus> {
+        let id = i32::try_from(self.child.id().context("it ended")?)?;
+        kill_process(Pid::from_raw(id).context("an id")?, Signal::TERM)?;
+        Ok(self.child.wait().await?)
+    }
+}
