@@ -70,7 +70,11 @@ impl Audited {
 
     /// Reports of this kind in `default`.
     pub fn api(&self, api_version: &str) -> Api<DynamicObject> {
-        self.api_of(api_version, Some("default"))
+        self.api_in(api_version, "default")
+    }
+
+    pub fn api_in(&self, api_version: &str, namespace: &str) -> Api<DynamicObject> {
+        self.api_of(api_version, Some(namespace))
     }
 
     fn api_of(&self, api_version: &str, namespace: Option<&str>) -> Api<DynamicObject> {

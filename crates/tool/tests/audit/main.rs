@@ -9,3 +9,4 @@ mod changes;
 mod faults;
 mod reports;
 mod rights;
+mod scale;

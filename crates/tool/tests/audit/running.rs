@@ -68,8 +68,12 @@ impl Running {
 
     /// Waits until the metrics have this line.
     pub async fn has(&self, sample: &str) -> Result<()> {
+        self.has_within(sample, SOON).await
+    }
+
+    pub async fn has_within(&self, sample: &str, bound: Duration) -> Result<()> {
         let sample = format!("modelendpoint_audit_{sample}");
-        eventually(&sample, SOON, async || {
+        eventually(&sample, bound, async || {
             let metrics = self.metrics().await;
             Ok(if metrics.lines().any(|line| line == sample) {
                 Seen::Done(())
@@ -84,9 +88,13 @@ impl Running {
         get(self.ops, path).await.status
     }
 
+    pub fn id(&self) -> Result<u32> {
+        self.child.id().context("it ended")
+    }
+
     /// As kubelet stops it.
     pub async fn stop(mut self) -> Result<ExitStatus> {
-        let id = i32::try_from(self.child.id().context("it ended")?)?;
+        let id = i32::try_from(self.id()?)?;
         kill_process(Pid::from_raw(id).context("an id")?, Signal::TERM)?;
         Ok(self.child.wait().await?)
     }
