@@ -93,7 +93,9 @@ async fn a_real_prometheus_reads_the_metrics_and_answers_every_question_of_alert
     let dashboard: Value = serde_json::from_str(DASHBOARD).expect("JSON");
     let panels = dashboard["panels"].as_array().expect("panels");
     let questions = panels.iter().flat_map(|panel| panel["targets"].as_array().expect("targets"));
-    for question in questions.map(|target| target["expr"].as_str().expect("an expression")) {
+    let questions = questions.map(|target| target["expr"].as_str().expect("an expression"));
+    // the audit is another program, whose own tests hold its figures against the dashboard
+    for question in questions.filter(|question| !question.contains("modelendpoint_audit_")) {
         let question = question.replace("$__rate_interval", "10s").replace("$__range", "10s");
         eventually(true, async || {
             call_in_every_way(&caller, &stranger).await;

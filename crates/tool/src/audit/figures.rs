@@ -218,6 +218,8 @@ fn signed(count: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn broken(rules: &[(&'static str, Level)]) -> Broken {
@@ -261,5 +263,23 @@ mod tests {
         counts.add("a", &broken(&[("default-rewrite-path", Level::Change)]));
         counts.add("a", &broken(&[]));
         assert_eq!((counts.refused, counts.warned, counts.fine()), (1, 2, 1));
+    }
+
+    #[test]
+    fn alerts_and_dashboard_ask_for_figures_that_exist() {
+        const ASK: [&str; 2] = [
+            include_str!("../../../../deploy/components/monitoring/prometheus-rule.yaml"),
+            include_str!("../../../../deploy/components/monitoring/modelendpoint-webhook.json"),
+        ];
+        let figures = Figures::new(1);
+        figures.lock().counts = Counts::of(1);
+        figures.lock().counts.add("a", &broken(&[("url-port", Level::Deny)]));
+        let text = figures.render();
+        let exposed: BTreeSet<_> = text.lines().filter_map(|line| line.split(['{', ' ']).next()).collect();
+        let words = |text: &'static str| text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let asked: BTreeSet<_> =
+            ASK.into_iter().flat_map(words).filter(|word| word.starts_with("modelendpoint_audit_")).collect();
+        assert_eq!(asked.len(), 3, "{asked:?}");
+        assert_eq!(asked.difference(&exposed).collect::<Vec<_>>(), Vec::<&&str>::new());
     }
 }

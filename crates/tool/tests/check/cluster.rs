@@ -7,6 +7,7 @@ use axum::extract::{Path, RawQuery};
 use axum::http::header::{CONTENT_TYPE, HeaderName};
 use axum::routing::get;
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
 use crate::workspace::{Run, Workspace};
 
@@ -65,21 +66,35 @@ fn api_server() -> Router {
 
 /// `check --cluster` with these flags against such a server.
 fn check(flags: &[&str]) -> Run {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let listener = runtime.block_on(tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))));
-    let listener = listener.expect("a port");
-    let address = listener.local_addr().expect("an address");
-    runtime.spawn(async { axum::serve(listener, api_server()).await });
-    let kubeconfig = json!({
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "c",
-        "clusters": [{ "name": "c", "cluster": { "server": format!("http://{address}") } }],
-        "users": [{ "name": "c", "user": {} }],
-        "contexts": [{ "name": "c", "context": { "cluster": "c", "user": "c", "namespace": "b" } }],
-    });
-    let workspace = Workspace::with(&[("kubeconfig", &kubeconfig.to_string())]);
-    workspace.check_with(&[&["--cluster"], flags].concat(), &[("KUBECONFIG", "kubeconfig")])
+    Stand::of(api_server()).workspace.check_with(&[&["--cluster"], flags].concat(), &[KUBECONFIG])
+}
+
+const KUBECONFIG: (&str, &str) = ("KUBECONFIG", "kubeconfig");
+
+/// A stand-in that serves, and a directory with the access to it.
+pub struct Stand {
+    pub workspace: Workspace,
+    _runtime: Runtime,
+}
+
+impl Stand {
+    pub fn of(api_server: Router) -> Self {
+        let runtime = Runtime::new().expect("a runtime");
+        let listener = runtime.block_on(tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))));
+        let listener = listener.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        runtime.spawn(async { axum::serve(listener, api_server).await });
+        let kubeconfig = json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "c",
+            "clusters": [{ "name": "c", "cluster": { "server": format!("http://{address}") } }],
+            "users": [{ "name": "c", "user": {} }],
+            "contexts": [{ "name": "c", "context": { "cluster": "c", "user": "c", "namespace": "b" } }],
+        });
+        let workspace = Workspace::with(&[("kubeconfig", &kubeconfig.to_string())]);
+        Stand { workspace, _runtime: runtime }
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `check` as people run it: the binary on files, its whole output compared.
 
 mod cluster;
+mod cluster_faults;
 mod control_plane;
 mod corpus;
 mod findings;
