@@ -121,12 +121,10 @@ impl Audit {
             let began = Instant::now();
             match self.auditor.pass().await {
                 Ok(passed) => {
-                    if passed.is_whole {
-                        wait = WAITS.0;
-                    }
                     let because = self.follow(&passed, began).await;
                     info!(?because, "reading everything again");
-                    if because != Because::Failed {
+                    if matches!(because, Because::Due | Because::Policy | Because::Reports) {
+                        wait = WAITS.0;
                         continue;
                     }
                 }
@@ -135,8 +133,9 @@ impl Audit {
                     error!(%error, "cannot read what the cluster stores; trying again");
                 }
             }
+            // what went well for long is no sign of trouble that lasts
+            wait = if began.elapsed() > WAITS.1 * 2 { WAITS.0 } else { (wait * 2).min(WAITS.1) };
             sleep(wait).await;
-            wait = (wait * 2).min(WAITS.1);
         }
     }
 

@@ -25,10 +25,11 @@ pub(super) fn findings(endpoint: &Stored, policy: &Policy) -> Vec<Finding> {
     let spec = endpoint.spec();
     let decision = Decision::on_create(spec, (policy, &endpoint.metadata.namespace));
     let mut findings: Vec<_> = findings_of(&decision, spec).into_iter().map(|(_, finding)| finding).collect();
-    for finding in findings.iter_mut().filter(|finding| finding.level == Level::Change) {
+    let is_default =
+        |finding: &&mut Finding| finding.level == Level::Change && finding.field == Some(Field::RewritePath);
+    for finding in findings.iter_mut().filter(is_default) {
         // it is stored already, so that nothing sets it
         if let Some(change) = &decision.mutation.change {
-            finding.field = Some(Field::RewritePath);
             finding.problem = "is not set, so servers are asked for `/<namespace>/<service>/v1/...`".into();
             finding.remedy = Some(format!("set it to {}", Quoted(&change.value)).into());
         }

@@ -1,5 +1,7 @@
 //! A cluster in, what the webhook would say of the ModelEndpoints that it stores out.
 
+use std::pin::pin;
+
 use anyhow::anyhow;
 use tokio::select;
 use tokio::signal::ctrl_c;
@@ -38,10 +40,12 @@ pub(crate) async fn check(
     let mut pages = Pages::of(client, endpoints_path(namespace));
     let mut checked = Checked::default();
     let mut unreadable = Vec::new();
+    // one for all pages: what comes between two of them must count
+    let mut interrupted = pin!(ctrl_c());
     loop {
         let page = select! {
             page = pages.next::<Stored>() => page,
-            _ = ctrl_c() => {
+            _ = &mut interrupted => {
                 unreadable.push(Unreadable("interrupted: the rest of the cluster was not read".to_owned()));
                 break;
             }

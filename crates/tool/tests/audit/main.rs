@@ -7,6 +7,7 @@ mod running;
 mod bounds;
 mod changes;
 mod faults;
+mod flood;
 mod reports;
 mod rights;
 mod scale;

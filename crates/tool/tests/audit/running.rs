@@ -1,5 +1,6 @@
 //! An audit that runs until it is told to stop.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -98,4 +99,34 @@ impl Running {
         kill_process(Pid::from_raw(id).context("an id")?, Signal::TERM)?;
         Ok(self.child.wait().await?)
     }
+}
+
+impl Running {
+    /// What it took so far.
+    pub async fn costs(&self) -> Result<String> {
+        let metrics = self.metrics().await;
+        let sample = |name: &str| {
+            let line = metrics.lines().find(|line| line.starts_with(&format!("modelendpoint_audit_{name} ")));
+            line.and_then(|line| line.rsplit_once(' ')).map_or("?", |(_, value)| value).to_owned()
+        };
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id()?))?;
+        // behind the name, which is in brackets: utime and stime, in hundredths of a second
+        let fields: Vec<_> = stat.rsplit_once(')').context("a name")?.1.split_whitespace().collect();
+        let ticks =
+            |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).unwrap_or_default();
+        let cpu = Duration::from_millis((ticks(11) + ticks(12)) * 10);
+        Ok(format!(
+            "{cpu:.1?} of CPU, at most {} MiB, {} reports applied, {} deleted",
+            peak_kib(self.id()?)? >> 10,
+            sample("report_writes_total{outcome=\"applied\"}"),
+            sample("report_writes_total{outcome=\"deleted\"}"),
+        ))
+    }
+}
+
+/// The most memory that a process has had.
+pub fn peak_kib(id: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("a peak")?;
+    Ok(peak.trim().trim_end_matches(" kB").parse()?)
 }

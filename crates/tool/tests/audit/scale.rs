@@ -3,7 +3,6 @@
 //! `cargo test -p modelendpoint --test audit scale -- --ignored --nocapture`, with `SCALE=1000,10000` for other
 //! numbers of endpoints.
 
-use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -17,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::audited::{Audited, OPEN_REPORTS};
-use crate::running::Running;
+use crate::running::{Running, peak_kib};
 
 const NAMESPACES: usize = 100;
 /// One of so many is broken.
@@ -194,33 +193,4 @@ impl Audited {
         audit.stop().await?;
         Ok(())
     }
-}
-
-impl Running {
-    async fn costs(&self) -> Result<String> {
-        let metrics = self.metrics().await;
-        let sample = |name: &str| {
-            let line = metrics.lines().find(|line| line.starts_with(&format!("modelendpoint_audit_{name} ")));
-            line.and_then(|line| line.rsplit_once(' ')).map_or("?", |(_, value)| value).to_owned()
-        };
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id()?))?;
-        // behind the name, which is in brackets: utime and stime, in hundredths of a second
-        let fields: Vec<_> = stat.rsplit_once(')').context("a name")?.1.split_whitespace().collect();
-        let ticks =
-            |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).unwrap_or_default();
-        let cpu = Duration::from_millis((ticks(11) + ticks(12)) * 10);
-        Ok(format!(
-            "{cpu:.1?} of CPU, at most {} MiB, {} reports applied, {} deleted",
-            peak_kib(self.id()?)? >> 10,
-            sample("report_writes_total{outcome=\"applied\"}"),
-            sample("report_writes_total{outcome=\"deleted\"}"),
-        ))
-    }
-}
-
-/// The most memory that a process has had.
-fn peak_kib(id: u32) -> Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{id}/status"))?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("a peak")?;
-    Ok(peak.trim().trim_end_matches(" kB").parse()?)
 }
