@@ -16,7 +16,7 @@ fn url(url: &str) -> Value {
 
 impl Audited {
     /// Waits until the reports are these.
-    pub async fn comes_to_find(&self, expected: &[Found]) -> Result<()> {
+    pub(crate) async fn comes_to_find(&self, expected: &[Found]) -> Result<()> {
         eventually("these reports", SOON, async || {
             let found = self.found(OPEN_REPORTS).await?;
             Ok(if found == expected { Seen::Done(()) } else { Seen::NotYet(format!("{found:?}")) })

@@ -13,7 +13,7 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-pub struct Relay {
+pub(crate) struct Relay {
     port: u16,
     /// Connections that are open; `None` while it is closed.
     open: Arc<Mutex<Option<JoinSet<()>>>>,
@@ -21,7 +21,7 @@ pub struct Relay {
 }
 
 impl Relay {
-    pub async fn to(control_plane: &ControlPlane) -> Result<Self> {
+    pub(crate) async fn to(control_plane: &ControlPlane) -> Result<Self> {
         let server = control_plane.api_server_url().strip_prefix("https://").context("a URL")?;
         let server: SocketAddr = server.parse()?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -47,7 +47,7 @@ impl Relay {
         Ok(relay)
     }
 
-    pub fn kubeconfig(&self) -> PathBuf {
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.directory.path().join("kubeconfig")
     }
 
@@ -56,17 +56,21 @@ impl Relay {
     }
 
     /// Ends all connections, and lets no new one through.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    pub fn open(&self) {
+    pub(crate) fn open(&self) {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(JoinSet::new());
     }
 }
 
 /// A kubeconfig with a token in the place of an administrator's certificate.
-pub fn kubeconfig_with_token(control_plane: &ControlPlane, directory: &Path, token: &str) -> Result<PathBuf> {
+pub(crate) fn kubeconfig_with_token(
+    control_plane: &ControlPlane,
+    directory: &Path,
+    token: &str,
+) -> Result<PathBuf> {
     let admin: Value =
         serde_json::to_value(kube::config::Kubeconfig::read_from(control_plane.kubeconfig())?)?;
     let kubeconfig = json!({

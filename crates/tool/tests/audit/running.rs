@@ -17,16 +17,16 @@ use tokio::process::Child;
 use crate::audited::audit;
 
 /// For all that an audit does by itself.
-pub const SOON: Duration = Duration::from_mins(1);
+pub(crate) const SOON: Duration = Duration::from_mins(1);
 
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     log: Arc<Mutex<String>>,
     ops: SocketAddr,
 }
 
 impl Running {
-    pub async fn start(kubeconfig: &Path, flags: &[&str]) -> Result<Self> {
+    pub(crate) async fn start(kubeconfig: &Path, flags: &[&str]) -> Result<Self> {
         let mut command = audit(kubeconfig);
         command.args(["--ops-listen=127.0.0.1:0"]).args(flags).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
@@ -51,11 +51,11 @@ impl Running {
     }
 
     /// What it wrote so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub async fn logs(&self, what: &str) -> Result<()> {
+    pub(crate) async fn logs(&self, what: &str) -> Result<()> {
         eventually(what, SOON, async || {
             let log = self.log();
             Ok(if log.contains(what) { Seen::Done(()) } else { Seen::NotYet(log) })
@@ -63,16 +63,16 @@ impl Running {
         .await
     }
 
-    pub async fn metrics(&self) -> String {
+    pub(crate) async fn metrics(&self) -> String {
         get(self.ops, "/metrics").await.body
     }
 
     /// Waits until the metrics have this line.
-    pub async fn has(&self, sample: &str) -> Result<()> {
+    pub(crate) async fn has(&self, sample: &str) -> Result<()> {
         self.has_within(sample, SOON).await
     }
 
-    pub async fn has_within(&self, sample: &str, bound: Duration) -> Result<()> {
+    pub(crate) async fn has_within(&self, sample: &str, bound: Duration) -> Result<()> {
         let sample = format!("modelendpoint_audit_{sample}");
         eventually(&sample, bound, async || {
             let metrics = self.metrics().await;
@@ -85,16 +85,16 @@ impl Running {
         .await
     }
 
-    pub async fn status_of(&self, path: &str) -> u16 {
+    pub(crate) async fn status_of(&self, path: &str) -> u16 {
         get(self.ops, path).await.status
     }
 
-    pub fn id(&self) -> Result<u32> {
+    pub(crate) fn id(&self) -> Result<u32> {
         self.child.id().context("it ended")
     }
 
     /// As kubelet stops it.
-    pub async fn stop(mut self) -> Result<ExitStatus> {
+    pub(crate) async fn stop(mut self) -> Result<ExitStatus> {
         let id = i32::try_from(self.id()?)?;
         kill_process(Pid::from_raw(id).context("an id")?, Signal::TERM)?;
         Ok(self.child.wait().await?)
@@ -103,7 +103,7 @@ impl Running {
 
 impl Running {
     /// What it took so far.
-    pub async fn costs(&self) -> Result<String> {
+    pub(crate) async fn costs(&self) -> Result<String> {
         let metrics = self.metrics().await;
         let sample = |name: &str| {
             let line = metrics.lines().find(|line| line.starts_with(&format!("modelendpoint_audit_{name} ")));
@@ -125,7 +125,7 @@ impl Running {
 }
 
 /// The most memory that a process has had.
-pub fn peak_kib(id: u32) -> Result<u64> {
+pub(crate) fn peak_kib(id: u32) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{id}/status"))?;
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("a peak")?;
     Ok(peak.trim().trim_end_matches(" kB").parse()?)

@@ -72,13 +72,13 @@ fn check(flags: &[&str]) -> Run {
 const KUBECONFIG: (&str, &str) = ("KUBECONFIG", "kubeconfig");
 
 /// A stand-in that serves, and a directory with the access to it.
-pub struct Stand {
+pub(crate) struct Stand {
     pub workspace: Workspace,
     _runtime: Runtime,
 }
 
 impl Stand {
-    pub fn of(api_server: Router) -> Self {
+    pub(crate) fn of(api_server: Router) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let listener = runtime.block_on(tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))));
         let listener = listener.expect("a port");
