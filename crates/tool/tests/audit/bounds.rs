@@ -5,7 +5,10 @@ use control_plane::REPORTS;
 use serde_json::json;
 
 use crate::audited::{Audited, OPEN_REPORTS, entry, printed};
-use crate::running::Running;
+use crate::running::{Running, peak_kib};
+
+/// Of the container in deploy/components/audit, in MiB.
+const MEMORY_LIMIT: u64 = 128;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn beyond_the_most_reports_endpoints_are_counted_only() -> Result<()> {
@@ -44,5 +47,10 @@ async fn large_objects_are_read_in_smaller_pages() -> Result<()> {
     assert_eq!(printed(&output), (Some(0), summary.to_owned()));
     let largest = audited.reports(OPEN_REPORTS).await?.iter().map(|report| report.to_string().len()).max();
     assert!(largest < Some(8192), "{largest:?}");
+
+    let audit = Running::start(audited.control_plane.kubeconfig(), &[]).await?;
+    audit.has("passes_total{result=\"success\"} 1").await?;
+    let peak = peak_kib(audit.id()?)? >> 10;
+    assert!(peak < MEMORY_LIMIT, "{peak} MiB");
     Ok(())
 }

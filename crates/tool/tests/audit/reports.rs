@@ -86,6 +86,26 @@ async fn a_report_names_rule_severity_message_and_remedy_and_no_secret() -> Resu
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn kubectl_shows_what_is_wrong_in_a_line_for_each_endpoint() -> Result<()> {
+    let audited = Audited::new(&[REPORTS]).await?;
+    audited
+        .store("default", "qwen", json!({ "url": "http://10.0.1.50:0/v1?key=a", "rewritePath": "/" }))
+        .await?;
+    audited
+        .store("default", "llama", json!({ "url": "http://10.0.1.50/v1beta/x", "rewritePath": "/" }))
+        .await?;
+    audited.once(&[]).await?;
+    let output = audited.control_plane.kubectl().args(["get", "reports"]).output().await?;
+    let shown = String::from_utf8(output.stdout)?;
+    let all_but_the_age = |line: &str| line.split_whitespace().take(6).collect::<Vec<_>>().join(" ");
+    assert_eq!(
+        shown.lines().map(all_but_the_age).collect::<Vec<_>>(),
+        ["NAME PASS FAIL WARN ERROR SKIP", "modelendpoint-llama 0 0 1 0 0", "modelendpoint-qwen 0 2 0 0 0",]
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn reports_follow_what_is_stored_and_nothing_is_written_twice() -> Result<()> {
     let audited = Audited::new(&[POLICY_REPORTS_CRD]).await?;
     for (name, url) in [("a", "http://10.0.1.50:0/v1"), ("b", "ftp://10.0.1.50/"), ("c", "http://vllm/")] {
