@@ -81,8 +81,8 @@ impl WebhookRegistration {
         })
         .await?;
         eventually("the end of the mutating webhook", CALLED_WITHIN, async || {
-            Ok(match probe(&self.client, NO_TRAILING_SLASH).await {
-                Ok(stored) if stored["rewritePath"] == "/probe" => Seen::Done(()),
+            Ok(match probe(&self.client, NOT_NORMAL).await {
+                Ok(stored) if !is_changed(&stored) => Seen::Done(()),
                 Ok(stored) => Seen::NotYet(format!("stored changed: {stored}")),
                 Err(error) => Seen::not_yet(&error),
             })
@@ -96,8 +96,8 @@ impl WebhookRegistration {
         let registers = |kind| self.configurations.iter().any(|c| c["kind"] == kind);
         if registers(MUTATING) {
             eventually("a call of the mutating webhook", CALLED_WITHIN, async || {
-                Ok(match probe(&self.client, NO_TRAILING_SLASH).await {
-                    Ok(stored) if stored["rewritePath"] == "/probe/" => Seen::Done(()),
+                Ok(match probe(&self.client, NOT_NORMAL).await {
+                    Ok(stored) if is_changed(&stored) => Seen::Done(()),
                     Ok(stored) => Seen::NotYet(format!("stored as it was sent: {stored}")),
                     Err(error) => Seen::not_yet(&error),
                 })
@@ -118,17 +118,23 @@ impl WebhookRegistration {
     }
 }
 
-/// `url` and `rewritePath` of something that no webhook lets pass.
-const UNPARSABLE: (&str, &str) = ("http://[::1", "/probe/");
+/// `url`, `rewritePath` and `origin` of something that no webhook lets pass. The API server drops the fields of the
+/// generation that it does not serve.
+const UNPARSABLE: [&str; 3] = ["http://[::1", "/probe/", "https://model.example.org://x"];
 /// And of something that a mutating webhook changes.
-const NO_TRAILING_SLASH: (&str, &str) = ("https://model.example.org/probe/v1", "/probe");
+const NOT_NORMAL: [&str; 3] = ["https://model.example.org/probe/v1", "/probe", "https://MODEL.example.org"];
+
+/// Whether a mutating webhook changed [`NOT_NORMAL`].
+fn is_changed(stored: &Value) -> bool {
+    stored["rewritePath"] == "/probe/" || stored["origin"] == "https://model.example.org"
+}
 
 /// The spec that would be stored.
-async fn probe(client: &Client, (url, rewrite_path): (&str, &str)) -> kube::Result<Value> {
+async fn probe(client: &Client, [url, rewrite_path, origin]: [&str; 3]) -> kube::Result<Value> {
     let resource = model_endpoint_resource();
     let endpoints = Api::<DynamicObject>::namespaced_with(client.clone(), "default", &resource);
     let endpoint = DynamicObject::new("is-the-webhook-called", &resource)
-        .data(json!({"spec": {"url": url, "rewritePath": rewrite_path}}));
+        .data(json!({"spec": {"url": url, "rewritePath": rewrite_path, "origin": origin}}));
     let dry_run = PostParams { dry_run: true, ..PostParams::default() };
     let mut stored = endpoints.create(&dry_run, &endpoint).await?;
     Ok(stored.data["spec"].take())

@@ -6,11 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the bottom up, by the beginning of the path under `src`.
-const LAYERS: [&str; 6] = [
+const LAYERS: [&str; 7] = [
     "endpoint/policy",
     "endpoint/rules",
     "endpoint/correction",
     "endpoint/judge",
+    "endpoint/migration",
     "endpoint/gate",
     "admission",
 ];

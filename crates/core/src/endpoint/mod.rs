@@ -6,7 +6,7 @@
 //!
 //! Each layer uses the ones before it, and none behind it: the readers (`field`, `quote`, `dns`, `metadata`, `special_name`,
 //! `address`, `host`, `url`, `rewrite_path`, `endpoint_url`, `origin`), [`policy`], [`rules`], [`correction`], [`judge`],
-//! [`gate`].
+//! [`migration`], [`gate`].
 
 mod address;
 pub mod correction;
@@ -17,6 +17,7 @@ pub mod gate;
 pub mod host;
 pub mod judge;
 pub mod metadata;
+pub mod migration;
 pub mod mutation;
 pub(crate) mod origin;
 pub mod policy;

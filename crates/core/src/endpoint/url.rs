@@ -349,6 +349,16 @@ pub(crate) fn template(text: &str) -> Option<&str> {
         .find_map(|(open, close)| between(text, open, close))
 }
 
+/// `v1`, `v2`, `v1beta`, `v1alpha2`, in any case.
+#[must_use]
+pub(crate) fn is_version(segment: &str) -> bool {
+    let Some(rest) = segment.strip_prefix(['v', 'V']) else { return false };
+    let stage = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    let has_number = stage.len() < rest.len();
+    let stage = stage.trim_end_matches(|c: char| c.is_ascii_digit()).to_ascii_lowercase();
+    has_number && ["", "alpha", "beta", "preview"].contains(&stage.as_str())
+}
+
 /// The first piece that begins with `open` and ends with `close`.
 fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
     let start = text.find(open)?;
@@ -359,6 +369,14 @@ fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_version_has_a_number() {
+        let versions = ["v1", "v12", "V2", "v1beta", "v1alpha2", "v1Preview"];
+        let names = ["v", "valpha", "v1.0", "v1x", "version", "1", "a1", ""];
+        assert_eq!(versions.map(is_version), [true; 6]);
+        assert_eq!(names.map(is_version), [false; 8]);
+    }
 
     #[test]
     fn a_url_is_taken_apart_as_rfc_3986_says() {

@@ -1,5 +1,6 @@
 use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
+use crate::endpoint::url::is_version;
 
 pub(super) static RULE: Rule = Rule {
     id: "prefix-version-twice",
@@ -26,10 +27,4 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let second = segments
         .find(|segment| is_version(std::mem::replace(&mut before, segment)) && is_version(segment))?;
     Some(Problem::new("has an API version twice in a row", "write one of them").at(second))
-}
-
-/// `v` and a number.
-fn is_version(segment: &str) -> bool {
-    let digits = segment.strip_prefix(['v', 'V']).unwrap_or_default();
-    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }

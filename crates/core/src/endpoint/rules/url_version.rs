@@ -1,5 +1,6 @@
 use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
+use crate::endpoint::url::is_version;
 
 pub(super) static RULE: Rule = Rule {
     id: "url-version",
@@ -32,26 +33,4 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
         "use a path that ends in `/v1`",
     );
     Some(problem.at(version))
-}
-
-/// `v1`, `v2`, `v1beta`, `v1alpha2`, in any case.
-fn is_version(segment: &str) -> bool {
-    let Some(rest) = segment.strip_prefix(['v', 'V']) else { return false };
-    let stage = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-    let has_number = stage.len() < rest.len();
-    let stage = stage.trim_end_matches(|c: char| c.is_ascii_digit()).to_ascii_lowercase();
-    has_number && ["", "alpha", "beta", "preview"].contains(&stage.as_str())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_version_has_a_number() {
-        let versions = ["v1", "v12", "V2", "v1beta", "v1alpha2", "v1Preview"];
-        let names = ["v", "valpha", "v1.0", "v1x", "version", "1", "a1", ""];
-        assert_eq!(versions.map(is_version), [true; 6]);
-        assert_eq!(names.map(is_version), [false; 8]);
-    }
 }
