@@ -11,7 +11,7 @@ use modelendpoint_lint::manifests::Manifests;
 use modelendpoint_yaml::parse;
 use serde_json::json;
 
-const TERMS: Terms<'static> = Terms { policy: &policy::NONE, namespace: "default" };
+const TERMS: Terms<'static> = Terms { policy: &policy::NONE, namespace: "default", generation: None };
 
 fuzz_target!(|source: &str| {
     let checked = check(source, TERMS);

@@ -22,5 +22,6 @@ mod restarts;
 mod terminal;
 mod terminating;
 mod traces;
+mod upgrade;
 mod versions;
 mod ways_around;

@@ -6,13 +6,14 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::finding::{BROKEN, Finding, Level, Name, TAGGED, TWICE, VERSION as VERSION_UNKNOWN};
+use crate::generation::of_other_generation;
 use crate::manifests::{Manifest, Manifests, Unknown, key};
 use crate::mask::Mask;
 use modelendpoint_core::endpoint::gate::{Decision, GROUP, KIND, VERSION};
 use modelendpoint_core::endpoint::mutation::Warning;
 use modelendpoint_core::endpoint::quote::Quoted;
 use modelendpoint_core::endpoint::rules::Severity;
-use modelendpoint_core::endpoint::{Field, Policy, Spec};
+use modelendpoint_core::endpoint::{Field, Generation, Policy, Spec};
 use modelendpoint_yaml::source::Lines;
 use modelendpoint_yaml::spelling::locate;
 use modelendpoint_yaml::{Document, Kind, NodeId, parse};
@@ -23,6 +24,8 @@ pub struct Terms<'a> {
     pub policy: &'a Policy,
     /// The namespace of manifests that name none.
     pub namespace: &'a str,
+    /// The fields that the cluster has; `None` where nobody says: then an endpoint's own say it.
+    pub generation: Option<Generation>,
 }
 
 /// What was found in a source.
@@ -55,8 +58,7 @@ pub fn check(source: &str, terms: Terms<'_>) -> Checked {
             Err(broken) => checked.findings.push(Finding::from(broken)),
         }
     }
-    checked.mask.seal();
-    checked.findings.sort_by_key(|finding| finding.at.start);
+    checked.seal();
     checked
 }
 
@@ -87,11 +89,7 @@ fn check_document(lines: &Lines<'_>, document: &Document<'_>, terms: Terms<'_>, 
         }
     }
     for manifest in manifests.endpoints {
-        for field in Field::ALL {
-            if let Some(entry) = manifest.entry(document, field) {
-                checked.mask.hide_all_but_the_path(lines.text(), document, entry.value);
-            }
-        }
+        checked.hide_secrets(lines, document, manifest);
         let located = Located { lines, source: lines.text(), document, manifest };
         checked.count.endpoints += 1;
         check_endpoint(&located, terms, checked);
@@ -118,6 +116,10 @@ fn check_endpoint(located: &Located<'_>, terms: Terms<'_>, checked: &mut Checked
     let Located { document, manifest, .. } = *located;
     let name = name_of(document, manifest, terms);
     let spec = manifest.spec(document);
+    if let Some(finding) = of_other_generation(&spec, terms.generation) {
+        checked.keep(vec![located.found(finding, &name)], &name);
+        return;
+    }
     let decision = Decision::on_create(spec, (terms.policy, &name.namespace));
     let mut findings = located.duplicates();
     findings.extend(findings_of(&decision, spec).into_iter().map(|(piece, mut finding)| {
@@ -128,12 +130,35 @@ fn check_endpoint(located: &Located<'_>, terms: Terms<'_>, checked: &mut Checked
 }
 
 impl Checked {
+    /// Hides what could be secret in the fields of an endpoint.
+    pub(crate) fn hide_secrets(&mut self, lines: &Lines<'_>, document: &Document<'_>, manifest: Manifest) {
+        for field in Field::ALL {
+            let Some(entry) = manifest.entry(document, field) else { continue };
+            match field {
+                // somebody may have pasted the key itself
+                Field::SecretName | Field::SecretKey => self.mask.hide_all(document, entry.value),
+                _ => self.mask.hide_all_but_the_path(lines.text(), document, entry.value),
+            }
+        }
+    }
+
+    /// Brings what was found into order; to be called before anything is shown.
+    pub(crate) fn seal(&mut self) {
+        self.mask.seal();
+        self.findings.sort_by_key(|finding| finding.at.start);
+    }
+
     /// Counts and keeps what was found about an endpoint.
     pub fn add(&mut self, decision: &Decision<'_>, findings: Vec<Finding>, name: &Name) {
+        self.count.changed += usize::from(decision.mutation.change.is_some());
+        self.keep(findings, name);
+    }
+
+    /// Counts and keeps what was found about an endpoint that nothing changes.
+    pub fn keep(&mut self, findings: Vec<Finding>, name: &Name) {
         let has = |level| usize::from(findings.iter().any(|finding| finding.level == level));
         self.count.refused += has(Level::Deny);
         self.count.warned += has(Level::Warn);
-        self.count.changed += usize::from(decision.mutation.change.is_some());
         for mut finding in findings {
             finding.endpoint = Some(name.clone());
             self.findings.push(finding);
@@ -186,14 +211,21 @@ pub fn findings_of(decision: &Decision<'_>, written: Spec<'_>) -> Vec<(Option<Ra
 }
 
 /// An endpoint in its source.
-struct Located<'a> {
-    lines: &'a Lines<'a>,
-    source: &'a str,
-    document: &'a Document<'a>,
-    manifest: Manifest,
+pub(crate) struct Located<'a> {
+    pub(crate) lines: &'a Lines<'a>,
+    pub(crate) source: &'a str,
+    pub(crate) document: &'a Document<'a>,
+    pub(crate) manifest: Manifest,
 }
 
 impl Located<'_> {
+    /// A finding about all of a field, with its place.
+    pub(crate) fn found(&self, mut finding: Finding, name: &Name) -> Finding {
+        (finding.at, finding.context) = self.place(&finding, None);
+        finding.endpoint = Some(name.clone());
+        finding
+    }
+
     /// Where a finding is, and what to show around it. A field that is not there is at its neighbour.
     fn place(&self, finding: &Finding, piece: Option<Range<usize>>) -> (Range<usize>, Option<Range<usize>>) {
         let entry = |field| self.manifest.entry(self.document, field);

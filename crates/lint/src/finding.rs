@@ -53,8 +53,13 @@ pub(crate) const TAGGED: &str = "yaml-tag";
 /// A ModelEndpoint of a version that the webhook does not know.
 pub const VERSION: &str = "unknown-version";
 
+/// An endpoint of the other generation than the cluster's.
+pub const GENERATION: &str = "other-generation";
+/// What a migration leaves to a person.
+pub const MIGRATION: &str = "migration";
+
 /// The findings that are neither a rule's nor a mutation's, with what they mean.
-pub const OTHERS: [(&str, &str); 4] = [
+pub const OTHERS: [(&str, &str); 6] = [
     (BROKEN, "The manifest is no YAML or JSON, so nothing of it reaches the cluster."),
     (TWICE, "A field of a ModelEndpoint is there twice; which one counts depends on who reads it."),
     (
@@ -62,6 +67,11 @@ pub const OTHERS: [(&str, &str); 4] = [
         "A YAML tag in a ModelEndpoint: kubectl decodes the value, so it sends another one than is written.",
     ),
     (VERSION, "A ModelEndpoint of a version that the webhook does not know, and refuses."),
+    (
+        GENERATION,
+        "A ModelEndpoint with the fields of another Modelplane than the cluster's, which drops them.",
+    ),
+    (MIGRATION, "What is left to do for an endpoint that moves to Modelplane 0.5."),
 ];
 
 impl Level {

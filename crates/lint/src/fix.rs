@@ -105,9 +105,9 @@ fn over<'a>(wanted: &'a Wanted, spec: Spec<'a>) -> Spec<'a> {
 
 /// Bytes to replace.
 #[derive(PartialEq, Eq)]
-struct Edit {
-    at: Range<usize>,
-    with: String,
+pub(crate) struct Edit {
+    pub(crate) at: Range<usize>,
+    pub(crate) with: String,
 }
 
 fn edits_for(source: &str, document: &Document<'_>, wishes: &[Wish]) -> Vec<Edit> {
@@ -118,7 +118,7 @@ fn edits_for(source: &str, document: &Document<'_>, wishes: &[Wish]) -> Vec<Edit
             (Some(entry), _) => edits.extend(replace(source, document, entry, wish, wishes)),
             // merged in from elsewhere: others may use it too
             (None, field) if wish.manifest.entry(document, field).is_some() => {}
-            (None, _) => edits.extend(url.and_then(|url| insert(source, document, url, wish))),
+            (None, _) => edits.extend(url.and_then(|url| insert_field(source, document, url, wish))),
         }
     }
     edits
@@ -143,17 +143,37 @@ fn replace(
     if node.aliases > 0 && !shares(document, entry.value, wish, wishes) {
         return None;
     }
+    replace_value(source, document, entry, &wish.value, in_flow)
+}
+
+/// Another value in the place of one, in its style.
+pub(crate) fn replace_value(
+    source: &str,
+    document: &Document<'_>,
+    entry: &Entry,
+    value: &str,
+    in_flow: bool,
+) -> Option<Edit> {
+    let node = document.node(entry.value);
+    let Kind::Scalar { style, .. } = &node.kind else { return None };
     let mut at = node.span.clone();
     if at.is_empty() {
         // `rewritePath:` with nothing behind it
         let colon = source.get(at.start..)?.starts_with(':').then_some(at.start + 1)?;
-        return Some(Edit { at: colon..colon, with: format!(" {}", spell(&wish.value, *style, in_flow)) });
+        return Some(Edit { at: colon..colon, with: format!(" {}", spell(value, *style, in_flow)) });
     }
     if is_block(*style) {
         at.start = block_header(source, document.node(entry.key).span.end)?;
         at.end = at.start + source.get(at.clone())?.trim_end().len();
     }
-    Some(Edit { at, with: spell(&wish.value, *style, in_flow) })
+    Some(Edit { at, with: spell(value, *style, in_flow) })
+}
+
+/// Another key in the place of one, in its style.
+pub(crate) fn replace_key(document: &Document<'_>, entry: &Entry, name: &str, in_flow: bool) -> Option<Edit> {
+    let node = document.node(entry.key);
+    let Kind::Scalar { style, .. } = &node.kind else { return None };
+    Some(Edit { at: node.span.clone(), with: spell(name, *style, in_flow) })
 }
 
 fn is_block(style: ScalarStyle) -> bool {
@@ -188,13 +208,24 @@ fn block_header(source: &str, key_end: usize) -> Option<usize> {
 }
 
 /// A new field behind the url, written as the url is.
-fn insert(source: &str, document: &Document<'_>, url: &Entry, wish: &Wish) -> Option<Edit> {
-    let (key_node, node) = (document.node(url.key), document.node(url.value));
-    let Kind::Scalar { style, .. } = &node.kind else { return None };
-    let Kind::Scalar { style: key_style, .. } = &key_node.kind else { return None };
+fn insert_field(source: &str, document: &Document<'_>, url: &Entry, wish: &Wish) -> Option<Edit> {
+    let Kind::Scalar { style, .. } = &document.node(url.value).kind else { return None };
+    let Kind::Scalar { style: key_style, .. } = &document.node(url.key).kind else { return None };
     let in_flow = is_in_flow(document, wish.manifest);
     let name = spell(key(wish.field), *key_style, in_flow);
     let value = spell(&wish.value, *style, in_flow);
+    insert(source, document, url, in_flow, &format!("{name}: {value}"))
+}
+
+/// New text behind the url's line, or behind the url where the mapping is in flow style.
+pub(crate) fn insert(
+    source: &str,
+    document: &Document<'_>,
+    url: &Entry,
+    in_flow: bool,
+    text: &str,
+) -> Option<Edit> {
+    let key_node = document.node(url.key);
     let written = source.get(..url.written.end)?.trim_end().len();
     let line_start = source.get(..key_node.span.start)?.rfind('\n').map_or(0, |at| at + 1);
     let before = source.get(line_start..key_node.span.start)?.trim_start_matches('\u{feff}');
@@ -205,24 +236,24 @@ fn insert(source: &str, document: &Document<'_>, url: &Entry, wish: &Wish) -> Op
     if in_flow {
         let indented = before.trim().is_empty() && line_start > 0;
         let gap = if indented { format!("{}{before}", break_before(line_start)) } else { " ".to_owned() };
-        return Some(Edit { at: written..written, with: format!(",{gap}{name}: {value}") });
+        return Some(Edit { at: written..written, with: format!(",{gap}{text}") });
     }
     let indent = " ".repeat(before.chars().count());
     let next_line = source.get(written..)?.find('\n').map(|rest| written + rest + 1);
     Some(if let Some(at) = next_line {
-        Edit { at: at..at, with: format!("{indent}{name}: {value}{}", break_before(at)) }
+        Edit { at: at..at, with: format!("{indent}{text}{}", break_before(at)) }
     } else {
-        let line = format!("{}{indent}{name}: {value}", break_before(line_start));
+        let line = format!("{}{indent}{text}", break_before(line_start));
         Edit { at: source.len()..source.len(), with: line }
     })
 }
 
-fn is_in_flow(document: &Document<'_>, manifest: Manifest) -> bool {
+pub(crate) fn is_in_flow(document: &Document<'_>, manifest: Manifest) -> bool {
     let spec = manifest.spec_node(document).map(|spec| &document.node(spec).kind);
     matches!(spec, Some(Kind::Mapping { flow: true, .. }))
 }
 
-fn apply(source: &str, mut edits: Vec<Edit>) -> Option<String> {
+pub(crate) fn apply(source: &str, mut edits: Vec<Edit>) -> Option<String> {
     edits.sort_by_key(|edit| (edit.at.start, edit.at.end));
     // several endpoints can share a spec
     edits.dedup();

@@ -18,6 +18,11 @@ impl Mask {
         }
     }
 
+    /// Hides a value.
+    pub(crate) fn hide_all(&mut self, document: &Document<'_>, value: NodeId) {
+        self.0.push(document.node(value).span.clone());
+    }
+
     /// Hides what could be secret in a value that should be a url or a path.
     pub(crate) fn hide_all_but_the_path(&mut self, source: &str, document: &Document<'_>, value: NodeId) {
         let node = document.node(value);

@@ -23,7 +23,7 @@ fn main() {
         fs::write(directory.path().join(format!("{at:05}.yaml")), manifest(at)).expect("a file");
     }
     let paths = [PathBuf::from(directory.path())];
-    let terms = Terms { policy: &policy::NONE, namespace: "default" };
+    let terms = Terms { policy: &policy::NONE, namespace: "default", generation: None };
     let plain = best(|| parse_all(&find(&paths).0));
     let checked = best(|| {
         let report = run(&find(&paths).0, terms, Fix::No, |_| {});

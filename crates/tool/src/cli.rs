@@ -20,6 +20,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Check(Check),
+    Migrate(Migrate),
     Audit(Audit),
     Rules(Rules),
     Certs(Certs),
@@ -90,6 +91,11 @@ pub struct Check {
     #[arg(long, short, value_name = "NAME", env = "MODELENDPOINT_WEBHOOK_CHECK_NAMESPACE")]
     pub namespace: Option<String>,
 
+    /// The Modelplane that the manifests are for: one before 0.5 has url and rewritePath, 0.5 has origin, api, model
+    /// and credential. Without it, --cluster asks the cluster, and manifests are judged by the fields that they have.
+    #[arg(long, value_name = "VERSION", value_enum, env = "MODELENDPOINT_WEBHOOK_CHECK_MODELPLANE")]
+    pub modelplane: Option<Modelplane>,
+
     /// With --cluster, read all namespaces.
     #[arg(
         long,
@@ -100,6 +106,15 @@ pub struct Check {
         value_parser = BoolishValueParser::new()
     )]
     pub all_namespaces: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Modelplane {
+    /// Before 0.5.
+    #[value(name = "0.3")]
+    V0_3,
+    #[value(name = "0.5")]
+    V0_5,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -195,6 +210,26 @@ fn minutes(text: &str) -> Result<Duration, String> {
     });
     let seconds = seconds.filter(|seconds| *seconds > 0);
     seconds.map(Duration::from_secs).ok_or_else(|| "write a duration like 90s, 10m or 1h".to_owned())
+}
+
+/// Rewrite manifests with a url for Modelplane 0.5: `url` and `rewritePath` become `origin` and `api.prefix`.
+///
+/// Comments and order stay. What can't be mapped (addresses, passwords, queries) is left alone and told.
+/// Exit codes: 0 fine, 1 something is to be rewritten by hand, 2 something can't be read.
+#[derive(Debug, Args)]
+pub struct Migrate {
+    /// Files, directories (searched for .yaml, .yml and .json), or `-` for standard input, which comes out on
+    /// standard output.
+    #[arg(value_name = "FILE|DIR|-", required = true)]
+    pub paths: Vec<PathBuf>,
+
+    /// Show what would be written, and write nothing.
+    #[arg(
+        long,
+        env = "MODELENDPOINT_WEBHOOK_MIGRATE_DIFF",
+        value_parser = BoolishValueParser::new()
+    )]
+    pub diff: bool,
 }
 
 /// Show the rules: what each one judges, why, and examples.

@@ -6,13 +6,14 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 use modelendpoint::cli::{Cli, Command};
-use modelendpoint::commands::{audit, certs, check, completions, man, rules};
+use modelendpoint::commands::{audit, certs, check, completions, man, migrate, rules};
 
 fn main() -> ExitCode {
     let matches = Cli::command().bin_name(called_as()).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let result = match cli.command {
         Command::Check(args) => check::run(&args),
+        Command::Migrate(args) => migrate::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Rules(args) => rules::run(&args),
         Command::Certs(args) => certs::run(&args),

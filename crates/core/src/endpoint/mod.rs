@@ -29,5 +29,6 @@ pub mod url;
 
 pub use endpoint_url::EndpointUrl;
 pub use field::{CLUSTER_LABEL, Field, Generation, Spec, Value};
+pub use origin::DEFAULT_PREFIX;
 pub use policy::Policy;
 pub use rewrite_path::RewritePath;

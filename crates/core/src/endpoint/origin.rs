@@ -10,7 +10,7 @@ use super::url::{Port, Scheme};
 use super::{EndpointUrl, Spec};
 
 /// `api.prefix` where it is not written: the schema's default, which is filled in before admission.
-pub(crate) const DEFAULT_PREFIX: &str = "/v1";
+pub const DEFAULT_PREFIX: &str = "/v1";
 /// Most digits that a port may have, leading zeros included (the schema's own rule).
 pub(super) const MOST_PORT_DIGITS: usize = 5;
 

@@ -10,14 +10,14 @@ use std::slice;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Client, Config, Resource};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use tokio::time::timeout;
 
 use modelendpoint_core::endpoint::gate::{GROUP, KIND, PLURAL, VERSION};
-use modelendpoint_core::endpoint::{CLUSTER_LABEL, Spec, Value};
+use modelendpoint_core::endpoint::{CLUSTER_LABEL, Generation, Spec, Value};
 
 /// Access to a cluster.
 pub(crate) struct Cluster {
@@ -60,6 +60,25 @@ pub(crate) async fn connect() -> anyhow::Result<Cluster> {
 pub(crate) fn endpoints_path(namespace: Option<&str>) -> String {
     let kind = GroupVersionKind::gvk(GROUP, VERSION, KIND);
     DynamicObject::url_path(&ApiResource::from_gvk_with_plural(&kind, PLURAL), namespace)
+}
+
+/// The fields that the cluster's ModelEndpoints have, by their definition; `None` where that may not be read.
+pub(crate) async fn served_generation(client: &Client) -> Option<Generation> {
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(
+        "apiextensions.k8s.io",
+        "v1",
+        "CustomResourceDefinition",
+    ));
+    let definitions = Api::<DynamicObject>::all_with(client.clone(), &resource);
+    let definition = definitions.get(&format!("{PLURAL}.{GROUP}")).await.ok()?;
+    let versions = definition.data.pointer("/spec/versions")?.as_array()?;
+    let version = versions.iter().find(|version| version["name"] == VERSION)?;
+    let fields = version.pointer("/schema/openAPIV3Schema/properties/spec/properties")?;
+    match (fields.get("url"), fields.get("origin")) {
+        (Some(_), None) => Some(Generation::Url),
+        (None, Some(_)) => Some(Generation::Origin),
+        _ => None,
+    }
 }
 
 impl Stored {

@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use crate::cli::{self, CheckFormat};
+use crate::cli::{self, CheckFormat, Modelplane};
 use crate::lint::cluster::{self, Scope};
 use crate::lint::diff;
 use crate::lint::format::text::Style;
 use crate::lint::format::{github, json, sarif, text};
 use crate::lint::run::{Fix, Report, run as check_all};
 use crate::lint::sources::{Source, Unreadable, find};
-use modelendpoint_core::endpoint::Policy;
 use modelendpoint_core::endpoint::quote::Seen;
+use modelendpoint_core::endpoint::{Generation, Policy};
 use modelendpoint_files::Accept;
 use modelendpoint_lint::check::Terms;
 use modelendpoint_policy::load;
@@ -26,7 +26,11 @@ pub fn run(args: &cli::Check) -> anyhow::Result<ExitCode> {
         Some(file) => load(file, Accept::Any)?.policy,
         None => Policy::NONE,
     };
-    let terms = Terms { policy: &policy, namespace: args.namespace.as_deref().unwrap_or("default") };
+    let terms = Terms {
+        policy: &policy,
+        namespace: args.namespace.as_deref().unwrap_or("default"),
+        generation: args.modelplane.map(Modelplane::generation),
+    };
     if args.cluster {
         return tell(&ask_cluster(args, terms)?, args, Fix::No);
     }
@@ -49,6 +53,15 @@ pub fn run(args: &cli::Check) -> anyhow::Result<ExitCode> {
     progress.end();
     report.unreadable.splice(0..0, unreadable);
     tell(&report, args, fix)
+}
+
+impl Modelplane {
+    fn generation(self) -> Generation {
+        match self {
+            Modelplane::V0_3 => Generation::Url,
+            Modelplane::V0_5 => Generation::Origin,
+        }
+    }
 }
 
 fn tell(report: &Report, args: &cli::Check, fix: Fix) -> anyhow::Result<ExitCode> {
@@ -94,7 +107,7 @@ fn show(report: &Report, args: &cli::Check, fix: Fix) -> std::io::Result<()> {
 }
 
 /// <https://no-color.org>
-fn is_coloured() -> bool {
+pub(super) fn is_coloured() -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
     stdout().is_terminal() && !refused && !dumb

@@ -5,4 +5,5 @@ pub mod certs;
 pub mod check;
 pub mod completions;
 pub mod man;
+pub mod migrate;
 pub mod rules;

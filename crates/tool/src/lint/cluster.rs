@@ -9,10 +9,11 @@ use tokio::signal::ctrl_c;
 use super::run::{Report, SourceReport};
 use super::sources::{Source, Unreadable};
 use crate::cluster::pages::Pages;
-use crate::cluster::{Cluster, Stored, connect, endpoints_path};
+use crate::cluster::{Cluster, Stored, connect, endpoints_path, served_generation};
 use modelendpoint_core::endpoint::gate::Decision;
 use modelendpoint_lint::check::{Checked, Terms, findings_of};
 use modelendpoint_lint::finding::Name;
+use modelendpoint_lint::generation::of_other_generation;
 
 /// Which endpoints to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,11 @@ pub(crate) async fn check(
         Scope::All => None,
         Scope::Namespace(name) => Some(name.unwrap_or(&namespace)),
     };
+    let generation = match terms.generation {
+        None => served_generation(&client).await,
+        told => told,
+    };
+    let terms = Terms { generation, ..terms };
     let mut pages = Pages::of(client, endpoints_path(namespace));
     let mut checked = Checked::default();
     let mut unreadable = Vec::new();
@@ -75,6 +81,11 @@ fn check_endpoint(endpoint: &Stored, terms: Terms<'_>, checked: &mut Checked) {
     let name = Name { namespace: endpoint.metadata.namespace.clone(), name: endpoint.metadata.name.clone() };
     checked.count.endpoints += 1;
     let spec = endpoint.spec();
+    if let Some(mut finding) = of_other_generation(&spec, terms.generation) {
+        finding.endpoint = Some(name.clone());
+        checked.keep(vec![finding], &name);
+        return;
+    }
     let decision = Decision::on_create(spec, (terms.policy, &name.namespace));
     let findings = findings_of(&decision, spec).into_iter().map(|(_, finding)| finding).collect();
     checked.add(&decision, findings, &name);

@@ -79,7 +79,8 @@ fn header(side: char, outcome: &SourceReport) -> String {
 }
 
 fn mask_of(text: &str) -> Mask {
-    let terms = Terms { policy: &modelendpoint_core::endpoint::policy::NONE, namespace: "" };
+    let terms =
+        Terms { policy: &modelendpoint_core::endpoint::policy::NONE, namespace: "", generation: None };
     check(text, terms).mask
 }
 

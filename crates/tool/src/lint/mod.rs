@@ -8,4 +8,4 @@ pub(crate) mod diff;
 pub(crate) mod format;
 pub mod run;
 pub mod sources;
-mod write;
+pub(crate) mod write;

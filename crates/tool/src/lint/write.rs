@@ -12,7 +12,7 @@ use modelendpoint_files::{Accept, MANIFESTS};
 ///
 /// # Errors
 /// When the file was changed in the meantime, or can't be written.
-pub(super) fn write(path: &Path, old: &str, new: &str) -> io::Result<()> {
+pub(crate) fn write(path: &Path, old: &str, new: &str) -> io::Result<()> {
     modelendpoint_files::must_be_regular(&fs::metadata(path)?)?;
     let path = fs::canonicalize(path)?;
     let directory = path.parent().unwrap_or(Path::new("/"));

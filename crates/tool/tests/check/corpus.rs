@@ -8,7 +8,7 @@ use modelendpoint_lint::finding::{Finding, Level};
 use modelendpoint_lint::fix::fix;
 use serde_json::{Value, json};
 
-const TERMS: Terms<'static> = Terms { policy: &policy::NONE, namespace: "default" };
+const TERMS: Terms<'static> = Terms { policy: &policy::NONE, namespace: "default", generation: None };
 
 fn samples() -> Vec<Value> {
     let corpus = [

@@ -7,7 +7,7 @@ use modelendpoint_lint::fix::fix;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-const TERMS: Terms<'static> = Terms { policy: &policy::NONE, namespace: "default" };
+const TERMS: Terms<'static> = Terms { policy: &policy::NONE, namespace: "default", generation: None };
 
 /// An endpoint, and how it is written.
 #[derive(Debug, Clone)]

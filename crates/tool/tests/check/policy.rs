@@ -190,7 +190,7 @@ fn no_spelling_gets_around_an_allow_list_even_with_all_other_rules_off() {
          cidrs: [10.20.0.0/16]\n  ports: [80, 443]\n"
     );
     let policy = modelendpoint_policy::parse(&policy).expect("a policy");
-    let terms = Terms { policy: &policy, namespace: "default" };
+    let terms = Terms { policy: &policy, namespace: "default", generation: None };
     let is_allowed = |url: &str| {
         let spec = serde_json::json!({ "url": url, "rewritePath": "/" });
         let manifest = serde_json::json!({

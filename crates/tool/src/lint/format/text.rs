@@ -22,6 +22,12 @@ pub(crate) enum Style {
 
 #[must_use]
 pub(crate) fn render(report: &Report, style: Style) -> String {
+    format!("{}{}\n", findings(report, style), summary(report))
+}
+
+/// Each finding, with a blank line behind it.
+#[must_use]
+pub(crate) fn findings(report: &Report, style: Style) -> String {
     let renderer = match style {
         Style::Plain => Renderer::plain(),
         Style::Coloured => Renderer::styled(),
@@ -31,7 +37,6 @@ pub(crate) fn render(report: &Report, style: Style) -> String {
     for located in located(report) {
         let _ = writeln!(text, "{}\n", render_one(&renderer, &located));
     }
-    let _ = writeln!(text, "{}", summary(report));
     text
 }
 
