@@ -32,7 +32,8 @@ fn an_endpoint_that_is_applied_with_an_origin_survives_the_upgrade() {
         endpoints.delete("deleted", &kube::api::DeleteParams::default()).await?;
 
         // what `modelendpoint migrate` writes is admitted
-        let migrated = migrate(&Spec::of_url(Field::Text(url), Field::Text("/openai/"))).ok().context("a mapping")?;
+        let migrated =
+            migrate(&Spec::of_url(Field::Text(url), Field::Text("/openai/"))).ok().context("a mapping")?;
         let fields = json!({ "origin": migrated.origin, "api": { "prefix": migrated.prefix } });
         let applied = Patch::Merge(json!({ "spec": fields }));
         let stored = endpoints.patch("applied", &PatchParams::default(), &applied).await?;

@@ -9,6 +9,7 @@ mod allow_lists;
 mod cluster_label;
 mod credential_in_plaintext;
 mod host_family_change;
+mod host_faults;
 mod model_characters;
 mod origin_address;
 mod origin_fragment;

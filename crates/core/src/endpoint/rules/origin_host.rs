@@ -1,9 +1,9 @@
+use super::host_faults::of_name;
 use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::EndpointUrl;
-use crate::endpoint::dns::{self, NameFault};
+use crate::endpoint::dns::NameFault;
 use crate::endpoint::field::Field;
 use crate::endpoint::host::{Host, HostFault};
-use crate::endpoint::quote::Named;
 use crate::endpoint::special_name;
 use crate::endpoint::url::UrlFault;
 
@@ -53,40 +53,6 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
             format!("has the host {host}, a name of one label, which the gateway does not accept"),
             "write the full name, for a Service `<service>.<namespace>.svc.cluster.local`",
         ),
-        NameFault::EmptyLabel => Problem::new(
-            format!("has the host {host} with an empty label, which is no DNS name"),
-            "take out the extra dot",
-        ),
-        NameFault::LongLabel(label) => Problem::new(
-            format!(
-                "has a host with a label of {} characters, and DNS takes {}",
-                label.len(),
-                dns::LONGEST_LABEL
-            ),
-            "write a name that exists",
-        ),
-        NameFault::LongName(length) => Problem::new(
-            format!("has a host of {length} characters, and DNS takes {}", dns::LONGEST_NAME),
-            "write a name that exists",
-        ),
-        NameFault::Hyphen(label) => Problem::new(
-            format!(
-                "has the label {} in its host, and a DNS label neither begins nor ends with `-`",
-                origin.show(label)
-            ),
-            "correct the name",
-        ),
-        NameFault::Character(character) if origin.parts.may_show(origin.parts.host) => Problem::new(
-            format!(
-                "has {} in its host {host}, and a DNS name has only letters, digits, `-` and `.`",
-                Named(character)
-            ),
-            "correct the name",
-        ),
-        NameFault::Character(_) => Problem::new(
-            "has a host with a character other than letters, digits, `-` and `.`",
-            "correct the name",
-        ),
         NameFault::NumericLastLabel(label) => Problem::new(
             format!(
                 "has the host {host} whose last label {} is a number: some parsers take it for an IPv4 address",
@@ -94,8 +60,8 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
             ),
             "write a DNS name",
         ),
-        // the rule about addresses reports these
-        NameFault::OnlyNumbers => return None,
+        // the rule about addresses reports numbers
+        fault => of_name(origin, fault)?,
     };
     Some(problem.at(origin.parts.host))
 }

@@ -1,8 +1,8 @@
+use super::host_faults::of_name;
 use super::{Example, Problem, Rule, Severity, Subject};
-use crate::endpoint::dns::{self, NameFault};
+use crate::endpoint::dns::NameFault;
 use crate::endpoint::field::Field;
 use crate::endpoint::host::{Host, HostFault};
-use crate::endpoint::quote::Named;
 use crate::endpoint::special_name;
 
 pub(super) static RULE: Rule = Rule {
@@ -52,42 +52,6 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
             format!("has the host {host}, a name of one label, which EndpointSlice refuses"),
             "write the full name, for a Service `<service>.<namespace>.svc.cluster.local`",
         ),
-        HostFault::Name(NameFault::EmptyLabel) => Problem::new(
-            format!("has the host {host} with an empty label, which is no DNS name"),
-            "take out the extra dot",
-        ),
-        HostFault::Name(NameFault::LongLabel(label)) => Problem::new(
-            format!(
-                "has a host with a label of {} characters, and DNS takes {}",
-                label.len(),
-                dns::LONGEST_LABEL
-            ),
-            "write a name that exists",
-        ),
-        HostFault::Name(NameFault::LongName(length)) => Problem::new(
-            format!("has a host of {length} characters, and DNS takes {}", dns::LONGEST_NAME),
-            "write a name that exists",
-        ),
-        HostFault::Name(NameFault::Hyphen(label)) => Problem::new(
-            format!(
-                "has the label {} in its host, and a DNS label neither begins nor ends with `-`",
-                url.show(label)
-            ),
-            "correct the name",
-        ),
-        HostFault::Name(NameFault::Character(character)) if url.parts.may_show(url.parts.host) => {
-            Problem::new(
-                format!(
-                    "has {} in its host {host}, and a DNS name has only letters, digits, `-` and `.`",
-                    Named(character)
-                ),
-                "correct the name",
-            )
-        }
-        HostFault::Name(NameFault::Character(_)) => Problem::new(
-            "has a host with a character other than letters, digits, `-` and `.`",
-            "correct the name",
-        ),
         HostFault::Name(NameFault::NumericLastLabel(label)) => Problem::new(
             format!(
                 "has the host {host} whose last label {} is a number: some parsers take it for an IPv4 address",
@@ -99,11 +63,9 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
             "has brackets around something that is no IPv6 address",
             "write `[2001:db8::10]`, or a name without brackets",
         ),
+        HostFault::Name(fault) => of_name(url, fault)?,
         // other rules report these
-        HostFault::Name(NameFault::OnlyNumbers)
-        | HostFault::Ipv4Lookalike
-        | HostFault::Ipv6NotCanonical(_)
-        | HostFault::Ipv6Zone => return None,
+        HostFault::Ipv4Lookalike | HostFault::Ipv6NotCanonical(_) | HostFault::Ipv6Zone => return None,
     };
     Some(problem.at(url.parts.host))
 }
