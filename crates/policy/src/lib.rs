@@ -14,7 +14,8 @@ use std::collections::HashSet;
 
 use modelendpoint_core::endpoint::Value;
 use modelendpoint_core::endpoint::policy::{
-    AllowList, BadPattern, HostPattern, Level, NamespacePattern, Policy, parse_addresses, parse_ports,
+    AllowList, BadPattern, HostPattern, Level, NamespacePattern, Policy, UserPattern, parse_addresses,
+    parse_ports,
 };
 use modelendpoint_core::endpoint::rules;
 use modelendpoint_core::endpoint::url::Scheme;
@@ -85,12 +86,14 @@ impl Reader<'_> {
                 "YAML tags are not read here; write the value itself, without a tag".to_owned(),
             );
         }
-        for (key, value) in self.fields(root, &["rules", "allow"]) {
-            if key == "rules" {
-                self.rules(value, &mut policy);
-            } else {
-                let lists = self.items(value);
-                policy.allow.extend(lists.into_iter().filter_map(|list| self.allow_list(list)));
+        for (key, value) in self.fields(root, &["rules", "allow", "clusterLabelUsers"]) {
+            match key {
+                "rules" => self.rules(value, &mut policy),
+                "allow" => {
+                    let lists = self.items(value);
+                    policy.allow.extend(lists.into_iter().filter_map(|list| self.allow_list(list)));
+                }
+                _ => policy.cluster = self.patterns(value, UserPattern::parse),
             }
         }
         policy
@@ -264,10 +267,20 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_says_who_may_set_the_label_of_a_cluster() {
+        let policy = parse("clusterLabelUsers: [ada, 'system:serviceaccount:ml:*']\n").expect("a policy");
+        let users = ["ada", "system:serviceaccount:ml:composer", "system:serviceaccount:crossplane-system:c"];
+        assert_eq!(users.map(|user| policy.may_set_cluster(user)), [true, true, false]);
+        let why = "no user can match `*a`: write a name as `system:serviceaccount:<namespace>:<name>`, and `*` at its end \
+                   only";
+        assert_eq!(mistakes("clusterLabelUsers: ['*a']\n"), [(1, 21, why.to_owned())]);
+    }
+
+    #[test]
     fn every_mistake_has_its_line_and_column() {
         let text = "rule: {}\nrules:\n  url-prt: deny\n  url-port: no\n  url-host: warn\n  url-host: off\nallow:\n- hosts: \
                     [https://a]\n- namespaces: []\n- namespaces: [a]\n  cidrs: 10.0.0.0/8\n  ports: [{}]\n  schemes: [ftp]\n- 5\n- {}\n- namespaces: [null, True, 'true', 12]\n";
-        let known = "`rule` is unknown here; known are rules, allow";
+        let known = "`rule` is unknown here; known are rules, allow, clusterLabelUsers";
         assert_eq!(
             mistakes(text),
             [

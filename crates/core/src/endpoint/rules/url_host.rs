@@ -35,7 +35,6 @@ pub(super) static RULE: Rule = Rule {
     check,
 };
 
-#[expect(clippy::too_many_lines, reason = "one arm for each way in which a host is wrong")]
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let url = subject.url.text()?;
     let Host::Refused(fault) = url.host? else { return None };
