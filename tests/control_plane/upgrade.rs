@@ -1,6 +1,6 @@
 //! The steps of docs/upgrade-modelplane.md: the resource of Modelplane 0.5 in the place of the one before.
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 use control_plane::install_crd_0_5;
 use kube::api::{Patch, PatchParams, PostParams};
 use modelendpoint_core::endpoint::migration::migrate;
