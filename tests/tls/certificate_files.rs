@@ -173,7 +173,7 @@ async fn a_leaf_that_is_not_valid_yet_is_tried_again_until_it_is() {
     let first = authority.pair();
     let running = serving(&authority, &first).await;
     running.webhook.is_ready().await;
-    let later = authority.pair_valid(Duration::seconds(4), Duration::days(1));
+    let later = authority.pair_valid(Duration::seconds(8), Duration::days(1));
     later.write_to(running.directory.path());
     running.webhook.logged("the certificate is not valid before").await;
     running.serves(&later).await;
@@ -213,9 +213,11 @@ async fn an_expired_certificate_at_the_start_is_unready_until_it_is_renewed() {
 #[tokio::test]
 async fn it_becomes_unready_when_the_certificate_expires() {
     let authority = Authority::new();
-    let short = authority.pair_valid(Duration::days(-1), Duration::seconds(4));
-    let running = serving(&authority, &short).await;
+    let running = serving(&authority, &authority.pair()).await;
     running.webhook.is_ready().await;
+    // The server runs already, so its start can't take the time that the certificate has.
+    authority.pair_valid(Duration::days(-1), Duration::seconds(8)).write_to(running.directory.path());
+    running.webhook.logged("certificate reloaded").await;
     running.webhook.logged("should have been renewed by now").await;
     eventually(503, async || running.webhook.ops("/readyz").await.status).await;
     assert_eq!(running.webhook.ops("/livez").await, Reply::text(200, "ok"));
