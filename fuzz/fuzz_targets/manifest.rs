@@ -6,12 +6,13 @@ use libfuzzer_sys::fuzz_target;
 use modelendpoint_core::admission::{Hook, Outcome, answer};
 use modelendpoint_core::endpoint::{Spec, Value, policy};
 use modelendpoint_lint::check::{Terms, check};
-use modelendpoint_lint::fix::fix;
+use modelendpoint_lint::fix::{Extent, Fixed, fix};
 use modelendpoint_lint::manifests::Manifests;
 use modelendpoint_yaml::parse;
 use serde_json::json;
 
 const TERMS: Terms<'static> = Terms { policy: &policy::NONE, namespace: "default", generation: None };
+const ALL: Extent = Extent { guesses: true, defaults: true };
 
 fuzz_target!(|source: &str| {
     let checked = check(source, TERMS);
@@ -20,9 +21,9 @@ fuzz_target!(|source: &str| {
         assert!(finding.context.clone().is_none_or(|context| source.get(context).is_some()), "{finding:?}");
         assert!(!finding.sentence().is_empty());
     }
-    let Some(fixed) = fix(source, TERMS) else { return };
+    let Some(Fixed { text: fixed, .. }) = fix(source, TERMS, ALL) else { return };
     assert_ne!(fixed, source);
-    assert_eq!(fix(&fixed, TERMS), None, "a second fix changes {fixed:?}");
+    assert_eq!(fix(&fixed, TERMS, ALL), None, "a second fix changes {fixed:?}");
     let recheck = check(&fixed, TERMS);
     assert_eq!(recheck.count.endpoints, checked.count.endpoints);
     assert!(recheck.count.refused <= checked.count.refused, "{fixed:?}");

@@ -2,12 +2,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use modelendpoint_core::endpoint::RewritePath;
-use modelendpoint_core::endpoint::correction::correct_rewrite_path;
+use modelendpoint_core::endpoint::judge::judge;
 use modelendpoint_core::endpoint::rewrite_path::ends_in_one_slash;
+use modelendpoint_core::endpoint::rules::Subject;
+use modelendpoint_core::endpoint::{RewritePath, Value};
 
 fuzz_target!(|path: &str| {
-    let meant = correct_rewrite_path(path);
+    let violations = judge(&Subject::new(Value::Text("https://h.example"), Value::Text(path), None));
+    let meant = violations.into_iter().find_map(|violation| violation.suggestion).map(|meant| meant.value);
     for text in [Some(path), meant.as_deref()].into_iter().flatten() {
         if let Ok(stored) = RewritePath::parse(text) {
             assert!(stored.as_str().starts_with('/') && ends_in_one_slash(stored.as_str()));

@@ -2,7 +2,6 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use modelendpoint_core::endpoint::correction::correct_url;
 use modelendpoint_core::endpoint::judge::judge;
 use modelendpoint_core::endpoint::rules::{Severity, Subject};
 use modelendpoint_core::endpoint::{EndpointUrl, Value};
@@ -15,7 +14,8 @@ fn is_admitted(url: &str) -> bool {
 
 fuzz_target!(|url: &str| {
     assert!(!is_admitted(url) || EndpointUrl::read(url).fault.is_none());
-    if let Some(meant) = correct_url(url) {
-        assert!(is_admitted(&meant), "{meant}");
+    let violations = judge(&Subject::new(Value::Text(url), Value::Absent, None));
+    for meant in violations.into_iter().filter_map(|violation| violation.suggestion) {
+        assert!(is_admitted(&meant.value), "{}", meant.value);
     }
 });

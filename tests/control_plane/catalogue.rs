@@ -90,7 +90,11 @@ async fn write(cluster: &Cluster, example: &Example) -> Result<Told> {
         return send(cluster, Method::POST, &path, "application/json", &json!(endpoint("e", &spec))).await;
     };
     let endpoints = cluster.endpoints(&namespace);
-    endpoints.create(&PostParams::default(), &endpoint("e", &json!({ "url": previous_url }))).await?;
+    let mut previous = json!({ "url": previous_url });
+    if let Some(rewrite_path) = text(Field::RewritePath) {
+        previous["rewritePath"] = rewrite_path.into();
+    }
+    endpoints.create(&PostParams::default(), &endpoint("e", &previous)).await?;
     let change = json!({ "spec": { "url": text(Field::Url) } });
     let told =
         send(cluster, Method::PATCH, &format!("{path}/e"), "application/merge-patch+json", &change).await?;

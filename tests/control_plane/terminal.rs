@@ -26,7 +26,7 @@ fn kubectl_prints_every_violation_with_its_field() {
             * spec.url: is https on port 8443, and the gateway speaks TLS on port 443 only, so everything would be \
             sent in plaintext; serve TLS on 443, or write `http://` if the server speaks plain HTTP [url-tls-port]\n\
             * spec.url: has a query, which the gateway never sends; leave out the `?` and what follows [url-query]\n\
-            * spec.rewritePath: does not start with `/`, so the gateway would make a malformed request of it; start \
+            * spec.rewritePath: does not start with `/`, so the server would get a malformed request line; start \
             it with `/`; did you mean `/openai/`? [rewrite-path-absolute]\n";
         assert_eq!(cluster.kubectl(&["apply", "-f", "-"], &bad).await?, printed(1, "", refusal));
 

@@ -5,10 +5,11 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::finding::{BROKEN, Finding, Level, Name, TAGGED, TWICE, VERSION as VERSION_UNKNOWN};
+use crate::finding::{BROKEN, Finding, Level, MISSING, Name, TAGGED, TWICE, VERSION as VERSION_UNKNOWN};
 use crate::generation::of_other_generation;
 use crate::manifests::{Manifest, Manifests, Unknown, key};
 use crate::mask::Mask;
+use crate::schema;
 use modelendpoint_core::endpoint::gate::{Decision, GROUP, KIND, VERSION};
 use modelendpoint_core::endpoint::mutation::Warning;
 use modelendpoint_core::endpoint::quote::Quoted;
@@ -55,7 +56,15 @@ pub fn check(source: &str, terms: Terms<'_>) -> Checked {
     for document in parse(source) {
         match document {
             Ok(document) => check_document(&lines, &document, terms, &mut checked),
-            Err(broken) => checked.findings.push(Finding::from(broken)),
+            Err(broken) => {
+                let is_template = ["{{", "{%"].iter().any(|opening| source.contains(opening));
+                let finding = Finding::from(broken);
+                checked.findings.push(if is_template {
+                    finding.with_remedy("render the template first, as with `helm template`")
+                } else {
+                    finding
+                });
+            }
         }
     }
     checked.seal();
@@ -122,6 +131,14 @@ fn check_endpoint(located: &Located<'_>, terms: Terms<'_>, checked: &mut Checked
     }
     let decision = Decision::on_create(spec, (terms.policy, &name.namespace));
     let mut findings = located.duplicates();
+    findings.extend(schema::findings(document, manifest).into_iter().map(|(mut finding, node)| {
+        let span = document.node(node).span.clone();
+        finding.at = if finding.id == MISSING { span.start..span.start } else { span };
+        if finding.id != MISSING {
+            finding.context = Some(located.context(finding.at.start, &finding.at, finding.at.end));
+        }
+        finding
+    }));
     findings.extend(findings_of(&decision, spec).into_iter().map(|(piece, mut finding)| {
         (finding.at, finding.context) = located.place(&finding, piece);
         finding

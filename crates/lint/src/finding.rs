@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use modelendpoint_core::endpoint::Field;
+use modelendpoint_core::endpoint::rules::Suggestion;
 use modelendpoint_yaml::Broken;
 
 /// One thing to say, at one place.
@@ -20,7 +21,7 @@ pub struct Finding {
     /// What to do instead.
     pub remedy: Option<Cow<'static, str>>,
     /// The value that was probably meant.
-    pub suggestion: Option<String>,
+    pub suggestion: Option<Suggestion>,
     /// Where, in bytes of the source.
     pub at: Range<usize>,
     /// As much around it as a person needs to see, and may.
@@ -50,6 +51,10 @@ pub(crate) const BROKEN: &str = "broken-manifest";
 pub(crate) const TWICE: &str = "duplicate-field";
 /// A YAML tag that can change what kubectl reads.
 pub(crate) const TAGGED: &str = "yaml-tag";
+/// An endpoint without `spec`, or one that leads nowhere.
+pub const MISSING: &str = "missing-url";
+/// A field that the resource does not have.
+pub const UNKNOWN_FIELD: &str = "unknown-field";
 /// A ModelEndpoint of a version that the webhook does not know.
 pub const VERSION: &str = "unknown-version";
 
@@ -59,13 +64,15 @@ pub const GENERATION: &str = "other-generation";
 pub const MIGRATION: &str = "migration";
 
 /// The findings that are neither a rule's nor a mutation's, with what they mean.
-pub const OTHERS: [(&str, &str); 6] = [
+pub const OTHERS: [(&str, &str); 8] = [
     (BROKEN, "The manifest is no YAML or JSON, so nothing of it reaches the cluster."),
     (TWICE, "A field of a ModelEndpoint is there twice; which one counts depends on who reads it."),
     (
         TAGGED,
         "A YAML tag in a ModelEndpoint: kubectl decodes the value, so it sends another one than is written.",
     ),
+    (MISSING, "A ModelEndpoint without a `url`, which the resource's schema asks for."),
+    (UNKNOWN_FIELD, "A field that the resource does not have; kubectl refuses it."),
     (VERSION, "A ModelEndpoint of a version that the webhook does not know, and refuses."),
     (
         GENERATION,
@@ -121,7 +128,8 @@ impl Finding {
     /// What to do, with the value that was probably meant.
     #[must_use]
     pub fn advice(&self) -> Option<String> {
-        let suggestion = self.suggestion.as_ref().map(|suggestion| format!("did you mean `{suggestion}`?"));
+        let suggestion =
+            self.suggestion.as_ref().map(|Suggestion { value, .. }| format!("did you mean `{value}`?"));
         match (&self.remedy, suggestion) {
             (None, suggestion) => suggestion,
             (Some(remedy), None) => Some(remedy.clone().into_owned()),

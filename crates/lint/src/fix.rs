@@ -1,4 +1,4 @@
-//! A source in, what the webhook would store of it out, with corrections where a rule knows them.
+//! A source in, the source with what a person wrote wrongly corrected out, as far as asked for.
 //!
 //! Everything else stays as it is, byte for byte. What comes out is read again: if it does not say what
 //! it should, nothing is changed.
@@ -9,19 +9,37 @@ use std::ops::Range;
 use crate::check::{Terms, name_of};
 use crate::manifests::{Manifest, Manifests, key};
 use modelendpoint_core::endpoint::gate::Decision;
-use modelendpoint_core::endpoint::rules::Violation;
-use modelendpoint_core::endpoint::{Field, Spec};
+use modelendpoint_core::endpoint::mutation::DEFAULT;
+use modelendpoint_core::endpoint::rules::{Applicability, Suggestion, Violation};
+use modelendpoint_core::endpoint::{Field, Policy, Spec};
 use modelendpoint_yaml::spelling::spell;
 use modelendpoint_yaml::{Document, Entry, Kind, NodeId, ScalarStyle, parse};
 
+/// How far a fix goes beyond what is certain: slashes, white space, the canonical text of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Extent {
+    /// Write guesses too.
+    pub guesses: bool,
+    /// Write the defaults of what was left out, which then no longer follow their url.
+    pub defaults: bool,
+}
+
+/// A source that was fixed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fixed {
+    pub text: String,
+    /// How many values are new.
+    pub count: usize,
+}
+
 /// The source with its endpoints as they should be; `None` if there is nothing to change.
 #[must_use]
-pub fn fix(source: &str, terms: Terms<'_>) -> Option<String> {
-    let mut fixed = fix_once(source, terms)?;
+pub fn fix(source: &str, terms: Terms<'_>, extent: Extent) -> Option<Fixed> {
+    let mut fixed = fix_once(source, terms, extent)?;
     // a value that became its own user's leaves its anchor to be corrected
     for _ in 1..ROUNDS {
-        match fix_once(&fixed, terms) {
-            Some(again) => fixed = again,
+        match fix_once(&fixed.text, terms, extent) {
+            Some(again) => fixed = Fixed { count: fixed.count + again.count, ..again },
             None => break,
         }
     }
@@ -31,18 +49,19 @@ pub fn fix(source: &str, terms: Terms<'_>) -> Option<String> {
 /// A correction can uncover one more.
 const ROUNDS: usize = 4;
 
-fn fix_once(source: &str, terms: Terms<'_>) -> Option<String> {
+fn fix_once(source: &str, terms: Terms<'_>, extent: Extent) -> Option<Fixed> {
     let mut edits = Vec::new();
     for document in parse(source).iter().flatten() {
         let mut wishes = Vec::new();
         let endpoints = Manifests::of(document).endpoints;
         for manifest in endpoints.iter().filter(|manifest| is_only_theirs(document, **manifest, &endpoints)) {
-            wishes.extend(wishes_for(document, *manifest, terms));
+            wishes.extend(wishes_for(document, *manifest, terms, extent));
         }
         edits.extend(edits_for(source, document, &wishes));
     }
-    let fixed = apply(source, edits)?;
-    says_what_it_should(source, &fixed, terms).then_some(fixed)
+    let count = edits.len();
+    let text = apply(source, edits)?;
+    says_what_it_should(source, &text, terms, extent).then_some(Fixed { text, count })
 }
 
 /// Whether a spec that is anchored is used as the spec of endpoints, and for nothing else.
@@ -63,24 +82,26 @@ struct Wish {
 /// Corrected values.
 type Wanted = Vec<(Field, String)>;
 
-fn wishes_for(document: &Document<'_>, manifest: Manifest, terms: Terms<'_>) -> Vec<Wish> {
+fn wishes_for(document: &Document<'_>, manifest: Manifest, terms: Terms<'_>, extent: Extent) -> Vec<Wish> {
     let namespace = name_of(document, manifest, terms).namespace;
-    let wanted = wanted(manifest.spec(document), terms, &namespace);
+    let wanted = wanted(manifest.spec(document), (terms.policy, &namespace), extent);
     wanted.into_iter().map(|(field, value)| Wish { manifest, field, value }).collect()
 }
 
 /// What the fields should be: corrected by the rules, then as the webhook stores them.
-fn wanted(spec: Spec<'_>, terms: Terms<'_>, namespace: &str) -> Wanted {
+fn wanted(spec: Spec<'_>, terms: (&Policy, &str), extent: Extent) -> Wanted {
     let mut wanted = Wanted::new();
     for _ in 0..ROUNDS {
-        let decision = Decision::on_create(over(&wanted, spec), (terms.policy, namespace));
+        let decision = Decision::on_create(over(&wanted, spec), terms);
         let mut corrected = Wanted::new();
         for Violation { rule, suggestion, .. } in &decision.violations {
             let is_new = corrected.iter().all(|(field, _)| *field != rule.field);
-            corrected.extend(suggestion.clone().filter(|_| is_new).map(|value| (rule.field, value)));
+            let meant = suggestion.as_ref().filter(|meant| is_new && extent.takes(meant));
+            corrected.extend(meant.map(|meant| (rule.field, meant.value.clone())));
         }
         if corrected.is_empty() {
-            let change = decision.mutation.change.map(|change| (change.field, change.value.into_owned()));
+            let change = decision.mutation.change.filter(|change| extent.defaults || change.id != DEFAULT);
+            let change = change.map(|change| (change.field, change.value.into_owned()));
             if let Some(change) = change {
                 set(&mut wanted, change);
             }
@@ -101,6 +122,12 @@ fn set(wanted: &mut Wanted, (field, value): (Field, String)) {
 
 fn over<'a>(wanted: &'a Wanted, spec: Spec<'a>) -> Spec<'a> {
     wanted.iter().fold(spec, |spec, (field, value)| spec.with(*field, value))
+}
+
+impl Extent {
+    fn takes(self, meant: &Suggestion) -> bool {
+        self.guesses || meant.applicability == Applicability::Safe
+    }
 }
 
 /// Bytes to replace.
@@ -269,21 +296,22 @@ pub(crate) fn apply(source: &str, mut edits: Vec<Edit>) -> Option<String> {
 }
 
 /// Whether each endpoint is what it should be or was, and everything else is as before.
-fn says_what_it_should(source: &str, fixed: &str, terms: Terms<'_>) -> bool {
+fn says_what_it_should(source: &str, fixed: &str, terms: Terms<'_>, extent: Extent) -> bool {
     let (before, after) = (parse(source), parse(fixed));
     before.len() == after.len()
         && before.iter().zip(&after).all(|pair| match pair {
-            (Ok(before), Ok(after)) => documents_agree(before, after, terms),
+            (Ok(before), Ok(after)) => documents_agree(before, after, terms, extent),
             (Err(_), Err(_)) => true,
             _ => false,
         })
 }
 
-fn documents_agree(before: &Document<'_>, after: &Document<'_>, terms: Terms<'_>) -> bool {
+fn documents_agree(before: &Document<'_>, after: &Document<'_>, terms: Terms<'_>, extent: Extent) -> bool {
     let (old, new) = (Manifests::of(before).endpoints, Manifests::of(after).endpoints);
     let agree = |(old, new): (&Manifest, &Manifest)| {
         let (was, is) = (old.spec(before), new.spec(after));
-        let wanted = wanted(was, terms, &name_of(before, *old, terms).namespace);
+        let namespace = name_of(before, *old, terms).namespace;
+        let wanted = wanted(was, (terms.policy, &namespace), extent);
         let should = over(&wanted, was);
         Field::ALL
             .into_iter()

@@ -14,3 +14,4 @@ pub mod generation;
 pub mod manifests;
 pub mod mask;
 pub mod migrate;
+mod schema;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use modelendpoint_core::endpoint::gate::{Gate, Operation, Resource, Write, gate};
+use modelendpoint_core::endpoint::gate::{Gate, KIND, Operation, Resource, Write, gate};
 use modelendpoint_core::endpoint::{Field, Spec, Value};
 use modelendpoint_yaml::{Document, Entry, Kind, NodeId};
 
@@ -97,6 +97,10 @@ impl Manifests {
                 api_version: api_version.to_owned(),
                 kind: kind.to_owned(),
             }),
+            // without an `apiVersion`, which kubectl asks for
+            Gate::Foreign if api_version.is_empty() && kind.eq_ignore_ascii_case(KIND) => {
+                self.unknown.push(Unknown { at: object, api_version: String::new(), kind: kind.to_owned() });
+            }
             Gate::Pass | Gate::Foreign | Gate::Unreadable(_) => self.skipped += 1,
         }
     }

@@ -23,6 +23,7 @@ pub enum Command {
     Migrate(Migrate),
     Audit(Audit),
     Rules(Rules),
+    Providers(Providers),
     Certs(Certs),
     Completions(Completions),
     Man(Man),
@@ -47,7 +48,7 @@ pub struct Check {
     )]
     pub format: CheckFormat,
 
-    /// Write what the webhook would store, and corrections where a rule knows them. Standard input comes
+    /// Correct what is only spelled wrong: slashes, white space, the text of an address. Standard input comes
     /// out on standard output.
     #[arg(
         long,
@@ -55,6 +56,22 @@ pub struct Check {
         value_parser = BoolishValueParser::new()
     )]
     pub fix: bool,
+
+    /// With --fix or --diff, write guesses too: every value behind "did you mean".
+    #[arg(
+        long,
+        env = "MODELENDPOINT_WEBHOOK_CHECK_UNSAFE_FIXES",
+        value_parser = BoolishValueParser::new()
+    )]
+    pub unsafe_fixes: bool,
+
+    /// With --fix or --diff, write the rewritePath that is left out. It then no longer follows the url.
+    #[arg(
+        long,
+        env = "MODELENDPOINT_WEBHOOK_CHECK_FIX_DEFAULTS",
+        value_parser = BoolishValueParser::new()
+    )]
+    pub fix_defaults: bool,
 
     /// Show what --fix would write, and write nothing.
     #[arg(
@@ -67,6 +84,15 @@ pub struct Check {
     /// Severities of rules and allow lists of hosts, as `serve` takes them: docs/policy.md.
     #[arg(long, value_name = "FILE", env = "MODELENDPOINT_WEBHOOK_CHECK_POLICY")]
     pub policy: Option<PathBuf>,
+
+    /// Tell of every value that is stored as another too, such as a default.
+    #[arg(
+        long,
+        short,
+        env = "MODELENDPOINT_WEBHOOK_CHECK_VERBOSE",
+        value_parser = BoolishValueParser::new()
+    )]
+    pub verbose: bool,
 
     /// Exit with 1 for warnings too.
     #[arg(
@@ -253,6 +279,22 @@ pub enum RulesFormat {
     Text,
     Json,
     Markdown,
+}
+
+/// Show where known providers and servers have their API, and what to write for each.
+#[derive(Debug, Args)]
+pub struct Providers {
+    /// Show those with this in their name or host only.
+    pub name: Option<String>,
+
+    /// How to write them.
+    #[arg(
+        long,
+        value_enum,
+        default_value_t = RulesFormat::Text,
+        env = "MODELENDPOINT_WEBHOOK_PROVIDERS_FORMAT"
+    )]
+    pub format: RulesFormat,
 }
 
 /// Make a CA and a certificate for development: ca.crt, tls.crt and tls.key.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 use modelendpoint::cli::{Cli, Command};
-use modelendpoint::commands::{audit, certs, check, completions, man, migrate, rules};
+use modelendpoint::commands::{audit, certs, check, completions, man, migrate, providers, rules};
 
 fn main() -> ExitCode {
     let matches = Cli::command().bin_name(called_as()).get_matches();
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Command::Migrate(args) => migrate::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Rules(args) => rules::run(&args),
+        Command::Providers(args) => providers::run(&args),
         Command::Certs(args) => certs::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -22,7 +22,8 @@ pub(super) fn mutate(request: &Request<'_>, object: &Object<'_>) -> Mutation {
     let new = object.spec();
     let mutation = mutation::mutate(new, request.replaced_spec(), || {
         let metadata = object.metadata.0.as_ref();
-        ownership::of_rewrite_path(metadata.and_then(|metadata| metadata.managed_fields))
+        let managed_fields = metadata.and_then(|metadata| metadata.managed_fields);
+        ownership::of_rewrite_path(managed_fields, metadata.and_then(|metadata| metadata.annotations))
     });
     Mutation {
         change: mutation.change.map(|change| (change.id, patch(new, &change))),
@@ -82,6 +83,15 @@ mod tests {
             },
             "oldObject": {"spec": {"url": "http://h.example/a/v1", "rewritePath": path}},
         }))
+    }
+
+    /// The rewritePath follows the url to `/b/`.
+    fn refreshed(former: &str) -> (Option<&'static str>, Json, Option<String>) {
+        let warning = format!(
+            "spec.rewritePath: follows the url to `/b/`, from `{former}`; write the one that you want to keep \
+             [refresh-default]"
+        );
+        (Some(REFRESH), patch("replace", "/b/"), Some(warning))
     }
 
     fn patch(op: &str, value: &str) -> Json {
@@ -176,8 +186,8 @@ mod tests {
     fn a_default_follows_its_url_until_somebody_owns_it() {
         let nobodys = json!([{"fieldsV1": {"f:spec": {"f:url": {}}}}]);
         let somebodys = json!([{"fieldsV1": {"f:spec": {"f:url": {}, "f:rewritePath": {}}}}]);
-        assert_eq!(moved("/a/", &nobodys), (Some(REFRESH), patch("replace", "/b/"), None));
-        assert_eq!(moved("/other/", &nobodys), (Some(REFRESH), patch("replace", "/b/"), None));
+        assert_eq!(moved("/a/", &nobodys), refreshed("/a/"));
+        assert_eq!(moved("/other/", &nobodys), refreshed("/other/"));
         assert_eq!(moved("/b/", &nobodys), (None, Json::Null, None));
         assert_eq!(moved("/a/", &somebodys), (None, Json::Null, None));
         assert_eq!(moved("/a", &somebodys).0, Some(NORMALIZE));
@@ -200,7 +210,7 @@ mod tests {
 
     #[test]
     fn without_field_management_the_value_shows_whose_it_is() {
-        assert_eq!(moved("/a/", &json!([])), (Some(REFRESH), patch("replace", "/b/"), None));
+        assert_eq!(moved("/a/", &json!([])), refreshed("/a/"));
         assert_eq!(moved("/other/", &json!([])), (None, Json::Null, None));
     }
 

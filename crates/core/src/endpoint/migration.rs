@@ -5,12 +5,13 @@
 
 use std::borrow::Cow;
 
+use super::api_path::is_version;
 use super::field::{Field, Value};
 use super::host::Host;
 use super::judge::judge;
 use super::policy::NONE;
 use super::rules::{Severity, Subject};
-use super::url::{Port, Scheme, is_version};
+use super::url::{Port, Scheme};
 use super::{EndpointUrl, Spec};
 
 /// The fields of Modelplane 0.5 that lead to the same place.

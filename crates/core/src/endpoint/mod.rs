@@ -4,12 +4,14 @@
 //! ([`EndpointUrl`]); the [`rules`] judge what was read. Which fields there are says which [`Generation`] of the
 //! resource the endpoint belongs to, and so which rules are about it.
 //!
-//! Each layer uses the ones before it, and none behind it: the readers (`field`, `quote`, `dns`, `metadata`, `special_name`,
-//! `address`, `host`, `url`, `rewrite_path`, `endpoint_url`, `origin`), [`policy`], [`rules`], [`correction`], [`judge`],
+//! Each layer uses the ones before it, and none behind it: the readers (`field`, `quote`, `dns`, `metadata`,
+//! `special_name`, `address`, `host`, `placeholder`, `script`, `url`, `api_path`, `rewrite_path`, `endpoint_url`,
+//! `origin`, `providers`), [`policy`], [`rules`], `correction`, [`judge`],
 //! [`migration`], [`gate`].
 
 mod address;
-pub mod correction;
+mod api_path;
+mod correction;
 mod dns;
 mod endpoint_url;
 mod field;
@@ -20,10 +22,13 @@ pub mod metadata;
 pub mod migration;
 pub mod mutation;
 pub(crate) mod origin;
+mod placeholder;
 pub mod policy;
+pub mod providers;
 pub mod quote;
 pub mod rewrite_path;
 pub mod rules;
+mod script;
 mod special_name;
 pub mod url;
 

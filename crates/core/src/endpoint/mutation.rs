@@ -52,7 +52,7 @@ pub const DEFAULT: &str = "default-rewrite-path";
 /// Sets it anew when the url changes, as long as nobody owns it.
 pub(crate) const REFRESH: &str = "refresh-default";
 /// Makes it end in exactly one slash.
-pub(crate) const NORMALIZE: &str = "normalize-trailing-slash";
+pub const NORMALIZE: &str = "normalize-trailing-slash";
 /// Makes an origin one that works and means the same.
 pub(crate) const NORMALIZE_ORIGIN: &str = "normalize-origin";
 
@@ -82,7 +82,8 @@ pub static ALL: [MutationDoc; 4] = [
         field: Field::RewritePath,
         summary: "A rewritePath that was set by default is set anew when the url changes.",
         reason: "A default belongs to its url. It follows the url until somebody owns the field, which \
-                 `metadata.managedFields` shows; what somebody owns is left alone.",
+                 `metadata.managedFields` shows, or the manifest that `kubectl apply` keeps in an annotation; what \
+                 somebody owns is left alone. A warning names the old and the new value.",
     },
     MutationDoc {
         id: NORMALIZE,
@@ -154,7 +155,13 @@ fn refresh<'a>(new: Spec<'a>, path: &str) -> Mutation<'a> {
             "write one",
         ),
         Some(default) if default.as_str() == path => Mutation::default(),
-        Some(path) => Mutation { change: Some(Change::of_path(REFRESH, path)), warning: None },
+        Some(default) => {
+            let former =
+                if could_hold_a_password(path) { "another".to_owned() } else { Quoted(path).to_string() };
+            let problem = format!("follows the url to {}, from {former}", Quoted(default.as_str()));
+            let warning = Mutation::warn(REFRESH, problem, "write the one that you want to keep");
+            Mutation { change: Some(Change::of_path(REFRESH, default)), ..warning }
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! `v1/chat/completions` and the like: a prefix that ends in exactly one slash is what joins rightly.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 use super::url::{Url, byte_set, range_of};
 
@@ -81,6 +82,12 @@ impl<'a> WrittenPath<'a> {
     #[must_use]
     pub fn read(text: &'a str) -> Self {
         WrittenPath { text, faults: PathFaults::of(text) }
+    }
+
+    /// A part of it for a message: in backticks, and `…` where it could be a secret of a url that was pasted.
+    #[must_use]
+    pub(crate) fn show(&self, part: &'a str) -> impl Display + use<'a> {
+        Url::split(self.text).show(part)
     }
 
     /// The first character that can't be in a path to rewrite to, or not where it is.

@@ -5,11 +5,13 @@
 //! read alike.
 
 use std::collections::BTreeSet;
+use std::fmt::{self, Display};
 use std::net::Ipv6Addr;
 use std::ops::Range;
 
 use super::host::Host;
-use super::quote::is_invisible;
+use super::placeholder;
+use super::quote::{Quoted, is_invisible};
 
 /// A url's text and its parts, each a slice of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +83,9 @@ pub enum Port<'a> {
     NotDecimal(&'a str),
 }
 
+/// What people write for `://`: `https//h`, `https.//h`, `https;//h`, `https,//h`.
+const MISSPELT: [&str; 4] = ["//", ".//", ";//", ",//"];
+
 /// Python reads no longer number, leading zeros included (`sys.int_info.default_max_str_digits`).
 const MOST_DIGITS: usize = 4300;
 
@@ -135,7 +140,7 @@ impl<'a> Url<'a> {
         if self.text.bytes().all(is_uri_byte) {
             return self.structure_fault();
         }
-        Some(match template(self.text) {
+        Some(match placeholder::find(self.text) {
             Some(placeholder) => UrlFault::Template(placeholder),
             None => UrlFault::Characters(self.strange_characters()),
         })
@@ -159,12 +164,21 @@ impl<'a> Url<'a> {
     }
 
     fn structure_fault(&self) -> Option<UrlFault<'a>> {
-        let Some(scheme) = self.scheme else { return Some(UrlFault::NoScheme) };
+        let Some(scheme) = self.scheme else {
+            let misspelt = MISSPELT.iter().any(|sign| {
+                self.path.split_once(sign).is_some_and(|(before, _)| Scheme::named(before).is_some())
+            });
+            return Some(if misspelt { UrlFault::Scheme } else { UrlFault::NoScheme });
+        };
         if self.authority.is_none() {
             // `vllm.ml.svc:8000/v1` reads as a scheme, for want of one
             let port_follows = self.path.starts_with(|c: char| c.is_ascii_digit());
-            return Some(if port_follows || scheme.contains('.') {
+            let is_address = self.text.starts_with('[')
+                || BareIpv6::read(self.text.split('/').next().unwrap_or_default()).is_some();
+            return Some(if port_follows || is_address || scheme.contains('.') {
                 UrlFault::NoScheme
+            } else if self.path.starts_with(':') {
+                UrlFault::Scheme
             } else {
                 UrlFault::NoAuthority
             });
@@ -172,14 +186,19 @@ impl<'a> Url<'a> {
         if !is_scheme(scheme) {
             return Some(UrlFault::Scheme);
         }
-        let dollar = self.authority.filter(|authority| authority.contains('$'));
-        if let Some(placeholder) = dollar.and_then(|authority| between(authority, "$(", ")")) {
+        let before_query = &self.text[..self.text.find(['?', '#']).unwrap_or(self.text.len())];
+        let dollar = self.text.contains('$').then(|| placeholder::find(before_query)).flatten();
+        // where a password could be, a dollar sign is part of it
+        if let Some(placeholder) =
+            dollar.filter(|found| self.userinfo.is_none_or(|info| range_of(info, found).is_none()))
+        {
             return Some(UrlFault::Template(placeholder));
         }
         if let Some(bare) = BareIpv6::read(self.host_and_port()) {
             return Some(UrlFault::BareIpv6(bare));
         }
-        if self.path.starts_with("//") && self.port == Some("") && Scheme::named(self.host).is_some() {
+        let is_port_empty = self.port.is_none_or(str::is_empty);
+        if self.path.starts_with("//") && is_port_empty && Scheme::named(self.host).is_some() {
             return Some(UrlFault::SchemeTwice);
         }
         let bracketed = self.host.starts_with('[') && self.host.ends_with(']');
@@ -241,6 +260,12 @@ impl<'a> Url<'a> {
         range_of(shown, part).is_some()
     }
 
+    /// A part of this text for a message: in backticks, and `…` where it could be a secret.
+    #[must_use]
+    pub fn show(self, part: &'a str) -> impl Display + use<'a> {
+        Shown { url: self, part }
+    }
+
     /// The pieces of the text that could be secret: userinfo, and the query and fragment with what
     /// opens them. More than [`Url::may_show`] may be repeated, for it keeps to what is certain.
     #[must_use]
@@ -258,6 +283,18 @@ impl<'a> Url<'a> {
     fn host_and_port(&self) -> &'a str {
         let authority = self.authority.unwrap_or_default();
         self.userinfo.map_or(authority, |userinfo| &authority[userinfo.len() + 1..])
+    }
+}
+
+/// Found out only when it is written: most urls are fine, and no message is.
+struct Shown<'a> {
+    url: Url<'a>,
+    part: &'a str,
+}
+
+impl Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.url.may_show(self.part) { Quoted(self.part).fmt(f) } else { f.write_str("`…`") }
     }
 }
 
@@ -341,42 +378,9 @@ pub(crate) const fn byte_set(bytes: &[u8]) -> [bool; 256] {
     set
 }
 
-/// A placeholder that some template engine should have replaced: `${NAME}`, `{{ .name }}`, `<name>`.
-#[must_use]
-pub(crate) fn template(text: &str) -> Option<&str> {
-    [("${", "}"), ("{{", "}}"), ("<", ">"), ("{", "}")]
-        .iter()
-        .find_map(|(open, close)| between(text, open, close))
-}
-
-/// `v1`, `v2`, `v1beta`, `v1alpha2`, in any case.
-#[must_use]
-pub(crate) fn is_version(segment: &str) -> bool {
-    let Some(rest) = segment.strip_prefix(['v', 'V']) else { return false };
-    let stage = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-    let has_number = stage.len() < rest.len();
-    let stage = stage.trim_end_matches(|c: char| c.is_ascii_digit()).to_ascii_lowercase();
-    has_number && ["", "alpha", "beta", "preview"].contains(&stage.as_str())
-}
-
-/// The first piece that begins with `open` and ends with `close`.
-fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
-    let start = text.find(open)?;
-    let length = text[start..].find(close)? + close.len();
-    Some(&text[start..start + length])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_version_has_a_number() {
-        let versions = ["v1", "v12", "V2", "v1beta", "v1alpha2", "v1Preview"];
-        let names = ["v", "valpha", "v1.0", "v1x", "version", "1", "a1", ""];
-        assert_eq!(versions.map(is_version), [true; 6]);
-        assert_eq!(names.map(is_version), [false; 8]);
-    }
 
     #[test]
     fn a_url_is_taken_apart_as_rfc_3986_says() {
@@ -428,6 +432,16 @@ mod tests {
             ("http://{{ .host }}/v1", UrlFault::Template("{{ .host }}")),
             ("http://<host>/v1", UrlFault::Template("<host>")),
             ("http://{host}/v1", UrlFault::Template("{host}")),
+            ("http://h.example/$(MODEL)/v1", UrlFault::Template("$(MODEL)")),
+            ("http://h.example/$MODEL/v1", UrlFault::Template("$MODEL")),
+            ("http://h.example/#{model}/v1", UrlFault::Template("#{model}")),
+            ("<https://h.example/v1>", UrlFault::Characters(vec!['<', '>'])),
+            ("[2001:db8::1]:8000/v1", UrlFault::NoScheme),
+            ("fd00::5/v1", UrlFault::NoScheme),
+            ("https.//h.example", UrlFault::Scheme),
+            ("https//h.example", UrlFault::Scheme),
+            ("https:://h.example", UrlFault::Scheme),
+            ("http://https//h.example", UrlFault::SchemeTwice),
             (" http://h.example/ \\", UrlFault::Characters(vec![' ', '\\'])),
             ("http://bücher.example/", UrlFault::Characters(vec!['ü'])),
             ("api.example.com/v1", UrlFault::NoScheme),
@@ -482,7 +496,8 @@ mod tests {
             "ftp://h.example/",
             "http://[2001:db8::10]:8000/",
             "http://h.example/[v1]/%zz",
-            "http://h.example/a$(b)",
+            "http://h.example/a$b",
+            "http://h.example/$ref/$5/v1",
             "http://fd00::1:100000/",
             "http://fd00::1:/",
             "http://fd00::1:80x/",

@@ -7,3 +7,4 @@ mod properties;
 mod properties_origins;
 mod protocol;
 mod reviews;
+mod suggestions;

@@ -136,8 +136,8 @@ fn a_denial_is_invalid_with_a_cause_for_each_violation() {
     review["request"]["object"]["metadata"]["uid"] = json!("object-uid");
     let port = "is https on port 8443, and the gateway speaks TLS on port 443 only, so everything would be sent in \
                 plaintext; serve TLS on 443, or write `http://` if the server speaks plain HTTP [url-tls-port]";
-    let path = "does not start with `/`, so the gateway would make a malformed request of it; start it with `/`; did \
-                you mean `/a/`? [rewrite-path-absolute]";
+    let path = "does not start with `/`, so the server would get a malformed request line; start it with `/` \
+                [rewrite-path-absolute]";
     assert_eq!(
         answer(Hook::Validate, &review),
         answered(json!({
@@ -160,7 +160,7 @@ fn a_denial_is_invalid_with_a_cause_for_each_violation() {
             },
             "auditAnnotations": { "denied": "url-tls-port,rewrite-path-absolute" },
             "warnings": [
-                "spec.url: has `v1beta` in its path: `/v1/...` behind it may give 404; use a path that ends in `/v1` \
+                "spec.url: has `v1beta` in its path: clients will ask for `/v1/...` behind it; check that it answers there \
                  [url-version]"
             ],
         }))

@@ -90,7 +90,7 @@ fn entry(finding: &Finding, subject: &Json) -> Json {
     for (key, value) in [
         ("field", field),
         ("remedy", finding.remedy.as_deref()),
-        ("suggestion", finding.suggestion.as_deref()),
+        ("suggestion", finding.suggestion.as_ref().map(|suggestion| suggestion.value.as_str())),
     ] {
         if let Some(value) = value {
             properties.insert(key.to_owned(), json!(value));

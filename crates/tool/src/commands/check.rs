@@ -17,6 +17,7 @@ use modelendpoint_core::endpoint::quote::Seen;
 use modelendpoint_core::endpoint::{Generation, Policy};
 use modelendpoint_files::Accept;
 use modelendpoint_lint::check::Terms;
+use modelendpoint_lint::fix::Extent;
 use modelendpoint_policy::load;
 
 /// # Errors
@@ -32,15 +33,21 @@ pub fn run(args: &cli::Check) -> anyhow::Result<ExitCode> {
         generation: args.modelplane.map(Modelplane::generation),
     };
     if args.cluster {
-        return tell(&ask_cluster(args, terms)?, args, Fix::No);
+        let mut report = ask_cluster(args, terms)?;
+        report.is_verbose = args.verbose;
+        return tell(&report, args, Fix::No);
     }
     let (sources, unreadable) = find(&args.paths);
     if sources.iter().filter(|source| **source == Source::StandardInput).count() > 1 {
         bail!("`-` stands for standard input, which can be read once: name it once");
     }
+    let extent = Extent { guesses: args.unsafe_fixes, defaults: args.fix_defaults };
     let fix = match (args.diff, args.fix) {
-        (true, _) => Fix::Show,
-        (false, true) => Fix::Write,
+        (true, _) => Fix::Show(extent),
+        (false, true) => Fix::Write(extent),
+        (false, false) if extent != Extent::default() => {
+            bail!("--unsafe-fixes and --fix-defaults go with --fix or --diff")
+        }
         (false, false) => Fix::No,
     };
     let progress = Progress::of("files");
@@ -52,6 +59,7 @@ pub fn run(args: &cli::Check) -> anyhow::Result<ExitCode> {
     });
     progress.end();
     report.unreadable.splice(0..0, unreadable);
+    report.is_verbose = args.verbose;
     tell(&report, args, fix)
 }
 
@@ -90,11 +98,11 @@ fn show(report: &Report, args: &cli::Check, fix: Fix) -> std::io::Result<()> {
         CheckFormat::Github => github::render(report),
     };
     // what was piped in goes on its way, and findings go beside it, even where there is nothing to write
-    let is_piped = fix == Fix::Write && args.paths.iter().any(|path| path.as_os_str() == "-");
+    let is_piped = matches!(fix, Fix::Write(_)) && args.paths.iter().any(|path| path.as_os_str() == "-");
     let mut piped = report.outcomes.iter().filter(|outcome| outcome.source == Source::StandardInput);
     let piped = piped.find_map(|outcome| outcome.fixed.as_deref()).unwrap_or_default();
     match (fix, is_piped) {
-        (Fix::Show, _) => {
+        (Fix::Show(_), _) => {
             stdout().lock().write_all(diff::render(report).as_bytes())?;
             stderr().lock().write_all(format!("{}\n", text::summary(report)).as_bytes())
         }

@@ -48,7 +48,7 @@ fn migrate_one(source: Source, is_dry: bool) -> Result<SourceReport, Unreadable>
         Ok(text) => text,
         Err(finding) => {
             let checked = Checked { findings: vec![*finding], ..Checked::default() };
-            return Ok(SourceReport { source, text: String::new(), checked, fixed: None });
+            return Ok(SourceReport { source, text: String::new(), checked, fixed: None, fixes: 0 });
         }
     };
     let terms = Terms { policy: &NONE, namespace: "default", generation: None };
@@ -66,7 +66,7 @@ fn migrate_one(source: Source, is_dry: bool) -> Result<SourceReport, Unreadable>
         }
         write(path, &text, new).map_err(|error| cannot(&error))?;
     }
-    Ok(SourceReport { source, text, checked, fixed })
+    Ok(SourceReport { source, text, checked, fixed, fixes: 0 })
 }
 
 /// The new text of standard input, or the changes, on standard output; what is left to do beside it.

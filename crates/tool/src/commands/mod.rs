@@ -6,4 +6,5 @@ pub mod check;
 pub mod completions;
 pub mod man;
 pub mod migrate;
+pub mod providers;
 pub mod rules;

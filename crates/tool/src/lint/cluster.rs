@@ -73,8 +73,8 @@ pub(crate) async fn check(
             }
         }
     }
-    let outcome = SourceReport { source: Source::Cluster, text: String::new(), checked, fixed: None };
-    Ok(Report { outcomes: vec![outcome], unreadable })
+    let outcomes = vec![SourceReport::of(Source::Cluster, checked)];
+    Ok(Report { outcomes, unreadable, is_verbose: false })
 }
 
 fn check_endpoint(endpoint: &Stored, terms: Terms<'_>, checked: &mut Checked) {

@@ -8,7 +8,7 @@ use std::thread;
 use super::sources::{Source, Unreadable, Way};
 use super::write::write;
 use modelendpoint_lint::check::{Checked, Count, Terms, check, read};
-use modelendpoint_lint::fix::fix;
+use modelendpoint_lint::fix::{Extent, Fixed, fix};
 
 /// What became of a source.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub struct SourceReport {
     pub checked: Checked,
     /// What a fix makes of it, if that is something else.
     pub fixed: Option<String>,
+    /// How many values a fix wrote.
+    pub fixes: usize,
 }
 
 /// What became of all sources.
@@ -26,14 +28,16 @@ pub struct SourceReport {
 pub struct Report {
     pub outcomes: Vec<SourceReport>,
     pub unreadable: Vec<Unreadable>,
+    /// Whether people are told of values that are stored as another, with nothing wrong about them.
+    pub is_verbose: bool,
 }
 
 /// Whether to write what a fix makes of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fix {
     No,
-    Show,
-    Write,
+    Show(Extent),
+    Write(Extent),
 }
 
 /// Checks all sources; `tell` hears how many are done.
@@ -72,24 +76,24 @@ fn run_one(source: &Source, terms: Terms<'_>, how: Fix) -> Result<SourceReport, 
         Ok(text) => text,
         Err(finding) => {
             let checked = Checked { findings: vec![*finding], ..Checked::default() };
-            return Ok(SourceReport { source: source.clone(), text: String::new(), checked, fixed: None });
+            return Ok(SourceReport::of(source.clone(), checked));
         }
     };
     let mut checked = check(&text, terms);
-    let mut fixed = match how {
+    let found = |extent| if checked.findings.is_empty() { None } else { fix(&text, terms, extent) };
+    let fixed = match how {
         Fix::No => None,
         // what is piped through must come out
-        Fix::Write if *source == Source::StandardInput => {
-            Some(fix(&text, terms).unwrap_or_else(|| text.clone()))
+        Fix::Write(extent) if *source == Source::StandardInput => {
+            Some(found(extent).unwrap_or_else(|| Fixed { text: text.clone(), count: 0 }))
         }
-        Fix::Show | Fix::Write if checked.findings.is_empty() => None,
-        Fix::Show | Fix::Write => fix(&text, terms),
+        Fix::Show(extent) | Fix::Write(extent) => found(extent),
     };
     if let (Source::File(path, Way::LinkedOut), Some(_)) = (source, &fixed) {
         let why = "it is a link to a file outside of what was named; name that file too";
         return Err(Unreadable(format!("cannot fix {}: {why}", path.display())));
     }
-    if let (Fix::Write, Some(new)) = (how, &fixed) {
+    if let (Fix::Write(_), Some(Fixed { text: new, .. })) = (how, &fixed) {
         if let Source::File(path, _) = source {
             write(path, &text, new)
                 .map_err(|error| Unreadable(format!("cannot write {}: {error}", path.display())))?;
@@ -97,13 +101,21 @@ fn run_one(source: &Source, terms: Terms<'_>, how: Fix) -> Result<SourceReport, 
         checked = check(new, terms);
         text.clone_from(new);
     }
-    if how == Fix::No || checked.findings.is_empty() && fixed.is_none() {
-        fixed = None;
-    }
     if checked.findings.is_empty() && fixed.is_none() {
         text = String::new();
     }
-    Ok(SourceReport { source: source.clone(), text, checked, fixed })
+    let report = SourceReport { text, ..SourceReport::of(source.clone(), checked) };
+    Ok(match fixed {
+        Some(Fixed { text, count }) => SourceReport { fixed: Some(text), fixes: count, ..report },
+        None => report,
+    })
+}
+
+impl SourceReport {
+    /// Of a source of which nothing can be shown.
+    pub(super) fn of(source: Source, checked: Checked) -> Self {
+        SourceReport { source, text: String::new(), checked, fixed: None, fixes: 0 }
+    }
 }
 
 impl Report {

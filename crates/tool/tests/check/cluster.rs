@@ -100,7 +100,7 @@ impl Stand {
 #[test]
 fn all_that_is_stored_is_judged_as_if_it_were_written_today() {
     assert_eq!(
-        check(&["-A"]),
+        check(&["-A", "-v"]),
         Run::of(
             1,
             "\

@@ -84,7 +84,9 @@ fn no_secret_is_ever_shown() {
 #[test]
 fn a_value_is_found_wherever_it_is_written() {
     let underlined = |manifest: &str| {
-        let text = findings(manifest);
+        let all = findings(manifest);
+        // an anchor at the top is a field that nobody knows
+        let text = all.split("\n\n").find(|text| !text.contains("[unknown-field]")).unwrap_or_default();
         let lines: Vec<_> = text.lines().collect();
         let at = lines.iter().position(|line| line.contains('^')).unwrap_or_else(|| panic!("{text}"));
         let bar = lines[at].find('|').expect("a bar");

@@ -8,9 +8,10 @@ use crate::workspace::{Run, Workspace, endpoint};
 /// What `--fix` makes of a manifest; a second run changes nothing.
 fn fixed(manifest: &str) -> String {
     let workspace = Workspace::with(&[("e.yaml", manifest)]);
-    workspace.check(&["--fix", "e.yaml"]);
+    let all = ["--fix", "--unsafe-fixes", "--fix-defaults", "e.yaml"];
+    workspace.check(&all);
     let once = workspace.read("e.yaml");
-    let again = workspace.check(&["--fix", "e.yaml"]);
+    let again = workspace.check(&all);
     assert_eq!(workspace.read("e.yaml"), once, "{}", again.out);
     once
 }
@@ -123,7 +124,7 @@ fn a_link_is_followed_and_permissions_stay() {
     let (real, link) = (workspace.path("real/e.yaml"), workspace.path("e.yaml"));
     symlink("real/e.yaml", &link).expect("a link");
     fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).expect("permissions");
-    assert_eq!(workspace.check(&["--fix", "e.yaml"]).code, Some(0));
+    assert_eq!(workspace.check(&["--fix", "--fix-defaults", "e.yaml"]).code, Some(0));
     assert!(fs::symlink_metadata(&link).expect("a link").is_symlink());
     assert_eq!(workspace.read("real/e.yaml"), spec(&["url: http://h.example/", "rewritePath: /"]));
     assert_eq!(fs::metadata(&real).expect("a file").permissions().mode() & 0o777, 0o640);
@@ -136,7 +137,7 @@ fn a_diff_shows_it_and_writes_nothing() {
     let before = spec(&["url: http://h.example/"]);
     let workspace = Workspace::with(&[("e.yaml", &before)]);
     assert_eq!(
-        workspace.check(&["--diff", "e.yaml"]),
+        workspace.check(&["--diff", "--fix-defaults", "e.yaml"]),
         Run {
             code: Some(0),
             out: "\
@@ -149,7 +150,8 @@ fn a_diff_shows_it_and_writes_nothing() {
 +  rewritePath: /
 "
             .to_owned(),
-            err: "1 ModelEndpoint in 1 file: 0 refused, 0 with warnings, 1 changed when stored; 0 other objects skipped\n"
+            err: "1 ModelEndpoint in 1 file: 0 refused, 0 with warnings, 1 changed when stored; 0 other objects skipped\n\
+                  would fix 1\n"
                 .to_owned(),
         }
     );
@@ -162,10 +164,10 @@ fn what_is_piped_in_comes_out_fixed_and_findings_go_beside_it() {
     let other = "apiVersion: v1\nkind: Secret\n---\n";
     let input = format!("{other}{}", spec(&["url: http://h.example/"]));
     let output = format!("{other}{}", spec(&["url: http://h.example/", "rewritePath: /"]));
-    let run = workspace.check_input(&["--fix", "-"], &input);
+    let run = workspace.check_input(&["--fix", "--fix-defaults", "-"], &input);
     assert_eq!((run.code, run.out), (Some(0), output.clone()));
     assert!(run.err.starts_with("1 ModelEndpoint in 1 file"), "{}", run.err);
-    assert_eq!(workspace.check_input(&["--fix", "-"], &output).out, output);
+    assert_eq!(workspace.check_input(&["--fix", "--fix-defaults", "-"], &output).out, output);
     // findings are no manifest, even where there is none to write
     workspace.write("latin.yaml", b"a: \xff");
     let latin = std::process::Command::new(env!("CARGO_BIN_EXE_modelendpoint"))
@@ -181,7 +183,7 @@ fn a_diff_is_what_git_and_patch_apply() {
     let secret = "apiVersion: v1\nkind: Secret\nstringData:\n  a: s3cret\n";
     let files = [
         ("m/plain.yaml", spec(&["url: http://h.example/a"])),
-        ("m/a b.yaml", spec(&["url: http://h.example/a", "other: 1"])),
+        ("m/a b.yaml", spec(&["url: http://h.example/a", "crossplane: {}"])),
         ("m/a\n\"\\\u{202e}é.yaml", spec(&["url: http://h.example/a"])),
         ("m/open.yaml", spec(&["url: http://h.example/a"]).trim_end().to_owned()),
         ("m/crlf.yaml", spec(&["url: http://h.example/a"]).replace('\n', "\r\n")),
@@ -191,10 +193,10 @@ fn a_diff_is_what_git_and_patch_apply() {
         ),
     ];
     let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
-    let diff = Workspace::with(&files).check(&["--diff", "./m"]).out;
+    let diff = Workspace::with(&files).check(&["--diff", "--fix-defaults", "./m"]).out;
     assert!(!diff.contains("s3cret"), "{diff}");
     let by_fix = Workspace::with(&files);
-    assert_eq!(by_fix.check(&["--fix", "m"]).code, Some(0));
+    assert_eq!(by_fix.check(&["--fix", "--fix-defaults", "m"]).code, Some(0));
     for command in [&["git", "apply", "-"][..], &["patch", "--binary", "-p1"]] {
         let workspace = Workspace::with(&files);
         let mut child = std::process::Command::new(command[0])
@@ -225,7 +227,7 @@ fn a_link_that_leads_out_of_a_directory_is_checked_and_its_target_left_alone() {
     let refused = "error: cannot fix m/link.yaml: it is a link to a file outside of what was named; name that file too\n";
     for flag in ["--fix", "--diff"] {
         let workspace = workspace();
-        let run = workspace.check(&[flag, "m"]);
+        let run = workspace.check(&[flag, "--fix-defaults", "m"]);
         assert_eq!(run.code, Some(2), "{flag}: {run:?}");
         assert!(run.err.ends_with(refused), "{flag}: {}", run.err);
         assert!(!run.out.contains("link.yaml"), "{flag}: {}", run.out);
@@ -234,7 +236,11 @@ fn a_link_that_leads_out_of_a_directory_is_checked_and_its_target_left_alone() {
     }
     assert_eq!(workspace().check(&["m"]).code, Some(0), "it is checked");
     // what is named may be written, by whichever name
-    for args in [&["--fix", "m", "m/link.yaml"][..], &["--fix", "m", "out/e.yaml"], &["--fix", "m", "out"]] {
+    for args in [
+        &["--fix", "--fix-defaults", "m", "m/link.yaml"][..],
+        &["--fix", "--fix-defaults", "m", "out/e.yaml"],
+        &["--fix", "--fix-defaults", "m", "out"],
+    ] {
         let workspace = workspace();
         assert_eq!(workspace.check(args).code, Some(0), "{args:?}");
         assert_eq!(
@@ -250,7 +256,7 @@ fn a_file_gets_a_new_one_in_its_place_so_that_its_other_names_keep_the_old_conte
     let before = spec(&["url: http://h.example/"]);
     let workspace = Workspace::with(&[("e.yaml", &before)]);
     fs::hard_link(workspace.path("e.yaml"), workspace.path("other")).expect("a link");
-    assert_eq!(workspace.check(&["--fix", "e.yaml"]).code, Some(0));
+    assert_eq!(workspace.check(&["--fix", "--fix-defaults", "e.yaml"]).code, Some(0));
     assert_eq!(workspace.read("e.yaml"), spec(&["url: http://h.example/", "rewritePath: /"]));
     assert_eq!(workspace.read("other"), before);
 }
@@ -258,10 +264,42 @@ fn a_file_gets_a_new_one_in_its_place_so_that_its_other_names_keep_the_old_conte
 #[test]
 fn a_pipe_is_not_written() {
     let workspace = Workspace::with(&[("e.yaml", &spec(&["url: http://h.example/"]))]);
-    let script = format!("{} check --fix <(cat e.yaml)", env!("CARGO_BIN_EXE_modelendpoint"));
+    let script = format!("{} check --fix --fix-defaults <(cat e.yaml)", env!("CARGO_BIN_EXE_modelendpoint"));
     let mut bash = std::process::Command::new("bash");
     let output = bash.args(["-c", &script]).current_dir(workspace.path("")).output().expect("bash");
     let error = String::from_utf8(output.stderr).expect("UTF-8");
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(error, "error: cannot write /dev/fd/63: it is a pipe, not a regular file\n");
+}
+
+#[test]
+fn only_what_is_certain_is_fixed_unless_more_is_asked_for() {
+    let written = ["url: ' http://h.example/a/v1 '", "rewritePath: openai"];
+    let guessed = ["url: h.example/a/v1"];
+    let last_lines = |manifest: &[&str], args: &[&str]| {
+        let workspace = Workspace::with(&[("e.yaml", &spec(manifest))]);
+        let run = workspace.check(&[args, &["e.yaml"]].concat());
+        let told: Vec<_> = run
+            .out
+            .lines()
+            .skip_while(|line| !line.starts_with("1 ModelEndpoint in"))
+            .skip(1)
+            .map(str::to_owned)
+            .collect();
+        (workspace.read("e.yaml"), told)
+    };
+    let more = |count: usize| vec![format!("{count} can be fixed with --fix --unsafe-fixes, which guesses")];
+    assert_eq!(
+        last_lines(&["url: 'http://h.example '"], &["--fix"]),
+        (spec(&["url: 'http://h.example'"]), vec!["fixed 1".to_owned()])
+    );
+    assert_eq!(last_lines(&guessed, &["--fix"]), (spec(&guessed), more(1)));
+    assert_eq!(
+        last_lines(&guessed, &["--fix", "--unsafe-fixes"]),
+        (spec(&["url: https://h.example/a/v1"]), vec!["fixed 1".to_owned()])
+    );
+    let (fixed, _) = last_lines(&written, &["--fix"]);
+    assert!(fixed.contains("url: 'http://h.example/a/v1'"), "{fixed}");
+    let alone = Workspace::with(&[("e.yaml", &spec(&guessed))]).check(&["--unsafe-fixes", "e.yaml"]);
+    assert_eq!((alone.code, alone.out.as_str()), (Some(2), ""), "{}", alone.err);
 }

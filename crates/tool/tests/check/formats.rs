@@ -34,6 +34,7 @@ fn json_is_what_the_schema_says() {
             "warned": 0,
             "changed": 0,
             "skipped": 0,
+            "fixed": 0,
             "findings": [
                 {
                     "rule": "url-syntax",
@@ -118,7 +119,7 @@ fn no_format_shows_what_a_file_name_hides() {
         &["--format", "json"],
         &["--format", "sarif"],
         &["--format", "github"],
-        &["--diff"],
+        &["--diff", "--unsafe-fixes"],
     ] {
         let run = workspace.check(&[args, &["."]].concat());
         let shown = run.out + &run.err;
@@ -152,7 +153,7 @@ fn programs_get_the_name_as_it_is_and_people_by_code_points() {
     let text = workspace.check(&[FORGED]).out;
     let seen = "a<U+000A>::error file=x::y<U+000D><U+001B>[2K<U+202E><U+200B>,%.yaml";
     assert!(text.contains(&format!("--> {seen}:7:8\n")), "{text}");
-    let diff = workspace.check(&["--diff", FORGED]).out;
+    let diff = workspace.check(&["--diff", "--unsafe-fixes", FORGED]).out;
     let quoted = r"a\012::error file=x::y\015\033[2K\342\200\256\342\200\213,%.yaml";
     assert!(diff.starts_with(&format!("--- \"a/{quoted}\"\n+++ \"b/{quoted}\"\n@@ ")), "{diff}");
 }

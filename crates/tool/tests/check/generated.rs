@@ -3,11 +3,12 @@
 
 use modelendpoint_core::endpoint::policy;
 use modelendpoint_lint::check::{Terms, check};
-use modelendpoint_lint::fix::fix;
+use modelendpoint_lint::fix::{Extent, fix};
 use proptest::prelude::*;
 use proptest::sample::select;
 
 const TERMS: Terms<'static> = Terms { policy: &policy::NONE, namespace: "default", generation: None };
+const ALL: Extent = Extent { guesses: true, defaults: true };
 
 /// An endpoint, and how it is written.
 #[derive(Debug, Clone)]
@@ -128,9 +129,9 @@ proptest! {
             if is_crlf { text.replace('\n', "\r\n") } else { text }
         };
         let (before, after) = (file(false), file(true));
-        let fixed = fix(&before, TERMS).unwrap_or_else(|| before.clone());
+        let fixed = fix(&before, TERMS, ALL).map_or_else(|| before.clone(), |fixed| fixed.text);
         prop_assert_eq!(&fixed, &after);
-        prop_assert_eq!(fix(&after, TERMS), None);
+        prop_assert_eq!(fix(&after, TERMS, ALL), None);
         prop_assert_eq!(check(&after, TERMS).findings, vec![]);
     }
 }

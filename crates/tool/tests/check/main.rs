@@ -9,5 +9,6 @@ mod fix;
 mod formats;
 mod generated;
 mod policy;
+mod schema;
 mod sources;
 mod workspace;

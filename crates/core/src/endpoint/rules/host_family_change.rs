@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
-use crate::endpoint::host::Family;
+use crate::endpoint::host::{Family, Host};
 use crate::endpoint::url::{Port, Url};
 
 pub(super) static RULE: Rule = Rule {
@@ -54,16 +54,26 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
 fn stored_family(url: &str) -> Option<Family> {
     let url = as_python_reads(url);
     let parts = Url::split(&url);
+    // Python takes `[v1.abc]`, an address of the future (RFC 3986), for the name between the brackets
+    let future = parts.host.strip_prefix("[v").and_then(|rest| rest.strip_suffix(']')).map(|_| {
+        let name = &parts.host[1..parts.host.len() - 1];
+        (name, Host::classify(name))
+    });
     let composes = !matches!(parts.classify_port(), Port::NotDecimal(_) | Port::TooLarge);
-    let host = parts.classify_host();
-    host.family().filter(|_| composes && host.is_taken_by_endpoint_slice(parts.host))
+    let (text, host) = future.unwrap_or_else(|| (parts.host, parts.classify_host()));
+    host.family().filter(|_| composes && host.is_taken_by_endpoint_slice(text))
 }
 
-/// Modelplane's `urlparse` passes over what stands in front, and over tabs and line breaks anywhere. No rule
-/// admits these, but they may have been stored before there were rules.
+/// Modelplane's `urlparse` passes over what stands in front, and over tabs and line breaks anywhere; it lowers the
+/// Kelvin sign to a `k`. No rule admits these, but they may have been stored before there were rules.
 fn as_python_reads(url: &str) -> Cow<'_, str> {
+    const KELVIN: char = '\u{212a}';
     let url = url.trim_start_matches(|c: char| c <= ' ');
-    if url.contains(['\t', '\r', '\n']) { url.replace(['\t', '\r', '\n'], "").into() } else { url.into() }
+    if url.contains(['\t', '\r', '\n', KELVIN]) {
+        url.replace(['\t', '\r', '\n'], "").replace(KELVIN, "k").into()
+    } else {
+        url.into()
+    }
 }
 
 #[cfg(test)]
@@ -87,11 +97,21 @@ mod tests {
             "http://10.0.1.50:99999/",
             "http://10.0.1.50:80a/",
             "http://[::1",
+            "http://[v1.]/",
+            "http://\u{212a}/",
             "10.0.1.50:8000",
             "",
         ] {
             assert!(!is_refused(before, "http://llm.example.com/"), "{before}");
             assert!(!is_refused(before, "http://10.0.1.50/"), "{before}");
+        }
+    }
+
+    #[test]
+    fn what_python_takes_for_a_name_is_one() {
+        for before in ["http://[v1.abc]/", "http://\u{212a}8s.example.com/", "http://[vf.llm.example]:80/"] {
+            assert!(is_refused(before, "http://10.0.1.50/"), "{before}");
+            assert!(!is_refused(before, "http://llm.example.com/"), "{before}");
         }
     }
 

@@ -39,8 +39,12 @@ mod prefix_url;
 mod prefix_version_twice;
 mod rewrite_path_absolute;
 mod rewrite_path_characters;
+mod rewrite_path_left_behind;
 mod rewrite_path_length;
+mod rewrite_path_mismatch;
+mod rewrite_path_operation;
 mod rewrite_path_segments;
+mod rewrite_path_template;
 mod rewrite_path_version;
 mod secret_key;
 mod secret_name;
@@ -49,8 +53,13 @@ mod url_host;
 mod url_http_on_443;
 mod url_ip_canonical;
 mod url_ip_special;
+mod url_ip_typo;
+mod url_laptop_name;
 mod url_not_allowed;
+mod url_operation;
+mod url_path_typo;
 mod url_port;
+mod url_provider;
 mod url_query;
 mod url_scheme;
 mod url_special_name;
@@ -68,23 +77,28 @@ use super::endpoint_url::EndpointUrl;
 use super::field::{Field, Value};
 pub use super::policy::Severity;
 use super::policy::{self, Policy};
-use super::rewrite_path::WrittenPath;
+use super::rewrite_path::{RewritePath, WrittenPath};
 use super::url::range_of;
 
 /// Every rule, by generation, in the order in which violations are reported.
-pub static ALL: [&Rule; 51] = [
+pub static ALL: [&Rule; 60] = [
     &url_syntax::RULE,
     &url_scheme::RULE,
     &url_userinfo::RULE,
     &url_host::RULE,
     &url_ip_canonical::RULE,
     &url_ip_special::RULE,
+    &url_ip_typo::RULE,
     &url_special_name::RULE,
+    &url_laptop_name::RULE,
     &url_port::RULE,
     &url_tls_port::RULE,
     &url_http_on_443::RULE,
     &url_query::RULE,
     &url_fragment::RULE,
+    &url_path_typo::RULE,
+    &url_provider::RULE,
+    &url_operation::RULE,
     &url_version::RULE,
     &url_not_allowed::RULE,
     &host_family_change::RULE,
@@ -92,7 +106,11 @@ pub static ALL: [&Rule; 51] = [
     &rewrite_path_characters::RULE,
     &rewrite_path_segments::RULE,
     &rewrite_path_length::RULE,
+    &rewrite_path_template::RULE,
+    &rewrite_path_operation::RULE,
     &rewrite_path_version::RULE,
+    &rewrite_path_left_behind::RULE,
+    &rewrite_path_mismatch::RULE,
     &origin_syntax::RULE,
     &origin_separator::RULE,
     &origin_scheme::RULE,
@@ -156,6 +174,24 @@ pub struct Problem<'a> {
     pub remedy: Cow<'static, str>,
     /// The piece of the field's value to point at; `None` for all of it.
     pub part: Option<&'a str>,
+    /// What was probably meant, where the rule knows that better than anyone. It is judged before it is told.
+    pub meant: Option<String>,
+}
+
+/// A value to write instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suggestion {
+    pub value: String,
+    pub applicability: Applicability,
+}
+
+/// How sure it is that a suggestion is what was meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applicability {
+    /// The same, spelled rightly: slashes, white space around it, the canonical text of an address.
+    Safe,
+    /// A guess.
+    Unsafe,
 }
 
 /// What the rules judge: an endpoint's fields as they would be stored.
@@ -190,7 +226,7 @@ pub struct Violation {
     /// The piece of the field's value to point at, in bytes; `None` where the value is no text.
     pub part: Option<Range<usize>>,
     /// The value that was probably meant.
-    pub suggestion: Option<String>,
+    pub suggestion: Option<Suggestion>,
 }
 
 /// An endpoint that shows a rule.
@@ -211,20 +247,21 @@ pub fn find(id: &str) -> Option<&'static Rule> {
     ALL.into_iter().find(|rule| rule.id == id)
 }
 
-/// Every rule that the policy leaves on and that the subject breaks, without suggestions.
+/// Every rule that the policy leaves on and that the subject breaks. What is suggested is not judged yet.
 #[must_use]
 pub fn violations(subject: &Subject<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
     let Some(generation) = subject.spec.generation() else { return violations };
     for rule in ALL.into_iter().filter(|rule| rule.field.generation() == generation) {
         let Some(severity) = subject.policy.severity(rule.id, rule.severity) else { continue };
-        if let Some(Problem { problem, remedy, part }) = (rule.check)(subject) {
+        if let Some(Problem { problem, remedy, part, meant }) = (rule.check)(subject) {
             let part = subject
                 .spec
                 .value(rule.field)
                 .text()
                 .map(|text| part.and_then(|part| range_of(text, part)).unwrap_or(0..text.len()));
-            violations.push(Violation { rule, severity, problem, remedy, part, suggestion: None });
+            let suggestion = meant.map(|value| Suggestion { value, applicability: Applicability::Unsafe });
+            violations.push(Violation { rule, severity, problem, remedy, part, suggestion });
         }
     }
     violations
@@ -233,12 +270,17 @@ pub fn violations(subject: &Subject<'_>) -> Vec<Violation> {
 impl Problem<'_> {
     /// A problem of the whole value.
     fn new(problem: impl Into<Cow<'static, str>>, remedy: impl Into<Cow<'static, str>>) -> Self {
-        Problem { problem: problem.into(), remedy: remedy.into(), part: None }
+        Problem { problem: problem.into(), remedy: remedy.into(), part: None, meant: None }
+    }
+
+    /// The same problem, and the value that was probably meant.
+    fn meaning(self, value: Option<String>) -> Self {
+        Problem { meant: value, ..self }
     }
 
     /// The same problem of a piece of the value.
     fn at(self, part: &str) -> Problem<'_> {
-        Problem { problem: self.problem, remedy: self.remedy, part: Some(part) }
+        Problem { problem: self.problem, remedy: self.remedy, part: Some(part), meant: self.meant }
     }
 }
 
@@ -270,6 +312,27 @@ impl<'a> Subject<'a> {
         }
     }
 
+    /// The same with another value in a field.
+    #[must_use]
+    pub(in crate::endpoint) fn with(&self, field: Field, value: &'a str) -> Self {
+        let subject = Subject::of(self.spec.with(field, value), self.old, (self.policy, self.namespace));
+        Subject { is_slice_stuck: self.is_slice_stuck, user: self.user, ..subject }
+    }
+
+    /// The rewritePath that the url gives by default.
+    #[must_use]
+    pub(in crate::endpoint) fn default_path(&self) -> Option<RewritePath<'a>> {
+        self.url.text().and_then(|url| RewritePath::derive(&url.parts))
+    }
+
+    /// Whether the rewritePath says the same as the url, so that the url's rules say all there is to say.
+    #[must_use]
+    pub(in crate::endpoint) fn has_default_path(&self) -> bool {
+        let path = self.rewrite_path.text().map(|path| path.text.trim_end_matches('/'));
+        let default = self.default_path();
+        path.is_some() && path == default.as_ref().map(|default| default.as_str().trim_end_matches('/'))
+    }
+
     /// The same endpoint, written by this user.
     #[must_use]
     pub fn by(self, user: Option<&'a str>) -> Self {
@@ -281,7 +344,7 @@ impl Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}; {}", self.problem, self.remedy)?;
         match &self.suggestion {
-            Some(suggestion) => write!(f, "; did you mean `{suggestion}`?"),
+            Some(Suggestion { value, .. }) => write!(f, "; did you mean `{value}`?"),
             None => Ok(()),
         }
     }
@@ -301,6 +364,16 @@ impl Example {
     #[must_use]
     pub const fn update(previous_url: &'static str, url: &'static str) -> Self {
         Example { previous_url: Some(previous_url), ..Example::url(url) }
+    }
+
+    /// An update of the url that leaves this rewritePath as it is.
+    #[must_use]
+    pub(crate) const fn update_of(
+        previous_url: &'static str,
+        url: &'static str,
+        rewrite_path: &'static str,
+    ) -> Self {
+        Example { previous_url: Some(previous_url), ..Example::rewrite_path(url, rewrite_path) }
     }
 
     #[must_use]

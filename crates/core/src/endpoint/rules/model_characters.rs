@@ -1,7 +1,7 @@
 use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
+use crate::endpoint::placeholder;
 use crate::endpoint::quote::{Named, Quoted, is_invisible};
-use crate::endpoint::url::template;
 
 pub(super) static RULE: Rule = Rule {
     id: "model-characters",
@@ -31,9 +31,9 @@ pub(super) static RULE: Rule = Rule {
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let model = *subject.spec.model.text()?;
-    if let Some(placeholder) = template(model) {
-        let problem = format!("holds {}, a placeholder that was not filled in", Quoted(placeholder));
-        return Some(Problem::new(problem, "render the template before you apply it").at(placeholder));
+    if let Some(found) = placeholder::find(model) {
+        let problem = format!("holds {}, a placeholder that was not filled in", Quoted(found));
+        return Some(Problem::new(problem, "render the template before you apply it").at(found));
     }
     let at_edge = |c: &char| c.is_whitespace();
     let edges = [model.chars().next(), model.chars().next_back()];

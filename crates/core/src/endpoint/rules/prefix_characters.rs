@@ -2,8 +2,8 @@ use super::{Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use std::collections::BTreeSet;
 
+use crate::endpoint::placeholder;
 use crate::endpoint::quote::{NamedList, Quoted};
-use crate::endpoint::url::template;
 
 pub(super) static RULE: Rule = Rule {
     id: "prefix-characters",
@@ -35,9 +35,9 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     if strange.is_empty() {
         return None;
     }
-    if let Some(placeholder) = template(path) {
-        let problem = format!("holds {}, a placeholder that was not filled in", Quoted(placeholder));
-        return Some(Problem::new(problem, "render the template before you apply it").at(placeholder));
+    if let Some(found) = placeholder::find(path) {
+        let problem = format!("holds {}, a placeholder that was not filled in", Quoted(found));
+        return Some(Problem::new(problem, "render the template before you apply it").at(found));
     }
     let first = path.find(|c| !is_of_a_path(c))?;
     let part = path.get(first..)?.chars().next().map(|c| &path[first..first + c.len_utf8()]);

@@ -1,6 +1,6 @@
 use super::{Example, Problem, Rule, Severity, Subject};
+use crate::endpoint::api_path::is_version;
 use crate::endpoint::field::Field;
-use crate::endpoint::url::is_version;
 
 pub(super) static RULE: Rule = Rule {
     id: "prefix-version-twice",

@@ -34,7 +34,7 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
         )
     } else {
         Problem::new(
-            "does not start with `/`, so the gateway would make a malformed request of it",
+            "does not start with `/`, so the server would get a malformed request line",
             "start it with `/`",
         )
     })

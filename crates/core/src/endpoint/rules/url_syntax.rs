@@ -16,7 +16,9 @@ pub(super) static RULE: Rule = Rule {
              another there.",
     instead: "Write scheme, host, port and path in ASCII, without white space: `https://api.example.com/v1`. \
               A block scalar (`|`, `>`) in YAML adds a line break: write the value on one line, or use `|-`. \
-              Write an internationalized name in its punycode form.",
+              Write an internationalized name in its punycode form. The path is held to less than RFC 3986: a percent \
+              sign without two digits behind it, and brackets, are admitted there, because nothing that routes \
+              traffic reads it. It gives no default for rewritePath then, and a warning says so.",
     good: &[Example::url("https://api.example.com/v1"), Example::url("HTTP://[2001:db8::10]:8000/v1")],
     bad: &[
         Example::url("http://[::1"),

@@ -2,14 +2,14 @@
 
 use std::fmt::Write;
 
-use super::{Located, Span, located, seen};
+use super::{Located, Span, seen, told};
 use crate::lint::run::Report;
 use modelendpoint_lint::finding::Level;
 
 #[must_use]
 pub(crate) fn render(report: &Report) -> String {
     let mut text = String::new();
-    for Located { finding, at, .. } in located(report) {
+    for Located { finding, at, .. } in told(report) {
         let command = match finding.level {
             Level::Deny => "error",
             Level::Warn => "warning",

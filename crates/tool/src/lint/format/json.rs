@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{Located, Span, located, printed};
 use crate::lint::run::Report;
 use crate::lint::sources::Source;
+use modelendpoint_core::endpoint::rules::Applicability;
 
 #[must_use]
 pub(crate) fn render(report: &Report) -> String {
@@ -17,6 +18,7 @@ pub(crate) fn render(report: &Report) -> String {
         "warned": count.warned,
         "changed": count.changed,
         "skipped": count.skipped,
+        "fixed": report.outcomes.iter().map(|outcome| outcome.fixes).sum::<usize>(),
         "findings": located(report).map(|located| finding(&located)).collect::<Vec<_>>(),
     });
     printed(&document)
@@ -47,7 +49,11 @@ fn finding(located: &Located<'_>) -> Value {
         json["instead"] = json!(remedy);
     }
     if let Some(suggestion) = &finding.suggestion {
-        json["suggestion"] = json!(suggestion);
+        json["suggestion"] = json!(suggestion.value);
+        json["applicability"] = json!(match suggestion.applicability {
+            Applicability::Safe => "safe",
+            Applicability::Unsafe => "unsafe",
+        });
     }
     if let Some(name) = &finding.endpoint {
         json["namespace"] = json!(name.namespace);

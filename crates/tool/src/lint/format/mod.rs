@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::run::{Report, SourceReport};
 use super::sources::Source;
 use modelendpoint_core::endpoint::quote::{Seen, is_invisible};
-use modelendpoint_lint::finding::Finding;
+use modelendpoint_lint::finding::{Finding, Level};
 use modelendpoint_yaml::source::{Lines, Position};
 
 /// A finding with its file and its place in it.
@@ -58,6 +58,11 @@ fn printed(document: &Value) -> String {
         }
         printed
     })
+}
+
+/// What a person is told: every finding, but for changes to what is fine unless asked for.
+pub(crate) fn told(report: &Report) -> impl Iterator<Item = Located<'_>> {
+    located(report).filter(|located| report.is_verbose || located.finding.level != Level::Change)
 }
 
 /// Every finding, file by file, from top to bottom.

@@ -5,10 +5,12 @@ use std::fmt::Write;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level as Title, Origin, Renderer, Snippet};
 
-use super::{Located, Span, located, seen};
+use super::{Located, Span, seen, told};
 use crate::lint::run::Report;
 use crate::lint::sources::Source;
+use modelendpoint_core::endpoint::mutation::NORMALIZE;
 use modelendpoint_core::endpoint::quote::Seen;
+use modelendpoint_core::endpoint::rules::Applicability;
 use modelendpoint_lint::check::Count;
 use modelendpoint_lint::finding::Level;
 use modelendpoint_yaml::source::Lines;
@@ -34,7 +36,7 @@ pub(crate) fn findings(report: &Report, style: Style) -> String {
     }
     .decor_style(DecorStyle::Ascii);
     let mut text = String::new();
-    for located in located(report) {
+    for located in told(report) {
         let _ = writeln!(text, "{}\n", render_one(&renderer, &located));
     }
     text
@@ -99,5 +101,32 @@ pub(crate) fn summary(report: &Report) -> String {
          stored; {skipped} other object{} skipped",
         plural(endpoints),
         plural(skipped),
-    )
+    ) + &fixes(report)
+}
+
+/// What was fixed, and how much more there is to fix.
+fn fixes(report: &Report) -> String {
+    let fixed: usize = report.outcomes.iter().map(|outcome| outcome.fixes).sum();
+    let is_written = report.outcomes.iter().any(|outcome| outcome.fixed.as_ref() == Some(&outcome.text));
+    let findings = || report.outcomes.iter().flat_map(|outcome| &outcome.checked.findings);
+    let suggested = |applicability| {
+        let all = findings().filter_map(|finding| finding.suggestion.as_ref());
+        all.filter(|suggestion| suggestion.applicability == applicability).count()
+    };
+    let slashes = findings().filter(|finding| finding.id == NORMALIZE).count();
+    let mut text = String::new();
+    match (fixed, is_written) {
+        (0, _) => {}
+        (count, true) => text = format!("\nfixed {count}"),
+        (count, false) => text = format!("\nwould fix {count}"),
+    }
+    for (count, flags) in [
+        (suggested(Applicability::Safe) + slashes, "--fix"),
+        (suggested(Applicability::Unsafe), "--fix --unsafe-fixes, which guesses"),
+    ] {
+        if count > 0 && (is_written || fixed == 0) {
+            let _ = write!(text, "\n{count} can be fixed with {flags}");
+        }
+    }
+    text
 }

@@ -1,0 +1,74 @@
+//! A refused value flows in; what was probably meant flows out, not judged yet.
+//!
+//! A correction keeps what a person meant, or there is none: a query that the provider needs, a second host, a
+//! template or a password is never dropped in silence.
+
+mod path;
+mod url;
+
+pub(super) use path::{correct_rewrite_path, is_clean_path};
+pub(super) use url::{correct_url, is_clean_url};
+
+use super::rewrite_path::is_unseen;
+use super::rules::{Applicability, Suggestion};
+use super::url::Scheme;
+
+/// Longest text that is read for a correction, and longest one that helps in a message, in bytes.
+pub(super) const LONGEST: usize = 200;
+
+/// What stands around a value that was copied with its quotes, or out of Markdown.
+const WRAPPING: [(char, char); 4] = [('"', '"'), ('\'', '\''), ('`', '`'), ('<', '>')];
+
+/// What a person wrote: the text without white space, quotes and a pasted key around it, and without characters in
+/// it that nobody sees.
+fn unwrapped(text: &str, key: &str) -> String {
+    let mut rest = text.trim_matches(is_unseen);
+    for _ in 0..WRAPPING.len() {
+        if let Some(behind) = rest.strip_prefix(key).and_then(|rest| rest.strip_prefix(':')) {
+            rest = behind.trim_matches(is_unseen);
+        }
+        for (open, close) in WRAPPING {
+            let inner = rest.strip_prefix(open).map(|inner| inner.strip_suffix(close).unwrap_or(inner));
+            rest = inner.or_else(|| rest.strip_suffix(close)).unwrap_or(rest).trim_matches(is_unseen);
+        }
+    }
+    rest.chars().filter(|c| !is_unseen(*c) || c.is_whitespace()).collect()
+}
+
+/// The value, if it is another one than was written and short enough to help.
+fn suggestion(value: String, written: &str, spelled: &str) -> Option<Suggestion> {
+    let applicability = if value == spelled { Applicability::Safe } else { Applicability::Unsafe };
+    (value != written && value.len() <= LONGEST).then_some(Suggestion { value, applicability })
+}
+
+/// A scheme in front of a text, as it should be, and what follows it: `https://`, and what people write for it.
+fn scheme_prefix(text: &str) -> Option<(&str, &str)> {
+    let name = &text[..text.find(|c: char| !c.is_ascii_alphanumeric())?];
+    let rest = text[name.len()..].trim_start_matches([':', ';', ',', '.', '/', ' ']);
+    let sign = &text[name.len()..text.len() - rest.len()];
+    if Scheme::named(name).is_some() {
+        let is_sign =
+            sign.contains("//") || sign.contains(':') && !rest.starts_with(|c: char| c.is_ascii_digit());
+        return is_sign.then_some((name, rest));
+    }
+    let (_, meant) = TYPOS.iter().find(|(typo, _)| typo.eq_ignore_ascii_case(name))?;
+    (sign == "://").then_some((*meant, rest))
+}
+
+/// Slips of the finger.
+const TYPOS: [(&str, &str); 14] = [
+    ("htps", "https"),
+    ("htpps", "https"),
+    ("htttps", "https"),
+    ("hhttps", "https"),
+    ("httpss", "https"),
+    ("httsp", "https"),
+    ("ttps", "https"),
+    ("hxxps", "https"),
+    ("htp", "http"),
+    ("htpp", "http"),
+    ("htttp", "http"),
+    ("hhttp", "http"),
+    ("ttp", "http"),
+    ("hxxp", "http"),
+];

@@ -1,0 +1,141 @@
+//! The url that was probably meant.
+
+use std::net::Ipv6Addr;
+
+use super::{LONGEST, scheme_prefix, suggestion, unwrapped};
+use crate::endpoint::host::{Host, HostFault};
+use crate::endpoint::placeholder;
+use crate::endpoint::rewrite_path::is_unseen;
+use crate::endpoint::rules::Suggestion;
+use crate::endpoint::script;
+use crate::endpoint::url::{BareIpv6, Port, Url, UrlFault};
+
+/// The url with scheme, without userinfo, fragment and stray white space, an address in its canonical text. `None`
+/// where that is not known, or could repeat a secret, or would lose what the provider may need.
+#[must_use]
+pub(in crate::endpoint) fn correct_url(text: &str) -> Option<Suggestion> {
+    if text.len() > 2 * LONGEST || placeholder::find(text).is_some() {
+        return None;
+    }
+    let bare = unwrapped(text, "url");
+    if has_two_hosts(&Url::split(&bare)) {
+        return None;
+    }
+    let with_scheme = with_scheme(&bare)?;
+    let url = Url::split(&with_scheme);
+    let loses_query = url.query.is_some_and(|query| !query.is_empty());
+    if loses_query {
+        return None;
+    }
+    suggestion(rebuild(&url)?, text, &spelled(text))
+}
+
+/// Whether a url's path holds nothing that was copied along: a second url, a quote.
+#[must_use]
+pub(in crate::endpoint) fn is_clean_url(url: &str) -> bool {
+    let path = Url::split(url).path;
+    !["http:", "https:", "://", "'"].iter().any(|more| path.contains(more))
+}
+
+/// The same url, spelled rightly: without white space around it, an address in its canonical text.
+fn spelled(text: &str) -> String {
+    let text = text.trim_matches(is_unseen);
+    let host = Url::split(text).host;
+    let canonical = canonical(host);
+    let host =
+        if host.is_empty() { None } else { canonical.map(|canonical| text.replacen(host, &canonical, 1)) };
+    host.unwrap_or_else(|| text.to_owned())
+}
+
+/// Whether a person and a parser may take different pieces for the host: `https://good.example@evil.example`,
+/// and `\` in the place of `/`.
+fn has_two_hosts(url: &Url<'_>) -> bool {
+    let user = url.userinfo.map(|userinfo| userinfo.split(':').next().unwrap_or_default());
+    let is_host = user.is_some_and(|user| matches!(Host::classify(user), Host::Name(_) | Host::Ipv4(_)));
+    is_host || url.text.contains('\\')
+}
+
+/// The text with one scheme in front of it: of several, the last.
+fn with_scheme(text: &str) -> Option<String> {
+    const MOST: usize = 3;
+    let (mut scheme, mut rest) = (None, text);
+    for _ in 0..MOST {
+        let Some((found, behind)) = scheme_prefix(rest) else { break };
+        (scheme, rest) = (Some(found), behind);
+    }
+    let scheme = match scheme {
+        Some(scheme) => scheme,
+        // a scheme of another protocol
+        None if text.contains("://") && !text.starts_with("://") => return None,
+        None => {
+            rest = text.trim_start_matches([':', '/']);
+            guessed_scheme(rest)?
+        }
+    };
+    Some(format!("{scheme}://{rest}"))
+}
+
+/// `http` where TLS is unlikely: for an address, a Service of the cluster, or a port that is not TLS's. `None` for
+/// 8443 and the like: the gateway speaks no TLS there, and plaintext is not what was meant.
+fn guessed_scheme(rest: &str) -> Option<&'static str> {
+    let reference = format!("http://{rest}");
+    let url = Url::split(&reference);
+    let name = url.host.trim_end_matches('.').to_ascii_lowercase();
+    let in_cluster = name.split('.').any(|label| label == "svc") || name.ends_with(".cluster.local");
+    let is_name = matches!(url.classify_host(), Host::Name(_)) || !url.host.is_ascii();
+    Some(match url.fault() {
+        Some(UrlFault::BareIpv6(_)) => "http",
+        _ => match url.classify_port() {
+            Port::Number(443) => "https",
+            Port::Number(port) if port % 1000 == 443 => return None,
+            Port::Default if is_name && !in_cluster => "https",
+            Port::Default | Port::Number(_) => "http",
+            _ => return None,
+        },
+    })
+}
+
+/// The url from those of its parts that matter, each repaired where that is possible.
+fn rebuild(url: &Url<'_>) -> Option<String> {
+    // a host that may be shown has nothing but its port and path behind it
+    let scheme = url.scheme.filter(|_| url.may_show(url.host))?;
+    let (host, port) = match url.fault() {
+        Some(UrlFault::BareIpv6(BareIpv6::Address(address))) => (bracketed(address), None),
+        Some(UrlFault::BareIpv6(BareIpv6::WithPort(address, port))) => (bracketed(address), Some(port)),
+        Some(UrlFault::BareIpv6(BareIpv6::Either(..))) => return None,
+        _ => (repaired_host(url.host)?, url.port.filter(|port| !port.is_empty())),
+    };
+    let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+    Some(format!("{scheme}://{host}{port}{}", url.path))
+}
+
+fn repaired_host(host: &str) -> Option<String> {
+    let plain: String = host.chars().map(|c| if script::is_dash(c) { '-' } else { c }).collect();
+    if !plain.is_ascii() {
+        // letters of several alphabets in one label were not meant by who typed them
+        return if script::look_alike(&plain).is_some() {
+            None
+        } else {
+            idna::domain_to_ascii_strict(&plain).ok()
+        };
+    }
+    Some(match Host::classify(&plain) {
+        // a name or an IPv4 address in brackets
+        Host::Refused(HostFault::NotIpv6) => plain.trim_matches(['[', ']']).to_owned(),
+        _ => canonical(&plain).unwrap_or(plain),
+    })
+}
+
+/// An address in the text that an EndpointSlice takes; `None` where the host is fine or no address.
+fn canonical(host: &str) -> Option<String> {
+    match Host::classify(host) {
+        Host::Refused(HostFault::Ipv6NotCanonical(address)) => Some(bracketed(address)),
+        // one trailing dot is fine behind a name, and not behind an address
+        Host::Refused(HostFault::Ipv4Lookalike) => host.strip_suffix('.').map(str::to_owned),
+        _ => None,
+    }
+}
+
+fn bracketed(address: Ipv6Addr) -> String {
+    format!("[{address}]")
+}
