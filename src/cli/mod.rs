@@ -6,11 +6,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::duration;
 pub use managed_certs::ManagedCerts;
+use modelendpoint_core::endpoint::policy::Enforcement;
 
 /// Lets only well-formed Modelplane `ModelEndpoint`s into a Kubernetes cluster.
 ///
@@ -67,6 +68,17 @@ pub struct Serve {
     /// Severities of rules and allow lists of hosts: docs/policy.md. Reloaded when its content changes.
     #[arg(long, value_name = "FILE", env = "MODELENDPOINT_WEBHOOK_POLICY")]
     pub policy: Option<PathBuf>,
+
+    /// What happens to an endpoint that breaks a rule: deny refuses it, warn admits it with a warning, and audit
+    /// admits it. All three log and count it. A policy can differ for some namespaces.
+    #[arg(
+        long,
+        value_name = "MODE",
+        default_value = Enforcement::Deny.name(),
+        value_parser = enforcement(),
+        env = "MODELENDPOINT_WEBHOOK_ENFORCEMENT"
+    )]
+    pub enforcement: Enforcement,
 
     #[command(flatten)]
     pub managed: ManagedCerts,
@@ -139,6 +151,11 @@ pub enum LogLevel {
     Info,
     Debug,
     Trace,
+}
+
+fn enforcement() -> impl TypedValueParser<Value = Enforcement> {
+    let names = PossibleValuesParser::new(Enforcement::ALL.map(Enforcement::name));
+    names.map(|name| Enforcement::of(&name).unwrap_or_default())
 }
 
 #[cfg(test)]

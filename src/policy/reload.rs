@@ -7,6 +7,7 @@ use tracing::info;
 
 use super::{Active, hash};
 use crate::reload::InFiles;
+use modelendpoint_core::endpoint::policy::Enforcement;
 use modelendpoint_files::Accept;
 use modelendpoint_policy::{read, understand};
 
@@ -15,6 +16,8 @@ use modelendpoint_policy::{read, understand};
 pub(crate) struct PolicyFile<Tell> {
     pub path: PathBuf,
     pub active: Arc<Active>,
+    /// Of the flag, whatever the file says.
+    pub enforcement: Enforcement,
     /// Called with the hash of each new policy.
     pub tell: Tell,
 }
@@ -29,7 +32,8 @@ impl<Tell: Fn(&str)> InFiles for PolicyFile<Tell> {
     }
 
     fn adopt(&self, content: &Vec<u8>) -> anyhow::Result<()> {
-        self.active.swap(understand(&self.path, content)?);
+        let policy = understand(&self.path, content)?;
+        self.active.swap(policy.enforced(self.enforcement));
         let hash = hash(content);
         info!(hash, "policy reloaded");
         (self.tell)(&hash);

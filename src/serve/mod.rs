@@ -81,7 +81,7 @@ async fn start(
     traces: Option<Traces>,
     signals: &Signals,
 ) -> anyhow::Result<()> {
-    let policy = follow_policy(args.policy.as_deref(), &metrics)?;
+    let policy = follow_policy(args, &metrics)?;
     let (certificate, origin) = source.load(args.listen.ip())?;
     if let Some(pair) = certificate.current() {
         metrics.loaded.record_certificate(&pair);
@@ -138,17 +138,22 @@ async fn run_until_drained(
 }
 
 /// The policy in the file, which is followed from now on; without a file, the rules as they are.
-fn follow_policy(file: Option<&Path>, metrics: &Arc<Metrics>) -> anyhow::Result<Arc<Active>> {
-    let Some(file) = file else { return Ok(Active::new(Policy::NONE)) };
+fn follow_policy(args: &cli::Serve, metrics: &Arc<Metrics>) -> anyhow::Result<Arc<Active>> {
+    let enforcement = args.enforcement;
+    info!(enforcement = enforcement.name(), "what happens to an endpoint that breaks a rule");
+    let Some(file) = &args.policy else {
+        return Ok(Active::new(Policy::NONE.enforced(enforcement)));
+    };
     let Loaded { content, policy } = load(file, Accept::Regular)?;
     let hash = hash(&content);
     info!(hash, "policy loaded");
     metrics.loaded.record_policy(&hash);
-    let active = Active::new(policy);
+    let active = Active::new(policy.enforced(enforcement));
     let (counting, holding) = (Arc::clone(metrics), Arc::clone(metrics));
     let file = PolicyFile {
         path: file.to_owned(),
         active: Arc::clone(&active),
+        enforcement,
         tell: move |hash: &str| holding.loaded.record_policy(hash),
     };
     tokio::spawn(keep_reloading(file, content, move |reload| counting.loaded.policy_reloads.inc(reload)));

@@ -1,4 +1,4 @@
-//! One structured line for each denial and each failure.
+//! One structured line for each denial, each failure and each review that a rule warned about.
 //!
 //! Text from a client appears only as the value of a field, where control and invisible characters are escaped
 //! ([`crate::telemetry`]), so nobody can forge a line. Objects and urls never appear. The number of lines of each kind
@@ -17,10 +17,11 @@ use modelendpoint_core::admission::{Answer, Hook, Outcome};
 /// Limit for the characters of a value that a client wrote.
 const LONGEST_VALUE: usize = 256;
 
-/// One line for each review: at level info if it was denied or failed, or if something seems wrong with the
-/// registration; otherwise at level debug.
+/// One line for each review: at level info if it was denied or failed, if a rule warned, or if something seems wrong with
+/// the registration; otherwise at level debug.
 pub(super) fn record_answer(hook: Hook, answer: &Answer<'_>, latency: Duration) {
     let notice = answer.notice.as_deref().map(short);
+    let warned = (!answer.warned.is_empty()).then(|| answer.warned.join(","));
     macro_rules! line {
         ($level:ident, $what:literal) => {
             $level!(
@@ -31,6 +32,7 @@ pub(super) fn record_answer(hook: Hook, answer: &Answer<'_>, latency: Duration) 
                 operation = answer.operation.name(),
                 hook = hook.path(),
                 rules = answer.rules.join(","),
+                warned,
                 mutation = answer.mutation,
                 dryRun = answer.request.dry_run,
                 latency_seconds = latency.as_secs_f64(),
@@ -43,6 +45,12 @@ pub(super) fn record_answer(hook: Hook, answer: &Answer<'_>, latency: Duration) 
         Outcome::Denied => LineKind::Denial.line(|| line!(info, "denied")),
         Outcome::Failed => LineKind::Failure.line(|| line!(info, "failed")),
         Outcome::Allowed if answer.notice.is_some() => LineKind::Notice.line(|| line!(info, "allowed")),
+        Outcome::Allowed if !answer.rules.is_empty() => {
+            LineKind::Denial.line(|| line!(info, "would be denied"));
+        }
+        Outcome::Allowed if warned.is_some() => {
+            LineKind::Warning.line(|| line!(info, "allowed with warnings"));
+        }
         Outcome::Allowed => line!(debug, "allowed"),
         Outcome::Patched => line!(debug, "patched"),
     }

@@ -23,6 +23,8 @@ const TELL_EVERY: Duration = Duration::from_secs(5);
 pub(crate) enum LineKind {
     /// A review that was denied.
     Denial,
+    /// A review that was allowed with a rule's warning.
+    Warning,
     /// A review that could not be judged.
     Failure,
     /// A review that was allowed, though something seems wrong with the registration.
@@ -54,8 +56,9 @@ struct Quota {
 }
 
 /// Somebody looks for the line of a denial, so denials have a large quota. Of the other kinds, the first lines are enough.
-static QUOTAS: [Quota; 8] = [
+static QUOTAS: [Quota; 9] = [
     Quota::new(LineKind::Denial, "denial", Level::INFO, 2_000, 100),
+    Quota::new(LineKind::Warning, "warning", Level::INFO, 2_000, 100),
     Quota::new(LineKind::Failure, "failure", Level::INFO, 2_000, 100),
     Quota::new(LineKind::Notice, "notice", Level::INFO, 50, 1),
     Quota::new(LineKind::Refusal, "refusal", Level::INFO, 100, 10),

@@ -137,6 +137,9 @@ impl Span {
             KeyValue::new("modelendpoint_webhook.outcome", outcome),
             KeyValue::new("modelendpoint_webhook.dry_run", answer.request.dry_run),
         ]);
+        if !answer.warned.is_empty() {
+            self.0.set_attribute(KeyValue::new("modelendpoint_webhook.warned", answer.warned.join(",")));
+        }
         if !answer.rules.is_empty() {
             self.0.set_attribute(KeyValue::new("modelendpoint_webhook.rules", answer.rules.join(",")));
         }

@@ -14,7 +14,7 @@ use crate::cluster::{Cluster, endpoint, refused, test};
 const WRITTEN_WITHIN: Duration = Duration::from_secs(30);
 
 #[test]
-fn the_audit_log_names_the_rules_that_denied_and_the_mutation_that_patched() {
+fn the_audit_log_names_the_rules_that_denied_or_warned_and_the_mutation_that_patched() {
     test(async {
         let directory = tempfile::tempdir()?;
         let log = directory.path().join("audit.log");
@@ -38,6 +38,8 @@ fn the_audit_log_names_the_rules_that_denied_and_the_mutation_that_patched() {
         endpoints.patch("defaulted", &PatchParams::default(), &moved).await?;
         let bad = json!({ "url": "ftp://user:s3cret@10.0.1.50/v1", "rewritePath": "a" });
         refused(endpoints.create(&post, &endpoint("bad", &bad)).await)?;
+        let warned = json!({ "url": "http://h.example:443/", "rewritePath": "/" });
+        endpoints.create(&post, &endpoint("warned", &warned)).await?;
 
         let mutated = |id: &str| json!({ "mutate.modelendpoints.modelplane.ai/mutated": id });
         let expected = [
@@ -52,9 +54,14 @@ fn the_audit_log_names_the_rules_that_denied_and_the_mutation_that_patched() {
                         "url-scheme,url-userinfo,rewrite-path-absolute",
                 }),
             ),
+            (
+                "create",
+                "warned",
+                json!({ "validate.modelendpoints.modelplane.ai/warned": "url-http-on-443" }),
+            ),
         ];
         let expected = expected.map(|(verb, name, ours)| (verb.to_owned(), name.to_owned(), ours));
-        eventually("an audit log with all four writes", WRITTEN_WITHIN, async || {
+        eventually("an audit log with all five writes", WRITTEN_WITHIN, async || {
             let seen = events(&log)?;
             Ok(if seen == expected { Seen::Done(()) } else { Seen::NotYet(format!("{seen:#?}")) })
         })

@@ -6,11 +6,14 @@ mod relay;
 
 mod admission;
 mod api_server_away;
+mod chart;
+mod chart_releases;
 mod clock;
 mod manifests;
 mod names;
 mod network_policy;
 mod own_registration;
+mod policy_config_map;
 mod repairs;
 mod replicas;
 mod rights;

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::installed::deploy;
 
 /// What cert-manager and the Prometheus operator add to a cluster.
-const FROM_ELSEWHERE: [&str; 4] = [
+pub(crate) const FROM_ELSEWHERE: [&str; 4] = [
     include_str!("crds/certificates.json"),
     include_str!("crds/issuers.json"),
     include_str!("crds/prometheusrules.json"),
@@ -51,6 +51,24 @@ async fn there_is_one_object_per_file() -> Result<()> {
     Ok(())
 }
 
+/// `namespace:` in a kustomization is all that it takes to install into another namespace.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_overlay_can_be_installed_into_another_namespace() -> Result<()> {
+    for overlay in overlays()? {
+        let directory = kustomization(&json!({ "resources": [relative(&overlay)?], "namespace": "guards" }))?;
+        for manifest in kustomize(directory.path()).await? {
+            let text = manifest.to_string();
+            let said: Vec<_> =
+                text.match_indices(r#""namespace":""#).map(|(at, key)| &text[at + key.len()..]).collect();
+            assert!(said.iter().all(|namespace| namespace.starts_with("guards\"")), "{text}");
+            for elsewhere in ["--namespace=", "system:serviceaccount:modelendpoint-webhook"] {
+                assert!(!text.contains(elsewhere), "{elsewhere} in {text}");
+            }
+        }
+    }
+    Ok(())
+}
+
 fn overlays() -> Result<Vec<PathBuf>> {
     let mut overlays = vec![deploy()];
     for entry in fs::read_dir(deploy().join("overlays"))? {
@@ -61,24 +79,28 @@ fn overlays() -> Result<Vec<PathBuf>> {
 
 /// A kustomization beside them that adds every component.
 fn with_components(overlay: &Path) -> Result<TempDir> {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let directory = tempfile::Builder::new().prefix("kustomize-").tempdir()?;
-    let up = "../".repeat(directory.path().canonicalize()?.components().count() - 1);
-    let relative = |path: &Path| format!("{up}{}", path.display().to_string().trim_start_matches('/'));
     let mut components = Vec::new();
-    for entry in fs::read_dir(repository.join("deploy/components"))? {
-        components.push(relative(&entry?.path()));
+    for entry in fs::read_dir(deploy().join("components"))? {
+        components.push(relative(&entry?.path())?);
     }
-    let kustomization = json!({
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "resources": [relative(overlay), "control-plane.yaml"],
-        "components": components,
-    });
-    fs::write(directory.path().join("kustomization.yaml"), kustomization.to_string())?;
+    let resources = [relative(overlay)?, "control-plane.yaml".to_owned()];
+    let directory = kustomization(&json!({ "resources": resources, "components": components }))?;
     // what the component for the NetworkPolicy asks for
     fs::copy(deploy().join(CONTROL_PLANE), directory.path().join("control-plane.yaml"))?;
     Ok(directory)
+}
+
+/// A directory with a kustomization of these fields.
+pub(crate) fn kustomization(fields: &Value) -> Result<TempDir> {
+    let directory = tempfile::Builder::new().prefix("kustomize-").tempdir()?;
+    fs::write(directory.path().join("kustomization.yaml"), fields.to_string())?;
+    Ok(directory)
+}
+
+/// The path as a kustomization in a temporary directory may name it.
+pub(crate) fn relative(path: &Path) -> Result<String> {
+    let depth = std::env::temp_dir().canonicalize()?.components().count();
+    Ok(format!("{}{}", "../".repeat(depth), path.display().to_string().trim_start_matches('/')))
 }
 
 /// Of alerts, for `promtool`.

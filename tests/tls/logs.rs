@@ -48,6 +48,30 @@ async fn a_denial_is_one_line_of_json_with_all_that_matters() {
     assert!(!webhook.log().iter().any(|line| line.contains("u-fine")), "what is allowed is for debug");
 }
 
+#[tokio::test]
+async fn a_review_that_a_rule_warned_about_is_one_line_with_the_rule() {
+    let webhook = Webhook::self_signed(&["--log-format", "json"]).await;
+    webhook.client().post("/validate", &create("u-warned", "http://h.example:443/")).await;
+    let mut line: Value = serde_json::from_str(&webhook.logged("u-warned").await).expect("JSON");
+    for varying in ["timestamp", "latency_seconds"] {
+        assert!(line.as_object_mut().is_some_and(|line| line.remove(varying).is_some()), "{varying}");
+    }
+    let expected = json!({
+        "level": "INFO",
+        "message": "allowed with warnings",
+        "uid": "u-warned",
+        "user": "jane",
+        "namespace": "ml-team",
+        "name": "qwen",
+        "operation": "CREATE",
+        "hook": "/validate",
+        "rules": "",
+        "warned": "url-http-on-443",
+        "dryRun": false,
+    });
+    assert_eq!(line, expected);
+}
+
 /// The latency is a number, and the only one that differs from run to run.
 #[tokio::test]
 async fn a_denial_is_one_line_of_text_with_all_that_matters() {

@@ -15,6 +15,7 @@ async fn reviews_are_counted_by_path_operation_and_outcome() {
     connection.post("/validate", &create("u-1", FINE)).await;
     connection.post("/validate", &create("u-2", FINE)).await;
     connection.post("/validate", &create("u-3", MALFORMED)).await;
+    connection.post("/validate", &create("u-6", "http://h.example:443/")).await;
     let mut bare = create("u-4", FINE);
     bare["request"]["object"]["spec"] = json!({ "url": FINE });
     connection.post("/mutate", &bare).await;
@@ -24,12 +25,14 @@ async fn reviews_are_counted_by_path_operation_and_outcome() {
     connection.send(json_request("/validate", "[]")).await.expect("an answer");
 
     let series = [
-        (r#"requests_total{path="/validate",operation="CREATE",outcome="allowed"}"#, 2),
+        (r#"requests_total{path="/validate",operation="CREATE",outcome="allowed"}"#, 3),
         (r#"requests_total{path="/validate",operation="CREATE",outcome="denied"}"#, 1),
         (r#"requests_total{path="/mutate",operation="CREATE",outcome="patched"}"#, 1),
         (r#"request_duration_seconds_count{path="/mutate"}"#, 1),
-        (r#"request_duration_seconds_bucket{path="/validate",le="10"}"#, 4),
+        (r#"request_duration_seconds_bucket{path="/validate",le="10"}"#, 5),
         (r#"denials_total{rule="url-syntax"}"#, 1),
+        (r#"denials_total{rule="url-http-on-443"}"#, 0),
+        (r#"warnings_total{rule="url-http-on-443"}"#, 1),
         (r#"patches_total{mutation="default-rewrite-path"}"#, 1),
         (r#"http_errors_total{code="400"}"#, 1),
         (r#"shed_total{reason="deadline"}"#, 0),

@@ -16,6 +16,7 @@ use test_support::webhook::{Webhook, eventually};
 
 const RULES: &str = include_str!("../../deploy/components/monitoring/prometheus-rule.yaml");
 const RULE_TESTS: &str = include_str!("../../deploy/components/monitoring/prometheus-rule.test.yaml");
+const OPERATIONS: &str = include_str!("../../docs/operations.md");
 const DASHBOARD: &str = include_str!("../../deploy/components/monitoring/modelendpoint-webhook.json");
 
 #[tokio::test]
@@ -34,6 +35,20 @@ async fn alerts_and_dashboard_ask_for_series_that_exist() {
         .collect();
     assert!(asked.len() > 10, "{asked:?}");
     assert_eq!(asked.difference(&exposed).collect::<Vec<_>>(), Vec::<&&str>::new());
+}
+
+#[test]
+fn every_alert_has_a_section_of_its_own_in_the_runbook() {
+    const PAGE: &str = "https://github.com/modelplane/modelendpoint-webhook/blob/main/docs/operations.md#";
+    let after = |text: &'static str, prefix: &'static str| -> Vec<String> {
+        text.lines().filter_map(|line| line.trim().strip_prefix(prefix)).map(str::to_lowercase).collect()
+    };
+    let alerts = after(RULES, "- alert: ");
+    let linked: Vec<_> = after(RULES, "runbook_url: ");
+    assert_eq!(linked, alerts.iter().map(|alert| format!("{PAGE}{alert}")).collect::<Vec<_>>());
+    let sections = after(OPERATIONS, "### ModelEndpoint");
+    let sections: BTreeSet<_> = sections.iter().map(|name| format!("modelendpoint{name}")).collect();
+    assert_eq!(sections, alerts.into_iter().collect());
 }
 
 #[tokio::test]
@@ -97,6 +112,8 @@ async fn a_real_prometheus_reads_the_metrics_and_answers_every_question_of_alert
     // the audit is another program, whose own tests hold its figures against the dashboard
     for question in questions.filter(|question| !question.contains("modelendpoint_audit_")) {
         let question = question.replace("$__rate_interval", "10s").replace("$__range", "10s");
+        let question = question.replace("$cluster", ".*").replace("$namespace", ".*").replace("$job", ".+");
+        assert!(!question.contains('$'), "{question}");
         eventually(true, async || {
             call_in_every_way(&caller, &stranger).await;
             let answer = prometheus.query(&question).await;
@@ -122,6 +139,7 @@ async fn call_in_every_way(caller: &Client, stranger: &Client) {
     let mut connection = caller.connect().await;
     connection.post("/validate", &create("u-1", FINE)).await;
     connection.post("/validate", &create("u-2", MALFORMED)).await;
+    connection.post("/validate", &create("u-6", "http://h.example:443/")).await;
     let mut bare = create("u-3", FINE);
     bare["request"]["object"]["spec"] = json!({ "url": FINE });
     connection.post("/mutate", &bare).await;

@@ -63,6 +63,37 @@ async fn a_policy_is_followed_by_its_content_and_a_broken_one_changes_nothing() 
     assert_eq!(none.metric(HASH).await, 0);
 }
 
+/// Whether a bad endpoint is admitted, and what its author gets to read.
+async fn outcome(webhook: &Webhook, namespace: &str) -> (bool, bool) {
+    let mut review = create("u-1", "http://[::1");
+    review["request"]["namespace"] = json!(namespace);
+    let reply = webhook.client().connect().await.post("/validate", &review).await;
+    let response = &reply.review()["response"];
+    let warned = response["warnings"].to_string().contains("would be refused: spec.url: ");
+    (response["allowed"] == json!(true), warned)
+}
+
+#[tokio::test]
+async fn what_is_not_enforced_is_admitted_counted_and_logged_and_a_policy_differs_for_a_namespace() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("policy.yaml");
+    fs::write(&file, "overrides:\n- {namespaces: [strict], enforcement: deny}\n- {namespaces: [soft], enforcement: warn}\n")
+        .expect("a file");
+    let webhook = Webhook::self_signed(&[&flag(&file)[..], &["--enforcement", "audit"]].concat()).await;
+    assert_eq!(outcome(&webhook, "other").await, (true, false));
+    assert_eq!(outcome(&webhook, "soft").await, (true, true));
+    assert_eq!(outcome(&webhook, "strict").await, (false, false));
+    let counted = async |name: &str| webhook.metric(&format!("modelendpoint_webhook_{name}")).await;
+    assert_eq!(counted(r#"unenforced_denials_total{rule="url-syntax"}"#).await, 2);
+    assert_eq!(counted(r#"denials_total{rule="url-syntax"}"#).await, 1);
+    assert!(webhook.logged("would be denied").await.contains(r#"rules="url-syntax""#));
+
+    // the flag still holds when the policy was read again
+    fs::write(&file, NO_LIMITS).expect("a file");
+    eventually(1, async || webhook.metric(SWAPPED).await).await;
+    assert_eq!(outcome(&webhook, "strict").await, (true, false));
+}
+
 #[tokio::test]
 async fn a_broken_policy_is_told_at_the_start() {
     let directory = tempfile::tempdir().expect("a temporary directory");

@@ -11,6 +11,7 @@
 //!        ├─ webhook_registration   the manifests of deploy/, pointed at a local port
 //!        ├─ manifests              applied as they are
 //!        ├─ service_account        access with the rights of one, and no more
+//!        ├─ helm                   a chart, rendered or installed
 //!        └─ webhook                the webhook's own binary, with certificates for it
 //! supervised      every process that is started, and why none is left behind
 //! own_directory   the same for files that no such process owns
@@ -26,6 +27,7 @@ mod certificates;
 mod control_plane;
 mod crd;
 mod eventually;
+mod helm;
 mod manifests;
 mod own_directory;
 mod release;
@@ -42,6 +44,7 @@ pub use crd::{
     model_endpoint_resource,
 };
 pub use eventually::{Seen, eventually};
+pub use helm::Helm;
 pub use manifests::{api, apply, kustomize};
 pub use service_account::ServiceAccountFiles;
 pub use webhook::Webhook;

@@ -72,7 +72,9 @@ impl ServiceAccountFiles {
         ]
     }
 
-    fn path(&self) -> &Path {
+    /// Where `token` and `ca.crt` are.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         self.directory.path()
     }
 }

@@ -14,8 +14,8 @@ use std::collections::HashSet;
 
 use modelendpoint_core::endpoint::Value;
 use modelendpoint_core::endpoint::policy::{
-    AllowList, BadPattern, HostPattern, Level, NamespacePattern, Policy, UserPattern, parse_addresses,
-    parse_ports,
+    AllowList, BadPattern, Enforcement, HostPattern, Level, NamespacePattern, Override, Policy, UserPattern,
+    parse_addresses, parse_ports,
 };
 use modelendpoint_core::endpoint::rules;
 use modelendpoint_core::endpoint::url::Scheme;
@@ -86,9 +86,13 @@ impl Reader<'_> {
                 "YAML tags are not read here; write the value itself, without a tag".to_owned(),
             );
         }
-        for (key, value) in self.fields(root, &["rules", "allow", "clusterLabelUsers"]) {
+        for (key, value) in self.fields(root, &["rules", "overrides", "allow", "clusterLabelUsers"]) {
             match key {
-                "rules" => self.rules(value, &mut policy),
+                "rules" => self.levels(value).into_iter().for_each(|(id, level)| policy.set(id, level)),
+                "overrides" => {
+                    let overrides = self.items(value);
+                    policy.overrides.extend(overrides.into_iter().filter_map(|one| self.override_of(one)));
+                }
                 "allow" => {
                     let lists = self.items(value);
                     policy.allow.extend(lists.into_iter().filter_map(|list| self.allow_list(list)));
@@ -99,7 +103,25 @@ impl Reader<'_> {
         policy
     }
 
-    fn rules(&mut self, rules: NodeId, policy: &mut Policy) {
+    fn override_of(&mut self, node: NodeId) -> Option<Override> {
+        let mut one = Override::default();
+        for (key, value) in self.fields_for_namespaces(node, &["namespaces", "enforcement", "rules"])? {
+            match key {
+                "namespaces" => one.namespaces = self.patterns(value, NamespacePattern::parse),
+                "enforcement" => {
+                    one.enforcement = self.scalar(value).and_then(Enforcement::of);
+                    if one.enforcement.is_none() {
+                        self.mistake(value, "the mode is `audit`, `warn` or `deny`".to_owned());
+                    }
+                }
+                _ => one.levels = self.levels(value).into_iter().collect(),
+            }
+        }
+        Some(one)
+    }
+
+    fn levels(&mut self, rules: NodeId) -> Vec<(&'static str, Level)> {
+        let mut levels = Vec::new();
         for entry in self.mapping(rules) {
             let (id, level) = (self.scalar(entry.0).unwrap_or_default(), self.scalar(entry.1));
             let level = match level {
@@ -112,24 +134,19 @@ impl Reader<'_> {
                 }
             };
             if let Some(rule) = rules::find(id) {
-                policy.set(rule.id, level);
+                levels.push((rule.id, level));
             } else {
                 let why = format!("there is no rule `{id}`; `modelendpoint rules` lists them all");
                 self.mistake(entry.0, why);
             }
         }
+        levels
     }
 
     fn allow_list(&mut self, list: NodeId) -> Option<AllowList> {
         let mut allow = AllowList::default();
-        let fields = self.fields(list, &["namespaces", "hosts", "cidrs", "schemes", "ports"]);
-        if !matches!(self.document.node(list).kind, Kind::Mapping { .. }) {
-            return None;
-        }
-        if fields.iter().all(|(key, _)| *key != "namespaces") {
-            self.mistake(list, "`namespaces` is missing; write `[\"*\"]` for all of them".to_owned());
-        }
-        for (key, value) in fields {
+        let known = ["namespaces", "hosts", "cidrs", "schemes", "ports"];
+        for (key, value) in self.fields_for_namespaces(list, &known)? {
             match key {
                 "namespaces" => allow.namespaces = self.patterns(value, NamespacePattern::parse),
                 "hosts" => allow.hosts = self.patterns(value, HostPattern::parse),
@@ -223,6 +240,22 @@ impl Reader<'_> {
         fields
     }
 
+    /// The same of an item that has to say which namespaces it is for; `None` if it is no mapping.
+    fn fields_for_namespaces(
+        &mut self,
+        item: NodeId,
+        known: &[&'static str],
+    ) -> Option<Vec<(&'static str, NodeId)>> {
+        let fields = self.fields(item, known);
+        if !matches!(self.document.node(item).kind, Kind::Mapping { .. }) {
+            return None;
+        }
+        if fields.iter().all(|(key, _)| *key != "namespaces") {
+            self.mistake(item, "`namespaces` is missing; write `[\"*\"]` for all of them".to_owned());
+        }
+        Some(fields)
+    }
+
     fn mistake(&mut self, node: NodeId, why: String) {
         self.mistakes.push((self.document.node(node).span.start, why));
     }
@@ -249,14 +282,24 @@ mod tests {
     fn a_policy_is_read() {
         let policy = parse(
             "rules:\n  url-http-on-443: deny\n  url-version: off\nallow:\n- namespaces: [team-*]\n  hosts: ['*.example.com']\n  \
-             cidrs: [10.0.0.0/8]\n  schemes: [https]\n  ports: [443, 8000-8999]\n",
+             cidrs: [10.0.0.0/8]\n  schemes: [https]\n  ports: [443, 8000-8999]\noverrides:\n- namespaces: [new-*]\n  \
+             enforcement: warn\n  rules: {url-port: off}\n- namespaces: [a]\n",
         )
         .expect("a policy");
         let mut expected = Policy::NONE;
         expected.set("url-http-on-443", Level::Deny);
         expected.set("url-version", Level::Off);
+        let namespaces = |text: &str| vec![NamespacePattern::parse(text).expect("a pattern")];
+        expected.overrides.extend([
+            Override {
+                namespaces: namespaces("new-*"),
+                enforcement: Some(Enforcement::Warn),
+                levels: [("url-port", Level::Off)].into_iter().collect(),
+            },
+            Override { namespaces: namespaces("a"), ..Override::default() },
+        ]);
         expected.allow.extend([AllowList {
-            namespaces: vec![NamespacePattern::parse("team-*").expect("a pattern")],
+            namespaces: namespaces("team-*"),
             hosts: HostPattern::parse("*.example.com").into_iter().collect(),
             addresses: parse_addresses("10.0.0.0/8").into_iter().collect(),
             schemes: vec![Scheme::Https],
@@ -280,7 +323,7 @@ mod tests {
     fn every_mistake_has_its_line_and_column() {
         let text = "rule: {}\nrules:\n  url-prt: deny\n  url-port: no\n  url-host: warn\n  url-host: off\nallow:\n- hosts: \
                     [https://a]\n- namespaces: []\n- namespaces: [a]\n  cidrs: 10.0.0.0/8\n  ports: [{}]\n  schemes: [ftp]\n- 5\n- {}\n- namespaces: [null, True, 'true', 12]\n";
-        let known = "`rule` is unknown here; known are rules, allow, clusterLabelUsers";
+        let known = "`rule` is unknown here; known are rules, overrides, allow, clusterLabelUsers";
         assert_eq!(
             mistakes(text),
             [
@@ -317,6 +360,21 @@ mod tests {
         ] {
             assert_eq!(mistakes(text), [(1, column, why.to_owned())], "{text}");
         }
+    }
+
+    #[test]
+    fn an_override_names_its_namespaces_and_a_mode_that_there_is() {
+        assert_eq!(
+            mistakes(
+                "overrides:\n- enforcement: dryrun\n- namespaces: [a]\n  rules: {url-prt: off}\n  allow: []\n"
+            ),
+            [
+                (2, 3, "`namespaces` is missing; write `[\"*\"]` for all of them".to_owned()),
+                (2, 16, "the mode is `audit`, `warn` or `deny`".to_owned()),
+                (4, 11, "there is no rule `url-prt`; `modelendpoint rules` lists them all".to_owned()),
+                (5, 3, "`allow` is unknown here; known are namespaces, enforcement, rules".to_owned()),
+            ]
+        );
     }
 
     #[test]

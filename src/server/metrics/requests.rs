@@ -16,6 +16,8 @@ pub struct Requests {
     answers: PerValue<(Hook, Operation, Outcome)>,
     latencies: PerValue<Hook, Latency>,
     denials: PerValue<&'static str>,
+    unenforced: PerValue<&'static str>,
+    warnings: PerValue<&'static str>,
     patches: PerValue<&'static str>,
     http_errors: PerValue<StatusCode>,
     /// Reviews being read or answered.
@@ -42,11 +44,13 @@ impl Requests {
         Self {
             answers: register_answers(registry),
             latencies: register_latencies(registry),
-            denials: PerValue::register(
+            denials: register_rules(registry, "denials", "Violations of a rule that denied a request"),
+            unenforced: register_rules(
                 registry,
-                Described::new("denials", "Violations of a rule that denied a request"),
-                rules::ALL.iter().map(|rule| (rule.id, [("rule", rule.id)])),
+                "unenforced_denials",
+                "Violations of a rule that would deny, and is not enforced",
             ),
+            warnings: register_rules(registry, "warnings", "Violations of a rule that only warned"),
             patches: PerValue::register(
                 registry,
                 Described::new("patches", "Patches by the mutation that made them"),
@@ -66,8 +70,12 @@ impl Requests {
         if let Some(latencies) = self.latencies.get(&hook) {
             latencies.observe(latency);
         }
+        let denials = if answer.outcome == Outcome::Denied { &self.denials } else { &self.unenforced };
         for rule in &answer.rules {
-            self.denials.inc(rule);
+            denials.inc(rule);
+        }
+        for rule in &answer.warned {
+            self.warnings.inc(rule);
         }
         if let Some(mutation) = answer.mutation {
             self.patches.inc(mutation);
@@ -90,6 +98,11 @@ fn register_answers(registry: &mut Registry) -> PerValue<(Hook, Operation, Outco
         })
     });
     PerValue::register(registry, Described::new("requests", "Answered reviews"), outcomes)
+}
+
+fn register_rules(registry: &mut Registry, name: &'static str, help: &'static str) -> PerValue<&'static str> {
+    let rules = rules::ALL.iter().map(|rule| (rule.id, [("rule", rule.id)]));
+    PerValue::register(registry, Described::new(name, help), rules)
 }
 
 fn register_latencies(registry: &mut Registry) -> PerValue<Hook, Latency> {

@@ -1,9 +1,9 @@
-//! From a module in `kubernetes/` to a directory of programs, with `go build`.
+//! From a Go module in `kubernetes/` or `helm/` to a directory of programs, with `go build`.
 
 use std::{
     fs::{self, File},
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -11,20 +11,31 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use super::PROGRAMS;
-use crate::release::{Release, major_and_minor};
+use crate::release::major_and_minor;
+
+/// What is built.
+pub(super) struct Module {
+    /// For a person, such as `the control plane of Kubernetes v1.37.2`.
+    pub(super) name: String,
+    /// Where its `go.mod` is.
+    pub(super) directory: PathBuf,
+    /// The oldest Go that can build it, such as `1.26.0`.
+    pub(super) go_version: &'static str,
+    pub(super) linker_flags: String,
+    /// Their names, and the packages that they are built from.
+    pub(super) programs: &'static [(&'static str, &'static str)],
+}
 
 const BETWEEN_SIGNS_OF_LIFE: Duration = Duration::from_secs(15);
 
-/// Builds a release in `unfinished`, then makes that `directory` in one step:
+/// Builds a module in `unfinished`, then makes that `directory` in one step:
 /// a directory of that name is complete, whoever looks and whenever.
 ///
 /// Only one process at a time may do this.
-pub(super) fn build_into(release: &Release, directory: &Path, unfinished: &Path) -> Result<()> {
+pub(super) fn build_into(module: &Module, directory: &Path, unfinished: &Path) -> Result<()> {
     say(&format!(
-        "building the control plane of Kubernetes {} into {}. \
-         This happens once and takes about 5 minutes on 2 cores",
-        release.version(),
+        "building {} into {}. This happens once and takes about 5 minutes on 2 cores",
+        module.name,
         directory.display()
     ));
     if unfinished.exists() {
@@ -32,13 +43,13 @@ pub(super) fn build_into(release: &Release, directory: &Path, unfinished: &Path)
     }
     fs::create_dir(unfinished)?;
     let started = Instant::now();
-    for (program, package) in PROGRAMS {
-        build(release, program, package, unfinished, started)?;
+    for (program, package) in module.programs {
+        build(module, program, package, unfinished, started)?;
     }
     fs::remove_file(unfinished.join(GO_OUTPUT))?;
     fs::rename(unfinished, directory)
         .with_context(|| format!("could not put {} into place", directory.display()))?;
-    say(&format!("the control plane is built, after {} s", started.elapsed().as_secs()));
+    say(&format!("{} is built, after {} s", module.name, started.elapsed().as_secs()));
     Ok(())
 }
 
@@ -50,14 +61,14 @@ pub(super) fn say(message: &str) {
 
 const GO_OUTPUT: &str = "go.output";
 
-fn build(release: &Release, program: &str, package: &str, into: &Path, started: Instant) -> Result<()> {
+fn build(module: &Module, program: &str, package: &str, into: &Path, started: Instant) -> Result<()> {
     let output = into.join(GO_OUTPUT);
     let mut go = Command::new("go")
-        .current_dir(release.directory())
+        .current_dir(&module.directory)
         // Without -trimpath: Go's cache then serves every other build of the same Kubernetes, and the other
         // way round.
         .args(["build", "-mod=readonly", "-ldflags"])
-        .arg(linker_flags(release.version())?)
+        .arg(&module.linker_flags)
         .arg("-o")
         .arg(into.join(program))
         .arg(package)
@@ -69,10 +80,10 @@ fn build(release: &Release, program: &str, package: &str, into: &Path, started: 
         .spawn()
         .map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => anyhow::anyhow!(
-                "there is no `go` to build kube-apiserver and etcd with: install Go {} or later \
-                 (https://go.dev/doc/install), or set KUBEBUILDER_ASSETS to a directory that has \
-                 kube-apiserver, etcd and kubectl",
-                release.go_version()
+                "there is no `go` to build {} with: install Go {} or later (https://go.dev/doc/install), or set \
+                 KUBEBUILDER_ASSETS to a directory that has kube-apiserver, etcd and kubectl",
+                module.name,
+                module.go_version
             ),
             _ => anyhow::Error::new(error).context("could not run `go`"),
         })?;
@@ -93,8 +104,8 @@ fn build(release: &Release, program: &str, package: &str, into: &Path, started: 
     Ok(())
 }
 
-/// Without these the programs call themselves v0.0.0-master.
-fn linker_flags(version: &str) -> Result<String> {
+/// Without these the programs of Kubernetes call themselves v0.0.0-master.
+pub(super) fn linker_flags_of_kubernetes(version: &str) -> Result<String> {
     let (major, minor) = major_and_minor(version)
         .with_context(|| format!("go.mod requires Kubernetes {version}, which is no release"))?;
     let variables =

@@ -1,7 +1,9 @@
 //! Where kube-apiserver, etcd and kubectl come from: `KUBEBUILDER_ASSETS` if
-//! that is set, else the cache, else a build that fills the cache.
+//! that is set, else the cache, else a build that fills the cache. Helm comes
+//! from the cache or a build.
 
 mod build;
+mod helm;
 
 use std::{
     env,
@@ -14,6 +16,8 @@ use std::{
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
+use self::build::Module;
+pub(crate) use self::helm::obtain as obtain_helm;
 use crate::release::Release;
 
 /// The programs of a control plane, and the packages that they are built from.
@@ -63,20 +67,33 @@ impl Assets {
     }
 
     fn cached_or_built(cache: &Path, release: &Release) -> Result<Self> {
-        let key = key(release);
-        let directory = cache.join(&key);
-        if !directory.exists() {
-            fs::create_dir_all(cache)
-                .with_context(|| format!("could not create the cache {}", cache.display()))?;
-            let _lock = lock(&cache.join(format!("{key}.lock")))?;
-            // Another process may have built it while we waited for the lock.
-            if !directory.exists() {
-                let unfinished = cache.join(format!("{key}.unfinished"));
-                build::build_into(release, &directory, &unfinished)?;
-            }
-        }
+        let key = key(release.version(), release.go_mod);
+        let directory = cached_or_built(cache, &key, || {
+            Ok(Module {
+                name: format!("the control plane of Kubernetes {}", release.version()),
+                directory: release.directory(),
+                go_version: release.go_version(),
+                linker_flags: build::linker_flags_of_kubernetes(release.version())?,
+                programs: &PROGRAMS,
+            })
+        })?;
         Ok(Self { directory })
     }
+}
+
+/// The directory of this name in the cache, built if it is not there.
+fn cached_or_built(cache: &Path, key: &str, module: impl FnOnce() -> Result<Module>) -> Result<PathBuf> {
+    let directory = cache.join(key);
+    if !directory.exists() {
+        fs::create_dir_all(cache)
+            .with_context(|| format!("could not create the cache {}", cache.display()))?;
+        let _lock = lock(&cache.join(format!("{key}.lock")))?;
+        // Another process may have built it while we waited for the lock.
+        if !directory.exists() {
+            build::build_into(&module()?, &directory, &cache.join(format!("{key}.unfinished")))?;
+        }
+    }
+    Ok(directory)
 }
 
 fn cache() -> Result<PathBuf> {
@@ -95,14 +112,14 @@ fn cache() -> Result<PathBuf> {
 }
 
 /// Changes with everything that decides what the programs are.
-fn key(release: &Release) -> String {
-    let digest = Sha256::digest(release.go_mod);
+fn key(version: &str, go_mod: &str) -> String {
+    let digest = Sha256::digest(go_mod);
     let digest = digest[..6].iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex
     });
     let (os, arch) = (env::consts::OS, env::consts::ARCH);
-    format!("{}-{os}-{arch}-{digest}", release.version())
+    format!("{version}-{os}-{arch}-{digest}")
 }
 
 /// Held until it is dropped, or the process ends.
@@ -112,7 +129,7 @@ fn lock(file: &Path) -> Result<File> {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                build::say("waiting for another process that builds the control plane");
+                build::say("waiting for another process that builds the same");
                 lock.lock()?;
             }
             Err(TryLockError::Error(error)) => return Err(error),
@@ -144,7 +161,8 @@ mod tests {
     #[test]
     fn what_is_cached_is_taken_as_it_is() {
         let cache = tempfile::TempDir::new().unwrap();
-        let directory = cache.path().join(key(Release::newest()));
+        let newest = Release::newest();
+        let directory = cache.path().join(key(newest.version(), newest.go_mod));
         fs::create_dir(&directory).unwrap();
         let assets = Assets::cached_or_built(cache.path(), Release::newest()).unwrap();
         assert_eq!(assets.etcd(), directory.join("etcd"));

@@ -16,11 +16,14 @@ use std::borrow::Cow;
 
 use self::response::{AuditAnnotations, EncodedPatch, Response, Status, StatusCause};
 use self::review::{GroupVersionKind, Object, Request, Review};
+use self::validate::Verdict;
 use crate::endpoint::Policy;
 pub use crate::endpoint::gate::Operation;
 use crate::endpoint::gate::{GROUP, Gate, KIND, Missing, Resource, VERSION, Write, gate};
 use crate::endpoint::origin::is_refused_by_schema;
+use crate::endpoint::policy::Enforcement;
 use crate::endpoint::quote::Quoted;
+use crate::endpoint::rules::Violation;
 
 /// The one version that is spoken.
 pub(crate) const API_VERSION: &str = "admission.k8s.io/v1";
@@ -56,8 +59,11 @@ pub struct Answer<'a> {
     pub review: Vec<u8>,
     pub outcome: Outcome,
     pub operation: Operation,
-    /// Ids of the rules that denied, in the catalogue's order; empty unless denied.
+    /// Ids of the rules that denied, in the catalogue's order. If the outcome is not [`Outcome::Denied`], these would
+    /// have denied, and the policy does not enforce them.
     pub rules: Vec<&'static str>,
+    /// Ids of the rules that only warned, in the catalogue's order.
+    pub warned: Vec<&'static str>,
     /// Id of the mutation that made the patch.
     pub mutation: Option<&'static str>,
     /// For the log: why the review failed, or why it looks as if the webhook were registered wrongly.
@@ -157,7 +163,7 @@ fn answer_review<'a>(policy: &Policy, hook: Hook, review: &Review<'a>) -> Answer
         (Gate::Pass, _) => allowed(request),
         (Gate::Foreign, _) => foreign(request),
         (Gate::Unreadable(missing), _) => failed(request, missing.to_string()),
-        (Gate::UnknownVersion, Some(object)) => of_unknown_version(request, object),
+        (Gate::UnknownVersion, Some(object)) => of_unknown_version(policy, request, object),
         (Gate::Judge, Some(object)) => match hook {
             Hook::Mutate => mutated(policy, request, object),
             Hook::Validate => validated(policy, request, object),
@@ -174,14 +180,19 @@ fn foreign<'a>(request: &Request<'a>) -> Answer<'a> {
         Quoted(&request.kind.kind.lossy()),
         Quoted(&request.kind.api_version())
     );
+    passed(request, notice)
+}
+
+/// Allows with a notice, to the log and to who wrote the object.
+fn passed<'a>(request: &Request<'a>, notice: String) -> Answer<'a> {
     let mut response = Response::allowed(&request.uid);
     response.warnings.push(notice.clone());
     Answer { notice: Some(notice), ..answered(Outcome::Allowed, request, &response) }
 }
 
 /// Refuses an endpoint that cannot be judged, as invalid like any other refusal: a failed call would make
-/// Crossplane leave its other objects undone.
-fn of_unknown_version<'a>(request: &Request<'a>, object: &Object<'_>) -> Answer<'a> {
+/// Crossplane leave its other objects undone. Where nothing is denied, it passes with a warning.
+fn of_unknown_version<'a>(policy: &Policy, request: &Request<'a>, object: &Object<'_>) -> Answer<'a> {
     let known = format!("{GROUP}/{VERSION}");
     let message = format!(
         "{} of {} cannot be judged: this modelendpoint-webhook knows {} of {} only; write that version, upgrade \
@@ -191,6 +202,9 @@ fn of_unknown_version<'a>(request: &Request<'a>, object: &Object<'_>) -> Answer<
         Quoted(KIND),
         Quoted(&known),
     );
+    if policy.here(&request.namespace).enforcement() != Enforcement::Deny {
+        return passed(request, message);
+    }
     let cause =
         StatusCause { reason: "FieldValueNotSupported", message: message.clone(), field: "apiVersion" };
     let response = Response::refused(&request.uid, validate::invalid(request, object, vec![cause]));
@@ -199,38 +213,48 @@ fn of_unknown_version<'a>(request: &Request<'a>, object: &Object<'_>) -> Answer<
 
 fn mutated<'a>(policy: &Policy, request: &Request<'a>, object: &Object<'a>) -> Answer<'a> {
     let mutation = mutate::mutate(request, object);
-    if mutation.change.is_none() && is_refused_by_schema(&object.spec()) {
+    let enforcement = policy.here(&request.namespace).enforcement();
+    if mutation.change.is_none() && is_refused_by_schema(&object.spec()) && enforcement == Enforcement::Deny {
         let verdict = validate::validate(policy, request, object);
         if !verdict.denials.is_empty() {
-            return denied(request, object, &verdict);
+            return judged(request, object, &verdict, enforcement);
         }
     }
     let mut response = Response::allowed(&request.uid);
     response.warnings.extend(mutation.warning);
     let Some((id, patch)) = mutation.change else { return answered(Outcome::Allowed, request, &response) };
     response.patch = Some(EncodedPatch::new(&patch));
-    response.audit_annotations = Some(AuditAnnotations { mutated: Some(id), denied: None });
+    response.audit_annotations = Some(AuditAnnotations { mutated: Some(id), ..AuditAnnotations::default() });
     Answer { mutation: Some(id), ..answered(Outcome::Patched, request, &response) }
 }
 
 fn validated<'a>(policy: &Policy, request: &Request<'a>, object: &Object<'a>) -> Answer<'a> {
     let verdict = validate::validate(policy, request, object);
-    if !verdict.denials.is_empty() {
-        return denied(request, object, &verdict);
-    }
-    let response = Response { warnings: verdict.warnings(), ..Response::allowed(&request.uid) };
-    answered(Outcome::Allowed, request, &response)
+    let enforcement = policy.here(&request.namespace).enforcement();
+    judged(request, object, &verdict, enforcement)
 }
 
-fn denied<'a>(request: &Request<'a>, object: &Object<'a>, verdict: &validate::Verdict) -> Answer<'a> {
-    let rules: Vec<_> = verdict.denials.iter().map(|denial| denial.rule.id).collect();
-    let refusal = validate::refusal(request, object, &verdict.denials);
-    let response = Response {
-        audit_annotations: Some(AuditAnnotations { denied: Some(rules.join(",")), mutated: None }),
-        warnings: verdict.warnings(),
-        ..Response::refused(&request.uid, refusal)
+fn judged<'a>(
+    request: &Request<'a>,
+    object: &Object<'a>,
+    verdict: &Verdict,
+    enforcement: Enforcement,
+) -> Answer<'a> {
+    let ids = |violations: &[Violation]| violations.iter().map(|violation| violation.rule.id).collect();
+    let (rules, warned): (Vec<_>, Vec<_>) = (ids(&verdict.denials), ids(&verdict.warnings));
+    let is_denied = !rules.is_empty() && enforcement == Enforcement::Deny;
+    let (outcome, response) = if is_denied {
+        let refusal = validate::refusal(request, object, &verdict.denials);
+        (Outcome::Denied, Response::refused(&request.uid, refusal))
+    } else {
+        (Outcome::Allowed, Response::allowed(&request.uid))
     };
-    Answer { rules, ..answered(Outcome::Denied, request, &response) }
+    let response = Response {
+        audit_annotations: AuditAnnotations::of_rules(&rules, is_denied, &warned),
+        warnings: verdict.warnings(enforcement),
+        ..response
+    };
+    Answer { rules, warned, ..answered(outcome, request, &response) }
 }
 
 fn allowed<'a>(request: &Request<'a>) -> Answer<'a> {
@@ -250,6 +274,7 @@ fn failure_of(code: u16, body: &[u8], message: String) -> Result<Answer<'_>, NoU
         outcome: Outcome::Failed,
         operation: Operation::Unknown,
         rules: Vec::new(),
+        warned: Vec::new(),
         mutation: None,
         notice: Some(message),
         request: RequestFacts { uid: Cow::Owned(uid), ..RequestFacts::default() },
@@ -262,6 +287,7 @@ fn answered<'a>(outcome: Outcome, request: &Request<'a>, response: &Response<'_>
         outcome,
         operation: request.operation,
         rules: Vec::new(),
+        warned: Vec::new(),
         mutation: None,
         notice: None,
         request: RequestFacts {

@@ -39,6 +39,12 @@ pub(super) struct AuditAnnotations {
     /// Ids of the rules that denied, comma-separated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub denied: Option<String>,
+    /// Ids of the rules that would have denied if the policy enforced them, comma-separated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would_deny: Option<String>,
+    /// Ids of the rules that only warned, comma-separated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warned: Option<String>,
     /// Id of the mutation that made the patch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mutated: Option<&'static str>,
@@ -105,6 +111,17 @@ impl<'a> Response<'a> {
             Err(error) => unreachable!("{error}"),
         }
         json
+    }
+}
+
+impl AuditAnnotations {
+    /// What the audit log keeps of these rules; nothing if none of them was broken.
+    #[must_use]
+    pub(super) fn of_rules(rules: &[&str], is_denied: bool, warned: &[&str]) -> Option<Self> {
+        let joined = |ids: &[&str]| (!ids.is_empty()).then(|| ids.join(","));
+        let (denied, would_deny) = if is_denied { (joined(rules), None) } else { (None, joined(rules)) };
+        let annotations = Self { denied, would_deny, warned: joined(warned), mutated: None };
+        (!rules.is_empty() || !warned.is_empty()).then_some(annotations)
     }
 }
 

@@ -7,6 +7,7 @@ use super::response::{Status, StatusCause, StatusDetails};
 use super::review::{Object, OldObject, Request};
 use crate::endpoint::gate::{GROUP, KIND};
 use crate::endpoint::judge::judge;
+use crate::endpoint::policy::Enforcement;
 use crate::endpoint::rules::{Severity, Subject, Violation};
 use crate::endpoint::{Policy, Value};
 
@@ -32,13 +33,13 @@ pub(super) fn validate(policy: &Policy, request: &Request<'_>, object: &Object<'
 }
 
 impl Verdict {
-    /// The warnings as `kubectl` prints them.
+    /// The warnings as `kubectl` prints them, those about what would be refused first.
     #[must_use]
-    pub(super) fn warnings(&self) -> Vec<String> {
-        self.warnings
-            .iter()
-            .map(|warning| format!("{}: {}", warning.rule.field.path(), text(warning)))
-            .collect()
+    pub(super) fn warnings(&self, enforcement: Enforcement) -> Vec<String> {
+        let line = |violation: &Violation| format!("{}: {}", violation.rule.field.path(), text(violation));
+        let unenforced = if enforcement == Enforcement::Warn { self.denials.as_slice() } else { &[] };
+        let unenforced = unenforced.iter().map(|denial| format!("would be refused: {}", line(denial)));
+        unenforced.chain(self.warnings.iter().map(line)).collect()
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use modelendpoint_core::admission::{self, Hook, NoUid, Operation, Outcome};
 use modelendpoint_core::endpoint::Policy;
-use modelendpoint_core::endpoint::policy::{AllowList, NamespacePattern};
+use modelendpoint_core::endpoint::policy::{AllowList, Enforcement, NamespacePattern};
 use modelendpoint_core::endpoint::url::Scheme;
 use serde_json::{Value, json};
 
@@ -86,6 +86,36 @@ fn an_allow_list_is_for_the_namespace_that_the_endpoint_is_in() {
 }
 
 #[test]
+fn what_is_not_enforced_is_allowed_and_said() {
+    let review = reviews::create(&json!({ "url": "http://h.example:0/", "rewritePath": "/" })).to_string();
+    let answered_under = |enforcement: Enforcement| {
+        let policy = Policy::NONE.enforced(enforcement);
+        let answer = admission::answer(&policy, Hook::Validate, review.as_bytes()).expect("an answer");
+        let json: Value = serde_json::from_slice(&answer.review).expect("JSON");
+        (answer.outcome, answer.rules, json["response"].clone())
+    };
+    let refusal = "spec.url: has the port 0, which silently becomes the scheme's default; write a port from 1 to \
+                   65535, or none [url-port]";
+    let response = |warnings: &[String]| {
+        let mut response = json!({
+            "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
+            "allowed": true,
+            "auditAnnotations": { "wouldDeny": "url-port" },
+        });
+        if !warnings.is_empty() {
+            response["warnings"] = json!(warnings);
+        }
+        response
+    };
+    let rules = vec!["url-port"];
+    assert_eq!(answered_under(Enforcement::Audit), (Outcome::Allowed, rules.clone(), response(&[])));
+    let warning = format!("would be refused: {refusal}");
+    assert_eq!(answered_under(Enforcement::Warn), (Outcome::Allowed, rules.clone(), response(&[warning])));
+    let (outcome, denied_by, _) = answered_under(Enforcement::Deny);
+    assert_eq!((outcome, denied_by), (Outcome::Denied, rules));
+}
+
+#[test]
 fn a_patch_is_base64_and_has_its_type() {
     let review = reviews::create(&json!({ "url": "http://10.0.1.50/a/v1", "rewritePath": "/a" }));
     assert_eq!(
@@ -158,7 +188,7 @@ fn a_denial_is_invalid_with_a_cause_for_each_violation() {
                     ],
                 },
             },
-            "auditAnnotations": { "denied": "url-tls-port,rewrite-path-absolute" },
+            "auditAnnotations": { "denied": "url-tls-port,rewrite-path-absolute", "warned": "url-version" },
             "warnings": [
                 "spec.url: has `v1beta` in its path: clients will ask for `/v1/...` behind it; check that it answers there \
                  [url-version]"

@@ -45,6 +45,9 @@ pub fn catalogue(format: RulesFormat) -> String {
         RulesFormat::Json => pretty(&rules::ALL.into_iter().map(|rule| Entry::Rule(rule).json()).collect()),
         RulesFormat::Markdown => {
             let mut text = String::from(MARKDOWN_HEAD);
+            for entry in entries() {
+                let _ = writeln!(text, "{}", entry.markdown_row());
+            }
             for generation in Generation::ALL {
                 text.push_str(markdown_head(generation));
                 for rule in rules::ALL.into_iter().filter(|rule| rule.field.generation() == generation) {
@@ -77,6 +80,9 @@ rules:
 The fields of an object say which rules are about it: those of Modelplane before 0.5 where it has a `url`, those of
 Modelplane 0.5 where it has an `origin`. An update is judged only if it changes one of the fields below. Finalizers,
 status and other labels can be changed whatever the fields hold.
+
+| id | | field | what it is about |
+|---|---|---|---|
 ";
 
 fn markdown_head(generation: Generation) -> &'static str {
@@ -188,6 +194,12 @@ impl Entry {
                 .collect();
         }
         json
+    }
+
+    /// Its line in the index.
+    fn markdown_row(&self) -> String {
+        let (id, summary) = (self.id(), self.summary().replace('|', r"\|"));
+        format!("| [{id}](#{id}) | {} | `{}` | {summary} |", self.effect(), self.field())
     }
 
     fn markdown(&self) -> String {

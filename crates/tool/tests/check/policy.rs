@@ -106,9 +106,10 @@ fn the_schema_knows_every_rule_and_agrees_with_what_is_read() {
     let schema = jsonschema::validator_for(&schema).expect("a schema");
     let documented = include_str!("../../../../docs/policy.md").split("```yaml\n").skip(1);
     let documented = documented.filter_map(|rest| Some(rest.split_once("```")?.0));
+    let keys = ["rules:", "overrides:", "allow:"];
     let documented: Vec<_> =
-        documented.filter(|block| block.starts_with("rules:") || block.starts_with("allow:")).collect();
-    assert_eq!(documented.len(), 2, "policies in docs/policy.md");
+        documented.filter(|block| keys.iter().any(|key| block.starts_with(key))).collect();
+    assert_eq!(documented.len(), 3, "policies in docs/policy.md");
     for policy in [POLICY, include_str!("../../../../docs/policy.example.yaml"), "rules: {}"]
         .into_iter()
         .chain(documented)
@@ -120,6 +121,9 @@ fn the_schema_knows_every_rule_and_agrees_with_what_is_read() {
         "rules: {url-prt: deny}",
         "rules: {url-port: 'no'}",
         "rules:",
+        "overrides: [{}]",
+        "overrides:\n- namespaces: [a]\n  enforcement: dryrun\n",
+        "overrides:\n- namespaces: [a]\n  rules: {url-prt: deny}\n",
         "allow: []",
         "allow: [{}]",
         "allow: [5]",

@@ -7,6 +7,7 @@
 
 mod hosts;
 mod namespaces;
+mod overrides;
 mod ranges;
 mod users;
 
@@ -16,17 +17,21 @@ use std::net::IpAddr;
 pub use hosts::{HostPattern, Hosts};
 pub use namespaces::NamespacePattern;
 use namespaces::Namespaces;
+pub use overrides::{Enforcement, Here, Override, Overrides};
 pub use ranges::{Ranges, parse_addresses, parse_ports};
 pub use users::{ClusterUsers, UserPattern};
 
 use super::EndpointUrl;
 use super::url::Scheme;
 
-/// Severities and allow lists.
+/// Severities, what becomes of a violation, and allow lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// By a rule's id; a rule that is not here keeps its own severity.
     levels: BTreeMap<&'static str, Level>,
+    /// Where no override says otherwise.
+    enforcement: Enforcement,
+    pub overrides: Overrides,
     pub allow: AllowLists,
     pub cluster: ClusterUsers,
 }
@@ -82,23 +87,29 @@ pub static NONE: Policy = Policy::NONE;
 
 impl Policy {
     /// The catalogue as it is.
-    pub const NONE: Policy =
-        Policy { levels: BTreeMap::new(), allow: AllowLists::NONE, cluster: ClusterUsers::NONE };
+    pub const NONE: Policy = Policy {
+        levels: BTreeMap::new(),
+        enforcement: Enforcement::Deny,
+        overrides: Overrides::NONE,
+        allow: AllowLists::NONE,
+        cluster: ClusterUsers::NONE,
+    };
+
+    /// The same policy, enforced in this way where no override says otherwise.
+    #[must_use]
+    pub fn enforced(self, enforcement: Enforcement) -> Self {
+        Policy { enforcement, ..self }
+    }
 
     /// Sets the level of the rule with this id.
     pub fn set(&mut self, id: &'static str, level: Level) {
         self.levels.insert(id, level);
     }
 
-    /// How severe the rule with this id is, if its own severity is `default`; `None` if it is off.
+    /// The policy as it holds in this namespace.
     #[must_use]
-    pub fn severity(&self, id: &str, default: Severity) -> Option<Severity> {
-        match self.levels.get(id) {
-            None => Some(default),
-            Some(Level::Deny) => Some(Severity::Deny),
-            Some(Level::Warn) => Some(Severity::Warn),
-            Some(Level::Off) => None,
-        }
+    pub fn here<'a>(&'a self, namespace: &'a str) -> Here<'a> {
+        self.overrides.here(self, namespace)
     }
 
     /// Whether this user may set the label that marks an endpoint as Modelplane's own.
@@ -193,9 +204,9 @@ mod tests {
             let mut policy = Policy::NONE;
             policy.set("url-port", level);
             for default in [Severity::Deny, Severity::Warn] {
-                assert_eq!(policy.severity("url-port", default), severity);
-                assert_eq!(policy.severity("url-host", default), Some(default));
-                assert_eq!(NONE.severity("url-port", default), Some(default));
+                assert_eq!(policy.here("").severity("url-port", default), severity);
+                assert_eq!(policy.here("").severity("url-host", default), Some(default));
+                assert_eq!(NONE.here("").severity("url-port", default), Some(default));
             }
         }
     }

@@ -252,8 +252,9 @@ pub fn find(id: &str) -> Option<&'static Rule> {
 pub fn violations(subject: &Subject<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
     let Some(generation) = subject.spec.generation() else { return violations };
+    let policy = subject.policy.here(subject.namespace);
     for rule in ALL.into_iter().filter(|rule| rule.field.generation() == generation) {
-        let Some(severity) = subject.policy.severity(rule.id, rule.severity) else { continue };
+        let Some(severity) = policy.severity(rule.id, rule.severity) else { continue };
         if let Some(Problem { problem, remedy, part, meant }) = (rule.check)(subject) {
             let part = subject
                 .spec
