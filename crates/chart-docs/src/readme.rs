@@ -23,7 +23,7 @@ fn row(one: &Documented) -> String {
 
 const TABLE: &str = "| value | default | what it does |\n|---|---|---|\n";
 
-const HEAD: &str = r#"<!-- Made from values.yaml by `cargo run --package chart-docs`; a test holds them equal. -->
+const HEAD: &str = r"<!-- Made from values.yaml by `cargo run --package chart-docs`; a test holds them equal. -->
 # Helm chart
 
 Installs the webhook. With the defaults, the objects are those of `kubectl kustomize deploy`, except for the namespace, which
@@ -60,4 +60,4 @@ history.
 ## Values
 
 A misspelled value is an error. Values are checked by [values.schema.json](values.schema.json).
-"#;
+";

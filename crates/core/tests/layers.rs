@@ -6,9 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the bottom up, by the beginning of the path under `src`.
-const LAYERS: [&str; 7] = [
+const LAYERS: [&str; 8] = [
     "endpoint/policy",
     "endpoint/rules",
+    "endpoint/cel",
     "endpoint/correction",
     "endpoint/judge",
     "endpoint/migration",

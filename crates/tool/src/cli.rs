@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use modelendpoint_admission_policies::Minor;
 
 /// Checks Modelplane `ModelEndpoint`s as the admission webhook would.
 ///
@@ -24,6 +25,7 @@ pub enum Command {
     Audit(Audit),
     Rules(Rules),
     Providers(Providers),
+    Policies(Policies),
     Certs(Certs),
     Completions(Completions),
     Man(Man),
@@ -295,6 +297,21 @@ pub struct Providers {
         env = "MODELENDPOINT_WEBHOOK_PROVIDERS_FORMAT"
     )]
     pub format: RulesFormat,
+}
+
+/// Print the rules as admission policies: the API server then judges and defaults endpoints by itself.
+///
+/// Apply them with `kubectl apply --server-side -f -`. They are ValidatingAdmissionPolicies, a MutatingAdmissionPolicy
+/// and their bindings. docs/install.md tells what the webhook does beyond them.
+#[derive(Debug, Args)]
+pub struct Policies {
+    /// Severities of rules and allow lists of hosts, as `serve` takes them: docs/policy.md.
+    #[arg(long, value_name = "FILE", env = "MODELENDPOINT_WEBHOOK_POLICIES_POLICY")]
+    pub policy: Option<PathBuf>,
+
+    /// The minor version of the cluster. What it does not support is left out, with a comment.
+    #[arg(long, value_name = "MINOR", default_value_t = Minor::NEWEST, env = "MODELENDPOINT_WEBHOOK_POLICIES_KUBERNETES")]
+    pub kubernetes: Minor,
 }
 
 /// Make a CA and a certificate for development: ca.crt, tls.crt and tls.key.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 use modelendpoint::cli::{Cli, Command};
-use modelendpoint::commands::{audit, certs, check, completions, man, migrate, providers, rules};
+use modelendpoint::commands::{audit, certs, check, completions, man, migrate, policies, providers, rules};
 
 fn main() -> ExitCode {
     let matches = Cli::command().bin_name(called_as()).get_matches();
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         Command::Audit(args) => audit::run(&args),
         Command::Rules(args) => rules::run(&args),
         Command::Providers(args) => providers::run(&args),
+        Command::Policies(args) => policies::run(&args),
         Command::Certs(args) => certs::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -67,15 +67,31 @@ pub(crate) fn differences<'a>(
             || webhooks.iter().any(|webhook| match field {
                 Field::Rules => !is_about_endpoints(webhook),
                 Field::ClientConfig => !calls(webhook.client, service),
-                Field::MatchConditions => !webhook
-                    .conditions
-                    .iter()
-                    .map(|condition| (condition.name.as_str(), condition.expression.as_str()))
-                    .eq(conditions.iter().map(|(name, expression)| (name.as_str(), expression.as_str()))),
-                Field::FailurePolicy => webhook.failure_policy != Some("Fail"),
+                Field::MatchConditions => {
+                    let expected = conditions.iter().filter(|(name, _)| !admits(webhook) || name == JUDGED);
+                    !webhook
+                        .conditions
+                        .iter()
+                        .map(|condition| (condition.name.as_str(), condition.expression.as_str()))
+                        .eq(expected.map(|(name, expression)| (name.as_str(), expression.as_str())))
+                }
+                // behind `/admit` there are admission policies
+                Field::FailurePolicy => {
+                    webhook.failure_policy != Some("Fail")
+                        && !(admits(webhook) && webhook.failure_policy == Some("Ignore"))
+                }
             })
     };
     Field::ALL.into_iter().filter(differs).collect()
+}
+
+/// The one condition under which a write is judged.
+const JUDGED: &str = "changes-where-it-leads";
+
+/// Whether it calls `/admit`, as in deploy/overlays/backstop.
+fn admits(webhook: &Webhook<'_>) -> bool {
+    let service = webhook.client.service.as_ref();
+    service.and_then(|service| service.path.as_deref()) == Some(Hook::Admit.path())
 }
 
 fn is_about_endpoints(webhook: &Webhook<'_>) -> bool {
@@ -181,6 +197,24 @@ mod tests {
         assert_eq!(changed(|w| w[0]["matchConditions"] = never.clone()), [Field::MatchConditions]);
         assert_eq!(changed(|w| w[0]["failurePolicy"] = json!("Ignore")), [Field::FailurePolicy]);
         assert_eq!(changed(|w| *w = json!([])), Field::ALL);
+    }
+
+    #[test]
+    fn behind_admit_only_what_the_backstop_changes_is_fine() {
+        let backstop = |w: &mut Value| {
+            w[0]["clientConfig"]["service"]["path"] = json!("/admit");
+            w[0]["failurePolicy"] = json!("Ignore");
+            w[0]["matchConditions"].as_array_mut().unwrap().retain(|condition| condition["name"] == JUDGED);
+        };
+        assert_eq!(changed(backstop), []);
+        let never = json!([{ "name": "never", "expression": "false" }]);
+        assert_eq!(
+            changed(|w| {
+                backstop(w);
+                w[0]["matchConditions"] = never.clone();
+            }),
+            [Field::MatchConditions]
+        );
     }
 
     #[test]

@@ -23,13 +23,12 @@ use crate::endpoint::gate::{GROUP, Gate, KIND, Missing, Resource, VERSION, Write
 use crate::endpoint::origin::is_refused_by_schema;
 use crate::endpoint::policy::Enforcement;
 use crate::endpoint::quote::Quoted;
-use crate::endpoint::rules::Violation;
 
 /// The one version that is spoken.
 pub(crate) const API_VERSION: &str = "admission.k8s.io/v1";
 pub(crate) const REVIEW: &str = "AdmissionReview";
 
-/// The two webhooks, by the path that they are called at.
+/// The webhooks, by the path that they are called at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hook {
     /// `POST /mutate`: sets defaults and normalizes. It denies only what the resource's own schema would refuse
@@ -37,6 +36,9 @@ pub enum Hook {
     Mutate,
     /// `POST /validate`: judges; never patches.
     Validate,
+    /// `POST /admit`: both in one answer. Registered as a mutating webhook, it is asked before the API server's own
+    /// admission policies are, so its refusal is the one that people read.
+    Admit,
 }
 
 /// What became of a review.
@@ -82,7 +84,7 @@ pub struct RequestFacts<'a> {
 }
 
 impl Hook {
-    pub const ALL: [Hook; 2] = [Hook::Mutate, Hook::Validate];
+    pub const ALL: [Hook; 3] = [Hook::Mutate, Hook::Validate, Hook::Admit];
 
     /// The path that a webhook configuration names.
     #[must_use]
@@ -90,6 +92,7 @@ impl Hook {
         match self {
             Hook::Mutate => "/mutate",
             Hook::Validate => "/validate",
+            Hook::Admit => "/admit",
         }
     }
 
@@ -167,6 +170,7 @@ fn answer_review<'a>(policy: &Policy, hook: Hook, review: &Review<'a>) -> Answer
         (Gate::Judge, Some(object)) => match hook {
             Hook::Mutate => mutated(policy, request, object),
             Hook::Validate => validated(policy, request, object),
+            Hook::Admit => admitted(policy, request, object),
         },
         (Gate::Judge | Gate::UnknownVersion, None) => failed(request, Missing::Object.to_string()),
     }
@@ -211,6 +215,16 @@ fn of_unknown_version<'a>(policy: &Policy, request: &Request<'a>, object: &Objec
     Answer { notice: Some(message), ..answered(Outcome::Failed, request, &response) }
 }
 
+/// What is refused is not mutated. The verdict is that of the mutated object: no rule judges what mutation changes.
+fn admitted<'a>(policy: &Policy, request: &Request<'a>, object: &Object<'a>) -> Answer<'a> {
+    let verdict = validate::validate(policy, request, object);
+    let enforcement = policy.here(&request.namespace).enforcement();
+    if !verdict.denials.is_empty() && enforcement == Enforcement::Deny {
+        return judged(request, object, &verdict, enforcement);
+    }
+    patched(request, mutate::mutate(request, object), &verdict, enforcement)
+}
+
 fn mutated<'a>(policy: &Policy, request: &Request<'a>, object: &Object<'a>) -> Answer<'a> {
     let mutation = mutate::mutate(request, object);
     let enforcement = policy.here(&request.namespace).enforcement();
@@ -220,12 +234,27 @@ fn mutated<'a>(policy: &Policy, request: &Request<'a>, object: &Object<'a>) -> A
             return judged(request, object, &verdict, enforcement);
         }
     }
+    patched(request, mutation, &Verdict::default(), enforcement)
+}
+
+/// Allows, with a patch if there is something to change.
+fn patched<'a>(
+    request: &Request<'a>,
+    mutation: mutate::Mutation,
+    verdict: &Verdict,
+    enforcement: Enforcement,
+) -> Answer<'a> {
+    let (rules, warned) = verdict.ids();
     let mut response = Response::allowed(&request.uid);
+    response.warnings = verdict.warnings(enforcement);
     response.warnings.extend(mutation.warning);
-    let Some((id, patch)) = mutation.change else { return answered(Outcome::Allowed, request, &response) };
+    response.audit_annotations = AuditAnnotations::of_rules(&rules, false, &warned);
+    let Some((id, patch)) = mutation.change else {
+        return Answer { rules, warned, ..answered(Outcome::Allowed, request, &response) };
+    };
     response.patch = Some(EncodedPatch::new(&patch));
-    response.audit_annotations = Some(AuditAnnotations { mutated: Some(id), ..AuditAnnotations::default() });
-    Answer { mutation: Some(id), ..answered(Outcome::Patched, request, &response) }
+    response.audit_annotations.get_or_insert_default().mutated = Some(id);
+    Answer { rules, warned, mutation: Some(id), ..answered(Outcome::Patched, request, &response) }
 }
 
 fn validated<'a>(policy: &Policy, request: &Request<'a>, object: &Object<'a>) -> Answer<'a> {
@@ -240,8 +269,7 @@ fn judged<'a>(
     verdict: &Verdict,
     enforcement: Enforcement,
 ) -> Answer<'a> {
-    let ids = |violations: &[Violation]| violations.iter().map(|violation| violation.rule.id).collect();
-    let (rules, warned): (Vec<_>, Vec<_>) = (ids(&verdict.denials), ids(&verdict.warnings));
+    let (rules, warned) = verdict.ids();
     let is_denied = !rules.is_empty() && enforcement == Enforcement::Deny;
     let (outcome, response) = if is_denied {
         let refusal = validate::refusal(request, object, &verdict.denials);

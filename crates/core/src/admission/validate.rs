@@ -33,6 +33,13 @@ pub(super) fn validate(policy: &Policy, request: &Request<'_>, object: &Object<'
 }
 
 impl Verdict {
+    /// The ids of the rules that deny, and of those that warn.
+    #[must_use]
+    pub(super) fn ids(&self) -> (Vec<&'static str>, Vec<&'static str>) {
+        let ids = |violations: &[Violation]| violations.iter().map(|violation| violation.rule.id).collect();
+        (ids(&self.denials), ids(&self.warnings))
+    }
+
     /// The warnings as `kubectl` prints them, those about what would be refused first.
     #[must_use]
     pub(super) fn warnings(&self, enforcement: Enforcement) -> Vec<String> {

@@ -6,11 +6,12 @@
 //!
 //! Each layer uses the ones before it, and none behind it: the readers (`field`, `quote`, `dns`, `metadata`,
 //! `special_name`, `address`, `host`, `placeholder`, `script`, `url`, `api_path`, `rewrite_path`, `endpoint_url`,
-//! `origin`, `providers`), [`policy`], [`rules`], `correction`, [`judge`],
-//! [`migration`], [`gate`].
+//! `origin`, `providers`), [`policy`], [`rules`], [`cel`], `correction`,
+//! [`judge`], [`migration`], [`gate`].
 
 mod address;
 mod api_path;
+pub mod cel;
 mod correction;
 mod dns;
 mod endpoint_url;

@@ -13,7 +13,7 @@ use crate::reviews;
 /// What makes of a review the one to be tried.
 type Change<'a> = &'a dyn Fn(&mut Value);
 
-const HOOKS: [Hook; 2] = [Hook::Mutate, Hook::Validate];
+const HOOKS: [Hook; 3] = [Hook::Mutate, Hook::Validate, Hook::Admit];
 
 fn answer(hook: Hook, review: &Value) -> Value {
     let body = review.to_string();
@@ -113,6 +113,31 @@ fn what_is_not_enforced_is_allowed_and_said() {
     assert_eq!(answered_under(Enforcement::Warn), (Outcome::Allowed, rules.clone(), response(&[warning])));
     let (outcome, denied_by, _) = answered_under(Enforcement::Deny);
     assert_eq!((outcome, denied_by), (Outcome::Denied, rules));
+}
+
+#[test]
+fn one_call_can_judge_and_mutate() {
+    let review = reviews::create(&json!({ "url": "http://h.example:0/", "rewritePath": "/a" })).to_string();
+    let answered_under = |enforcement: Enforcement| {
+        let policy = Policy::NONE.enforced(enforcement);
+        let answer = admission::answer(&policy, Hook::Admit, review.as_bytes()).expect("an answer");
+        let json: Value = serde_json::from_slice(&answer.review).expect("JSON");
+        let response = &json["response"];
+        let (patch, annotations) = (response["patch"].is_string(), response["auditAnnotations"].clone());
+        (answer.outcome, answer.rules, answer.mutation, patch, annotations)
+    };
+    let (rules, normalized) = (vec!["url-port"], "normalize-trailing-slash");
+    assert_eq!(
+        answered_under(Enforcement::Deny),
+        (Outcome::Denied, rules.clone(), None, false, json!({ "denied": "url-port" }))
+    );
+    let annotations = json!({ "wouldDeny": "url-port", "mutated": normalized });
+    for enforcement in [Enforcement::Audit, Enforcement::Warn] {
+        assert_eq!(
+            answered_under(enforcement),
+            (Outcome::Patched, rules.clone(), Some(normalized), true, annotations.clone())
+        );
+    }
 }
 
 #[test]

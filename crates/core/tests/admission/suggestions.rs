@@ -25,6 +25,7 @@ fn is_safe(suggestion: &Suggestion) -> bool {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn the_url_that_was_meant() {
     for (written, meant) in [
         ("api.openai.com/v1", Some("https://api.openai.com/v1")),
@@ -195,6 +196,7 @@ fn what_is_too_long_to_help_is_not_suggested() {
 }
 
 /// What people write around, in front of and behind a value, and inside it.
+#[expect(clippy::too_many_lines, reason = "a list of values")]
 fn noise() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "",

@@ -6,5 +6,6 @@ pub mod check;
 pub mod completions;
 pub mod man;
 pub mod migrate;
+pub mod policies;
 pub mod providers;
 pub mod rules;

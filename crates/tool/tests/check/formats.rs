@@ -175,6 +175,6 @@ fn errors_show_what_a_file_name_hides() {
     assert_eq!(
         run.err,
         "error: the policy can't be used:\n\
-         p<U+000A>.yaml:1:1: `a<U+000A>::error::` is unknown here; known are rules, allow\n"
+         p<U+000A>.yaml:1:1: `a<U+000A>::error::` is unknown here; known are rules, overrides, allow, clusterLabelUsers\n"
     );
 }

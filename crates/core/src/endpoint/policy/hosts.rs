@@ -32,6 +32,21 @@ impl Hosts {
         !self.any && self.names.is_empty() && self.domains.is_empty()
     }
 
+    /// Whether every name is allowed.
+    #[must_use]
+    pub(crate) fn allows_any(&self) -> bool {
+        self.any
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
+    /// The domains under which every name is allowed.
+    pub(crate) fn domains(&self) -> impl Iterator<Item = &str> {
+        self.domains.iter().map(String::as_str)
+    }
+
     /// Whether a pattern matches this name, which has no dot at its end.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {

@@ -134,6 +134,12 @@ impl Policy {
 impl AllowLists {
     const NONE: AllowLists = AllowLists { lists: Vec::new(), namespaces: Namespaces::new() };
 
+    /// In the order in which they were added.
+    #[must_use]
+    pub(crate) fn lists(&self) -> &[AllowList] {
+        &self.lists
+    }
+
     fn of<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a AllowList> {
         self.namespaces.of(namespace).filter_map(|number| self.lists.get(number))
     }

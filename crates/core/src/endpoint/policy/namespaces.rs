@@ -1,6 +1,7 @@
 //! Patterns of namespaces flow in; which of them match a namespace flows out.
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display};
 use std::ops::Bound::{Included, Unbounded};
 
 use super::BadPattern;
@@ -9,6 +10,12 @@ use crate::endpoint::dns::{self, NameFault};
 /// A namespace, with `*` for any number of characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamespacePattern(String);
+
+impl Display for NamespacePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 impl NamespacePattern {
     /// Every namespace.

@@ -60,6 +60,11 @@ impl Enforcement {
 }
 
 impl Overrides {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     pub(super) const NONE: Overrides = Overrides { all: Vec::new(), namespaces: Namespaces::new() };
 
     pub(super) fn here<'a>(&'a self, policy: &'a Policy, namespace: &'a str) -> Here<'a> {

@@ -15,6 +15,11 @@ impl<T: Ord + Copy> Ranges<T> {
         self.0.is_empty()
     }
 
+    /// The first and the last value of each, in their order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(T, T)> {
+        self.0.iter()
+    }
+
     #[must_use]
     pub fn contains(&self, value: T) -> bool {
         let begun = self.0.partition_point(|(first, _)| *first <= value);

@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::{Field, Value};
 use crate::endpoint::url::Scheme;
 
@@ -17,6 +17,7 @@ pub(super) static RULE: Rule = Rule {
     ],
     bad: &[Example::origin("http://api.example.com").with_secret("provider-key", "apiKey")],
     check,
+    cel: Cel::Webhook(NOT_YET),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

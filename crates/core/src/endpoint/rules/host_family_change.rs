@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::host::{Family, Host};
 use crate::endpoint::url::{Port, Url};
@@ -29,6 +29,13 @@ pub(super) static RULE: Rule = Rule {
         Example::update("http://[2001:db8::10]/v1", "http://10.0.1.50/v1"),
     ],
     check,
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.urlHostIsClear && variables.urlFamily != '' && variables.familyOfSlice != '' \
+                   && variables.urlFamily != variables.familyOfSlice && !variables.sliceIsStuck",
+        says: "changes its host from one kind (DNS name, IPv4, IPv6) to another, and the EndpointSlice \
+                   behind it cannot follow: traffic would go on to the old host; delete the endpoint, and \
+                   create it again unless Modelplane composed it and does so itself",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -163,6 +163,35 @@ pub struct Rule {
     pub bad: &'static [Example],
     /// What is wrong with this subject, for the person who wrote it; `None` if nothing is.
     pub check: for<'a> fn(&Subject<'a>) -> Option<Problem<'a>>,
+    /// The same check for the API server, which evaluates it where no webhook answers.
+    pub cel: Cel,
+}
+
+/// How the API server judges a rule: a ValidatingAdmissionPolicy is made of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cel {
+    /// The first case that applies. None applies to an endpoint that keeps the rule.
+    FirstOf(&'static [Case]),
+    /// Made from the policy file.
+    AllowLists,
+    /// CEL can't tell, for this reason: where no webhook answers, nothing keeps the rule.
+    Webhook(&'static str),
+}
+
+/// For [`Cel::Webhook`].
+const NOT_YET: &str = "its expression is not written yet";
+
+/// For [`Cel::Webhook`].
+const ONLY_WARNS: &str = "it only warns, and what it looks at is more than one expression can say";
+
+/// One way to break a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Case {
+    /// A CEL expression of type bool over the variables of [`cel`](super::cel).
+    pub when: &'static str,
+    /// What is wrong and what to do instead. The field's name goes in front. It repeats nothing of the value,
+    /// which could hold a secret.
+    pub says: &'static str,
 }
 
 /// What a rule says of a subject that breaks it.

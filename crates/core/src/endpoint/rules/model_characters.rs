@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::placeholder;
 use crate::endpoint::quote::{Named, Quoted, is_invisible};
@@ -27,6 +27,7 @@ pub(super) static RULE: Rule = Rule {
         Example::model("{{ .model }}"),
     ],
     check,
+    cel: Cel::Webhook(NOT_YET),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

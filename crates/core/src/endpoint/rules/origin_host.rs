@@ -1,5 +1,5 @@
 use super::host_faults::of_name;
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
 use crate::endpoint::EndpointUrl;
 use crate::endpoint::dns::NameFault;
 use crate::endpoint::field::Field;
@@ -35,6 +35,7 @@ pub(super) static RULE: Rule = Rule {
         Example::origin("http://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example"),
     ],
     check,
+    cel: Cel::Webhook(NOT_YET),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::host::Host;
 
@@ -15,6 +15,7 @@ pub(super) static RULE: Rule = Rule {
     good: &[Example::origin("https://api.openai.com")],
     bad: &[Example::origin("https://API.openai.com"), Example::origin("HTTPS://api.openai.com")],
     check,
+    cel: Cel::Webhook(NOT_YET),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

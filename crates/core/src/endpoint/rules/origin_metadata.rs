@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::metadata;
 
@@ -18,6 +18,7 @@ pub(super) static RULE: Rule = Rule {
         Example::origin("http://metadata.goog:8080"),
     ],
     check,
+    cel: Cel::Webhook(NOT_YET),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

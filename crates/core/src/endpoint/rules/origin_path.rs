@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::origin::{origin_and_prefix, second_separator};
 
@@ -20,6 +20,7 @@ pub(super) static RULE: Rule = Rule {
         Example::origin("https://api.example.com/v1/.."),
     ],
     check,
+    cel: Cel::Webhook(NOT_YET),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

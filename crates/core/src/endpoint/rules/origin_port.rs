@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::origin::{MOST_PORT_DIGITS, second_separator};
 use crate::endpoint::url::Port;
@@ -28,6 +28,7 @@ pub(super) static RULE: Rule = Rule {
         Example::origin("https://llm.example.com::443"),
     ],
     check,
+    cel: Cel::Webhook(NOT_YET),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::{Field, Value};
 use crate::endpoint::quote::NamedList;
 use crate::endpoint::url::{UrlFault, is_uri_byte};
@@ -29,6 +29,7 @@ pub(super) static RULE: Rule = Rule {
         Example::origin("1http://api.example.com"),
     ],
     check,
+    cel: Cel::Webhook(NOT_YET),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::host::Host;
 
@@ -15,6 +15,7 @@ pub(super) static RULE: Rule = Rule {
     good: &[Example::origin("https://api.example.com")],
     bad: &[Example::origin("https://api.example.com."), Example::origin("http://api.example.com.:8000")],
     check,
+    cel: Cel::Webhook(NOT_YET),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 
 pub(super) static RULE: Rule = Rule {
@@ -19,6 +19,7 @@ pub(super) static RULE: Rule = Rule {
         Example::prefix("/a%0ab/v1"),
     ],
     check,
+    cel: Cel::Webhook(NOT_YET),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

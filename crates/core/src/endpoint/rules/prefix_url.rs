@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 
 pub(super) static RULE: Rule = Rule {
@@ -12,6 +12,7 @@ pub(super) static RULE: Rule = Rule {
     good: &[Example::prefix("/a:b/v1")],
     bad: &[Example::prefix("/http:/api.example.com/v1"), Example::prefix("/HTTPS:/v1")],
     check,
+    cel: Cel::Webhook(NOT_YET),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
 use crate::endpoint::api_path::is_version;
 use crate::endpoint::field::Field;
 
@@ -18,6 +18,7 @@ pub(super) static RULE: Rule = Rule {
     ],
     bad: &[Example::prefix("/v1/v1"), Example::prefix("/openai/v1/v1/"), Example::prefix("/v2/v1")],
     check,
+    cel: Cel::Webhook(NOT_YET),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::{Field, Value};
 
 pub(super) static RULE: Rule = Rule {
@@ -16,6 +16,11 @@ pub(super) static RULE: Rule = Rule {
         Example::rewrite_path("https://api.example.com/openai/v1", "https:openai/"),
     ],
     check,
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.path != '' && !variables.path.startsWith('/')",
+        says: "does not start with `/`, so the gateway would make a malformed request of it; write the \
+                   path only, from its leading slash on",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::quote::{Named, NamedList};
 
@@ -28,6 +28,18 @@ pub(super) static RULE: Rule = Rule {
         Example::rewrite_path("https://api.example.com/v1", "/a\u{200b}/"),
     ],
     check,
+    cel: Cel::FirstOf(&[
+        Case {
+            when: "variables.pathHasRefusedCharacter",
+            says: "holds a character which would corrupt the request or block the HTTPRoute of every \
+                   service that selects this endpoint; take it out",
+        },
+        Case {
+            when: "variables.pathHasUnseenEdge",
+            says: "has white space or an invisible character at the edge of a segment, which becomes part \
+                   of the request's path; take it out",
+        },
+    ]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Cel, Example, ONLY_WARNS, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::{Field, Value};
 use crate::endpoint::rewrite_path::RewritePath;
 use crate::endpoint::url::Url;
@@ -20,6 +20,7 @@ pub(super) static RULE: Rule = Rule {
     ],
     bad: &[Example::update_of("https://api.groq.com/openai/v1", "https://api.openai.com/v1", "/openai/")],
     check,
+    cel: Cel::Webhook(ONLY_WARNS),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

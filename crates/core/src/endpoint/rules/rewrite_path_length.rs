@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::rewrite_path::LONGEST;
 
@@ -14,6 +14,11 @@ pub(super) static RULE: Rule = Rule {
     good: &[Example::rewrite_path("https://api.example.com/v1", "/ml-team/qwen-72b/")],
     bad: &[Example::rewrite_path("https://api.example.com/v1", too_long())],
     check,
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.pathIsTooLong",
+        says: "has over 1024 characters, which HTTPRoute does not take: it would block every service \
+                   that selects this endpoint; write a shorter path",
+    }]),
 };
 
 /// 1,025 characters.

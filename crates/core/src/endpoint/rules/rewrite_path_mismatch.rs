@@ -1,6 +1,6 @@
 use super::{
-    Example, Problem, Rule, Severity, Subject, rewrite_path_left_behind, rewrite_path_operation,
-    rewrite_path_template, rewrite_path_version,
+    Cel, Example, ONLY_WARNS, Problem, Rule, Severity, Subject, rewrite_path_left_behind,
+    rewrite_path_operation, rewrite_path_template, rewrite_path_version,
 };
 use crate::endpoint::field::Field;
 use crate::endpoint::rewrite_path::PathFaults;
@@ -25,6 +25,7 @@ pub(super) static RULE: Rule = Rule {
         Example::rewrite_path("http://10.0.1.50/ml-team/qwen-72b/v1", "/ml-team/llama/"),
     ],
     check,
+    cel: Cel::Webhook(ONLY_WARNS),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

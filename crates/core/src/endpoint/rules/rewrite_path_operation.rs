@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Cel, Example, ONLY_WARNS, Problem, Rule, Severity, Subject};
 use crate::endpoint::api_path;
 use crate::endpoint::field::Field;
 use crate::endpoint::rewrite_path::without_version;
@@ -18,6 +18,7 @@ pub(super) static RULE: Rule = Rule {
         Example::rewrite_path("https://api.example.com/v1", "/v1/responses/"),
     ],
     check,
+    cel: Cel::Webhook(ONLY_WARNS),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::rewrite_path::Segment;
 
@@ -20,6 +20,11 @@ pub(super) static RULE: Rule = Rule {
         Example::rewrite_path("https://api.example.com/v1", "//api/"),
     ],
     check,
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.pathHasRefusedSegment",
+        says: "has a `.`, `..` or empty segment, which the gateway resolves or collapses; write the \
+                   path that the server should see, one slash between segments",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

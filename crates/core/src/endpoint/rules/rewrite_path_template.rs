@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Cel, Example, ONLY_WARNS, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::placeholder;
 
@@ -22,6 +22,7 @@ pub(super) static RULE: Rule = Rule {
         Example::rewrite_path("https://api.example.com/v1", "/$MODEL/"),
     ],
     check,
+    cel: Cel::Webhook(ONLY_WARNS),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject, rewrite_path_operation};
+use super::{Cel, Example, ONLY_WARNS, Problem, Rule, Severity, Subject, rewrite_path_operation};
 use crate::endpoint::api_path;
 use crate::endpoint::field::Field;
 use crate::endpoint::rewrite_path::without_version;
@@ -25,6 +25,7 @@ pub(super) static RULE: Rule = Rule {
         Example::rewrite_path("https://api.example.com", "/v2/"),
     ],
     check,
+    cel: Cel::Webhook(ONLY_WARNS),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
 use crate::endpoint::dns::LONGEST_NAME;
 use crate::endpoint::field::Field;
 
@@ -23,6 +23,7 @@ pub(super) static RULE: Rule = Rule {
         Example::origin("https://api.example.com").with_secret("provider-key", "clé"),
     ],
     check,
+    cel: Cel::Webhook(NOT_YET),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 
 pub(super) static RULE: Rule = Rule {
@@ -13,6 +13,10 @@ pub(super) static RULE: Rule = Rule {
     good: &[Example::url("https://api.example.com/v1")],
     bad: &[Example::url("https://api.example.com/v1#chat"), Example::url("https://api.example.com/v1#")],
     check,
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.url.contains('#')",
+        says: "has a fragment, which is never sent; leave out the `#` and what follows",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,5 +1,5 @@
 use super::host_faults::of_name;
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::dns::NameFault;
 use crate::endpoint::field::Field;
 use crate::endpoint::host::{Host, HostFault};
@@ -33,6 +33,34 @@ pub(super) static RULE: Rule = Rule {
         Example::url("http://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example/v1"),
     ],
     check,
+    cel: Cel::FirstOf(&[
+        Case {
+            when: "variables.host == 'empty'",
+            says: "has no host, so Modelplane composes nothing for it; write one behind `//`, as \
+                   `https://api.example.com/v1`",
+        },
+        Case {
+            when: "variables.host == 'single-label' && !(variables.urlName in ['localhost', 'invalid', \
+                   'onion'])",
+            says: "has a host of one label, which EndpointSlice refuses; write the full name, for a Service \
+                   `<service>.<namespace>.svc.cluster.local`",
+        },
+        Case {
+            when: "variables.host == 'numeric-last-label'",
+            says: "has a host whose last label is a number: some parsers take it for an IPv4 address; write \
+                   a DNS name or four decimal numbers",
+        },
+        Case {
+            when: "variables.host == 'not-ipv6'",
+            says: "has brackets around something that is no IPv6 address; write `[2001:db8::10]`, or a name \
+                   without brackets",
+        },
+        Case {
+            when: "variables.host == 'malformed-name'",
+            says: "has a host that is no DNS name; write letters, digits and inner hyphens, at most 63 in a \
+                   label and 253 in all",
+        },
+    ]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::url::{Port, Scheme};
 
@@ -14,6 +14,11 @@ pub(super) static RULE: Rule = Rule {
     good: &[Example::url("https://api.example.com:443/v1"), Example::url("http://api.example.com:80/v1")],
     bad: &[Example::url("http://api.example.com:443/v1")],
     check,
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.urlKnownScheme == 'http' && variables.urlPortIsClear && variables.urlPort == \
+                   443",
+        says: "is http on port 443, where the gateway speaks TLS; write `https://`, or another port",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

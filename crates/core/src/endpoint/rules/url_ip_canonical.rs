@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::host::{Host, HostFault};
 
@@ -24,6 +24,18 @@ pub(super) static RULE: Rule = Rule {
         Example::url("http://[2001:0db8::10]/v1"),
     ],
     check,
+    cel: Cel::FirstOf(&[
+        Case {
+            when: "variables.host == 'ipv4-lookalike'",
+            says: "has a host that looks like an IPv4 address and is none: programs read it differently; \
+                   write four decimal numbers from 0 to 255 without leading zeros",
+        },
+        Case {
+            when: "variables.host == 'ipv6-not-canonical'",
+            says: "has an IPv6 address in another text than the canonical one, and EndpointSlice takes no \
+                   other; write the short form of RFC 5952, as `[2001:db8::10]`",
+        },
+    ]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

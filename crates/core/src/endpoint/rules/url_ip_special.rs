@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::address::{Special, special};
 use crate::endpoint::endpoint_url::EndpointUrl;
 use crate::endpoint::field::Field;
@@ -44,6 +44,23 @@ pub(super) static RULE: Rule = Rule {
         Example::url("http://[2002:a9fe:a9fe::1]/v1"),
     ],
     check,
+    cel: Cel::FirstOf(&[
+        Case {
+            when: "variables.nameIsOfMetadataService || variables.addressIsOfMetadataService",
+            says: "has as its host a cloud's metadata service, which hands out the node's credentials; \
+                   write an address or a name that other machines reach",
+        },
+        Case {
+            when: "variables.host == 'ipv6-zone'",
+            says: "has as its host an address with a zone id, which means something on one machine only; \
+                   write an address that other machines reach",
+        },
+        Case {
+            when: "variables.addressIsSpecial",
+            says: "has as its host an address where no endpoint can live; write one that other machines \
+                   reach",
+        },
+    ]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,6 +1,6 @@
 use std::net::Ipv4Addr;
 
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Cel, Example, ONLY_WARNS, Problem, Rule, Severity, Subject};
 use crate::endpoint::endpoint_url::EndpointUrl;
 use crate::endpoint::field::Field;
 
@@ -16,6 +16,7 @@ pub(super) static RULE: Rule = Rule {
     good: &[Example::url("http://10.0.1.50/v1"), Example::url("http://10.0.1.5.nip.io/v1")],
     bad: &[Example::url("http://10.0.1.5O/v1"), Example::url("http://10.0.1.l0:8000/v1")],
     check,
+    cel: Cel::Webhook(ONLY_WARNS),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

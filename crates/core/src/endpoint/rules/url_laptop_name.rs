@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Cel, Example, ONLY_WARNS, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 
 pub(super) static RULE: Rule = Rule {
@@ -21,6 +21,7 @@ pub(super) static RULE: Rule = Rule {
         Example::url("http://host.k3d.internal/v1"),
     ],
     check,
+    cel: Cel::Webhook(ONLY_WARNS),
 };
 
 /// What Docker Desktop, Podman, minikube, k3d, Lima, `OrbStack` and Rancher Desktop call the machine that they run on.

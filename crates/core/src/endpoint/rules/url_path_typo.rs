@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject, url_provider};
+use super::{Cel, Example, ONLY_WARNS, Problem, Rule, Severity, Subject, url_provider};
 use crate::endpoint::api_path::is_version;
 use crate::endpoint::field::Field;
 
@@ -23,6 +23,7 @@ pub(super) static RULE: Rule = Rule {
         Example::url("https://api.example.com/:8000/v1"),
     ],
     check,
+    cel: Cel::Webhook(ONLY_WARNS),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

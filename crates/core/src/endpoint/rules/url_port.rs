@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::url::Port;
 
@@ -20,6 +20,11 @@ pub(super) static RULE: Rule = Rule {
         Example::url("http://api.example.com:80a/v1"),
     ],
     check,
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.urlPortIsClear && variables.urlPortText != '' && variables.urlPort == 0",
+        says: "has a `:` without a port from 1 to 65535 behind its host, so Modelplane composes nothing \
+                   for it or takes the scheme's default; write such a port, or leave the `:` out",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Cel, Example, ONLY_WARNS, Problem, Rule, Severity, Subject};
 use crate::endpoint::api_path;
 use crate::endpoint::endpoint_url::EndpointUrl;
 use crate::endpoint::field::Field;
@@ -31,6 +31,7 @@ pub(super) static RULE: Rule = Rule {
         Example::url("http://gpustack.ml.svc.cluster.local/v1-openai"),
     ],
     check,
+    cel: Cel::Webhook(ONLY_WARNS),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

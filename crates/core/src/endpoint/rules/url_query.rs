@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 
 pub(super) static RULE: Rule = Rule {
@@ -17,6 +17,10 @@ pub(super) static RULE: Rule = Rule {
         Example::url("https://api.example.com?"),
     ],
     check,
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.url.find(r'^[^#]*').contains('?')",
+        says: "has a query, which the gateway never sends; leave out the `?` and what follows",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::url::UrlFault;
 
@@ -18,6 +18,13 @@ pub(super) static RULE: Rule = Rule {
         Example::url("htps://api.example.com/v1"),
     ],
     check,
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.urlHasAuthority && !(variables.urlFault in ['malformed-scheme', 'template']) \
+                   && variables.urlScheme.matches(r'^[A-Za-z0-9+.-]+$') && !(variables.urlKnownScheme in \
+                   ['http', 'https'])",
+        says: "has a scheme other than http and https, and the gateway would send plaintext to port 80; \
+                   write `http://` or `https://`",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

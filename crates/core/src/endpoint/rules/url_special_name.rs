@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::special_name::is_special;
 
@@ -27,6 +27,13 @@ pub(super) static RULE: Rule = Rule {
         Example::url("http://abcdefghijklmnop.onion/v1"),
     ],
     check,
+    cel: Cel::FirstOf(&[Case {
+        when: r"variables.host in ['name', 'single-label']
+                    && (variables.urlName.matches(r'(^|\.)(localhost|invalid|onion)$')
+                    || variables.urlName in ['localhost.localdomain', 'localhost4.localdomain4', 'localhost6.localdomain6'])",
+        says: "has a host which to the gateway means itself or nothing; write a name under which it \
+                   reaches the server, for a Service `<service>.<namespace>.svc.cluster.local`",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::{Field, Value};
 use crate::endpoint::quote::NamedList;
 use crate::endpoint::url::{BareIpv6, UrlFault, is_uri_byte};
@@ -35,6 +35,49 @@ pub(super) static RULE: Rule = Rule {
         Example::url("1http://api.example.com/v1"),
     ],
     check,
+    cel: Cel::FirstOf(&[
+        Case {
+            when: "variables.writtenUrl == ''",
+            says: "is empty; write the endpoint's URL, as `https://api.example.com/v1`",
+        },
+        Case {
+            when: "variables.urlFault == 'template'",
+            says: "holds a placeholder that was not filled in; render the template before you apply it",
+        },
+        Case {
+            when: "variables.urlFault == 'characters'",
+            says: "holds a character that no URL contains (RFC 3986) and parsers read differently; take it \
+                   out",
+        },
+        Case {
+            when: "variables.urlFault == 'no-scheme'",
+            says: "has no scheme, so Modelplane composes nothing for it; write `http://` or `https://` in \
+                   front",
+        },
+        Case {
+            when: "variables.urlFault == 'malformed-scheme'",
+            says: "has a malformed scheme; write `http://` or `https://` in front",
+        },
+        Case {
+            when: "variables.urlFault == 'no-authority'",
+            says: "lacks the `//` in front of its host, so it has none; write `http://<host>` or \
+                   `https://<host>`",
+        },
+        Case {
+            when: "variables.urlFault == 'bare-ipv6'",
+            says: "has an IPv6 address without brackets, and a colon in it is taken for a port's; write \
+                   `[2001:db8::10]`",
+        },
+        Case {
+            when: "variables.urlFault == 'scheme-twice'",
+            says: "has its scheme twice, so that the second is taken for the host; write it once",
+        },
+        Case {
+            when: "variables.urlFault == 'brackets'",
+            says: "has a misplaced `[` or `]`: Modelplane's parser raises on it, which freezes every \
+                   ModelService that selects this endpoint; brackets belong around an IPv6 address only",
+        },
+    ]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 use crate::endpoint::url::{Port, Scheme};
 
@@ -14,6 +14,13 @@ pub(super) static RULE: Rule = Rule {
     good: &[Example::url("https://api.example.com:443/v1"), Example::url("http://api.example.com:8443/v1")],
     bad: &[Example::url("https://api.example.com:8443/v1"), Example::url("https://10.0.1.50:80/v1")],
     check,
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.urlKnownScheme == 'https' && variables.urlPortIsClear && variables.urlPort != \
+                   0 && variables.urlPort != 443",
+        says: "is https on another port than 443, and the gateway speaks TLS on port 443 only, so \
+                   everything would be sent in plaintext; serve TLS on 443, or write `http://` if the \
+                   server speaks plain HTTP",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,4 +1,4 @@
-use super::{Example, Problem, Rule, Severity, Subject};
+use super::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::field::Field;
 
 pub(super) static RULE: Rule = Rule {
@@ -19,6 +19,11 @@ pub(super) static RULE: Rule = Rule {
         Example::url("https://@api.example.com/v1"),
     ],
     check,
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.urlAuthority.contains('@')",
+        says: "holds a user name or a password before an `@`: it is stored in the clear and never sent; \
+                   leave it out and keep credentials in a Secret",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,4 +1,6 @@
-use super::{Example, Problem, Rule, Severity, Subject, url_operation, url_path_typo, url_provider};
+use super::{
+    Cel, Example, ONLY_WARNS, Problem, Rule, Severity, Subject, url_operation, url_path_typo, url_provider,
+};
 use crate::endpoint::api_path;
 use crate::endpoint::field::Field;
 
@@ -27,6 +29,7 @@ pub(super) static RULE: Rule = Rule {
         Example::url("https://api.example.com/V1"),
     ],
     check,
+    cel: Cel::Webhook(ONLY_WARNS),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

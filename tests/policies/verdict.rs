@@ -1,0 +1,97 @@
+//! A spec goes to the API server; what would be stored, or which rules refuse it, comes back.
+
+use anyhow::{Context, Result, ensure};
+use control_plane::ControlPlane;
+use http_body_util::BodyExt;
+use hyper::{Method, Request};
+use kube::Client;
+use kube::client::Body;
+use modelendpoint_core::endpoint::rules;
+use serde_json::{Value, json};
+
+/// The ModelEndpoints of a namespace. Every write is a dry run, unless it says otherwise.
+#[derive(Clone)]
+pub(crate) struct Endpoints {
+    client: Client,
+    namespace: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Stored {
+        spec: Value,
+        /// Ids of rules, in the catalogue's order.
+        warnings: Vec<&'static str>,
+    },
+    /// By these rules, in the catalogue's order.
+    Refused(Vec<&'static str>),
+    /// By the schema, or because the call failed: what the API server says.
+    Otherwise(String),
+}
+
+impl Endpoints {
+    pub(crate) fn of(control_plane: &ControlPlane, namespace: &'static str) -> Self {
+        Self { client: control_plane.client(), namespace }
+    }
+
+    pub(crate) async fn create(&self, spec: &Value) -> Result<Verdict> {
+        self.send(Method::POST, "?dryRun=All", "e", spec).await
+    }
+
+    /// In the place of the spec that is there.
+    pub(crate) async fn replace(&self, name: &str, old: &Value, spec: &Value) -> Result<Verdict> {
+        // a merge patch takes out what is null in it
+        let mut patch: Value =
+            old.as_object().into_iter().flatten().map(|(key, _)| (key.clone(), Value::Null)).collect();
+        for (key, value) in spec.as_object().into_iter().flatten() {
+            patch[key] = value.clone();
+        }
+        self.send(Method::PATCH, &format!("/{name}?dryRun=All"), name, &patch).await
+    }
+
+    /// Stores it.
+    pub(crate) async fn store(&self, name: &str, spec: &Value) -> Result<()> {
+        let verdict = self.send(Method::POST, "", name, spec).await?;
+        ensure!(matches!(verdict, Verdict::Stored { .. }), "{spec}: {verdict:?}");
+        Ok(())
+    }
+
+    async fn send(&self, method: Method, rest: &str, name: &str, spec: &Value) -> Result<Verdict> {
+        let object = json!({
+            "apiVersion": "modelplane.ai/v1alpha1",
+            "kind": "ModelEndpoint",
+            "metadata": { "name": name, "namespace": self.namespace },
+            "spec": spec,
+        });
+        let content_type =
+            if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/apis/modelplane.ai/v1alpha1/namespaces/{}/modelendpoints{rest}", self.namespace))
+            .header("content-type", content_type)
+            .body(Body::from(object.to_string().into_bytes()))?;
+        let response = self.client.send(request).await?;
+        let headers = response.headers().get_all("warning").iter();
+        let told: Vec<String> =
+            headers.map(|header| String::from_utf8_lossy(header.as_bytes()).into_owned()).collect();
+        let is_stored = response.status().is_success();
+        let mut body: Value = serde_json::from_slice(&response.into_body().collect().await?.to_bytes())?;
+        if is_stored {
+            return Ok(Verdict::Stored { spec: body["spec"].take(), warnings: rules_in(&told.join("\n")) });
+        }
+        let message = body["message"].as_str().context("a message")?;
+        let refused_by = rules_in(message);
+        ensure!(refused_by.is_empty() || (body["code"] == 422 && body["reason"] == "Invalid"), "{body}");
+        Ok(if refused_by.is_empty() {
+            Verdict::Otherwise(message.to_owned())
+        } else {
+            Verdict::Refused(refused_by)
+        })
+    }
+}
+
+/// The rules whose ids a text has in brackets.
+fn rules_in(text: &str) -> Vec<&'static str> {
+    let ids = rules::ALL.into_iter().map(|rule| rule.id);
+    ids.filter(|id| text.contains(&format!(" [{id}]"))).collect()
+}
