@@ -74,6 +74,6 @@ fn is_stored_as_it_is(spec: Spec<'_>) -> bool {
         },
     })
     .to_string();
-    let answer = answer(Hook::Mutate, review.as_bytes()).expect("it has a UID");
+    let answer = answer(&policy::NONE, Hook::Mutate, review.as_bytes()).expect("it has a UID");
     answer.outcome == Outcome::Allowed
 }

@@ -21,7 +21,7 @@ fuzz_target!(|input: &str| {
             let spec = Spec::of_url(Value::Text(url), Value::Absent);
             for violation in judge(&Subject::of(spec, None, (&policy, "ml-team"))) {
                 let rule = violation.rule;
-                assert_eq!(policy.severity(rule.id, rule.severity), Some(violation.severity));
+                assert_eq!(policy.here("ml-team").severity(rule.id, rule.severity), Some(violation.severity));
                 assert!(matches!(violation.severity, Severity::Deny | Severity::Warn));
             }
         }
