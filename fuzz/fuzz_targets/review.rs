@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use modelendpoint_core::endpoint::Policy;
 use modelendpoint_core::admission::{self, Hook};
+use modelendpoint_core::endpoint::Policy;
 
 fuzz_target!(|body: &[u8]| {
     for hook in [Hook::Mutate, Hook::Validate] {
