@@ -6,7 +6,7 @@ use http_body_util::BodyExt;
 use hyper::{Method, Request};
 use kube::Client;
 use kube::client::Body;
-use modelendpoint_core::endpoint::rules;
+use modelendpoint_core::endpoint::rules::{self, Cel, Rule};
 use serde_json::{Value, json};
 
 /// The ModelEndpoints of a namespace. Every write is a dry run, unless it says otherwise.
@@ -90,8 +90,13 @@ impl Endpoints {
     }
 }
 
-/// The rules whose ids a text has in brackets.
+/// The rules whose ids a text has in brackets, of those that policies judge.
 fn rules_in(text: &str) -> Vec<&'static str> {
-    let ids = rules::ALL.into_iter().map(|rule| rule.id);
-    ids.filter(|id| text.contains(&format!(" [{id}]"))).collect()
+    let judged = rules::ALL.into_iter().filter(|rule| is_judged_by_policies(rule));
+    judged.map(|rule| rule.id).filter(|id| text.contains(&format!(" [{id}]"))).collect()
+}
+
+/// Whether the rule has an expression.
+pub(crate) fn is_judged_by_policies(rule: &Rule) -> bool {
+    !matches!(rule.cel, Cel::Webhook(_))
 }

@@ -131,7 +131,7 @@ pub(crate) async fn install_policies(
     eventually("policies that act", SOON, async || {
         let refused = endpoints.create(&json!({ "url": "http://[::1", "rewritePath": "/a/" })).await?;
         let warned =
-            endpoints.create(&json!({ "url": "https://a.example/v2/", "rewritePath": "/a" })).await?;
+            endpoints.create(&json!({ "url": "http://a.example:443/", "rewritePath": "/a" })).await?;
         let Verdict::Stored { spec, warnings } = &warned else {
             return Ok(Seen::NotYet(format!("{warned:?}")));
         };
