@@ -123,7 +123,8 @@ async fn send(
     });
     let mut warnings = warnings.collect::<Result<Vec<String>>>()?;
     // of what the mutating webhook changed: no rule says it
-    warnings.retain(|warning| !is_of("normalize-trailing-slash", warning));
+    let by_mutation = ["default-rewrite-path", "normalize-trailing-slash", "refresh-default"];
+    warnings.retain(|warning| !by_mutation.iter().any(|id| is_of(id, warning)));
     let status = response.status().as_u16();
     let answer: Value = serde_json::from_slice(&response.into_body().collect().await?.to_bytes())?;
     let causes = answer["details"]["causes"].as_array().into_iter().flatten();

@@ -36,15 +36,15 @@ async fn reports_and_metrics_follow_every_change() -> Result<()> {
 
     audited.store("default", "b", url("ftp://10.0.1.50/")).await?;
     audited.store("default", "c", url("http://10.0.1.50/")).await?;
-    audited.store("default", "d", url("http://10.0.1.50/v1beta/x")).await?;
-    let [a, b, d] = [("a", "url-port"), ("b", "url-scheme"), ("d", "url-version")]
+    audited.store("default", "d", url("http://h.example:443/")).await?;
+    let [a, b, d] = [("a", "url-port"), ("b", "url-scheme"), ("d", "url-http-on-443")]
         .map(|(name, rule)| entry("default", name, &[rule]));
     audited.comes_to_find(&[a.clone(), b.clone(), d.clone()]).await?;
     for sample in [
         "endpoints{verdict=\"fine\"} 1",
         "endpoints{verdict=\"warned\"} 1",
         "endpoints{verdict=\"refused\"} 2",
-        "findings{rule=\"url-version\",severity=\"warn\",namespace=\"default\"} 1",
+        "findings{rule=\"url-http-on-443\",severity=\"warn\",namespace=\"default\"} 1",
         "reports 3",
         "changes_total 3",
         "report_writes_total{outcome=\"applied\"} 3",

@@ -91,9 +91,7 @@ async fn kubectl_shows_what_is_wrong_in_a_line_for_each_endpoint() -> Result<()>
     audited
         .store("default", "qwen", json!({ "url": "http://10.0.1.50:0/v1?key=a", "rewritePath": "/" }))
         .await?;
-    audited
-        .store("default", "llama", json!({ "url": "http://10.0.1.50/v1beta/x", "rewritePath": "/" }))
-        .await?;
+    audited.store("default", "llama", json!({ "url": "http://h.example:443/", "rewritePath": "/" })).await?;
     audited.once(&[]).await?;
     let output = audited.control_plane.kubectl().args(["get", "reports"]).output().await?;
     let shown = String::from_utf8(output.stdout)?;

@@ -174,11 +174,18 @@ fn of_a_stored_endpoint() -> Vec<Variable> {
         text("oldUrl", &old("url")),
         // as Modelplane's parser reads what was stored before there were rules
         Variable::new(
-            "storedUrl",
+            "storedText",
             format!(
                 r"variables.oldUrl.size() > {LONGEST} ? '' : variables.oldUrl.find(r'[^\x00-\x20](?s:.*)')
-.replace('\t', '').replace('\r', '').replace('\n', '')"
+.replace('\t', '').replace('\r', '').replace('\n', '').replace('\u212a', 'k')"
             ),
+        ),
+        text("storedFuture", r"variables.storedText.find(r'\[v[^\]]*\]')"),
+        text(
+            "storedUrl",
+            "variables.storedFuture == '' ? variables.storedText
+: variables.storedText.replace(variables.storedFuture,
+variables.storedFuture.substring(1, variables.storedFuture.size() - 1), 1)",
         ),
     ];
     variables.extend(url::reading("url"));

@@ -6,7 +6,7 @@
 use super::Variable;
 
 /// `{}` is the name of the text. A variable uses those before it.
-const READING: [(&str, &str); 26] = [
+const READING: [(&str, &str); 28] = [
     // RFC 3986, Appendix B
     ("{}BeforeQuery", r"variables.{}.find(r'^[^?#]*')"),
     ("{}Scheme", r"variables.{}BeforeQuery.find(r'^[^:/]+:').replace(':', '')"),
@@ -58,6 +58,18 @@ const READING: [(&str, &str); 26] = [
         "{}HasOnlyUriCharacters",
         r"variables.{}.matches(r'^[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%\x27-]*$')",
     ),
+    // `$(NAME)` and `$NAME`; where a password could be, a dollar sign is part of it
+    (
+        "{}HasVariable",
+        r"variables.{}BeforeQuery.matches(r'\$\(.*\)|\$[A-Z_][A-Z0-9_]+([^\pL\pN_]|$)') &&
+!variables.{}Authority.find(r'^.*@').matches(r'\$\(.*\)|\$[A-Z_][A-Z0-9_]+([^\pL\pN_]|$)')",
+    ),
+    // `{name}`, `<name>` and a variable anywhere; `<https://h.example>` is how Markdown writes a link
+    (
+        "{}HasPlaceholder",
+        r"variables.{}.matches(r'(?s)\{.*\}|\$\(.*\)|\$[A-Z_][A-Z0-9_]+([^\pL\pN_]|$)') ||
+variables.{}.matches(r'(?s)<.*>') && !variables.{}.matches(r'(?s)^[^<]*<[Hh][Tt][Tt][Pp][Ss]?://[^>]*>')",
+    ),
     // the text behind the last `:` may be a port. CEL's isIP takes no IPv4-mapped address: with `fffe` it does
     (
         "{}IsBareIpv6",
@@ -70,12 +82,12 @@ isIP(variables.{}HostAndPort.substring(0, variables.{}HostAndPort.lastIndexOf(':
         "{}Fault",
         r"variables.{} == '' ? 'empty'
 : !variables.{}HasOnlyUriCharacters
-? (variables.{}.matches(r'(?s)\{.*\}|<.*>') ? 'template' : 'characters')
+? (variables.{}HasPlaceholder ? 'template' : 'characters')
 : variables.{}Scheme == '' ? 'no-scheme'
 : !variables.{}HasAuthority
 ? (variables.{}Scheme.contains('.') || variables.{}Path.matches(r'^[0-9]') ? 'no-scheme' : 'no-authority')
 : !variables.{}Scheme.matches(r'^[A-Za-z][A-Za-z0-9+.-]*$') ? 'malformed-scheme'
-: variables.{}Authority.matches(r'\$\(.*\)') ? 'template'
+: variables.{}HasVariable ? 'template'
 : variables.{}IsBareIpv6 ? 'bare-ipv6'
 : variables.{}Path.startsWith('//') && variables.{}PortText == ':' && variables.{}Host in ['http', 'https'] ? 'scheme-twice'
 : !variables.{}HostAndPort.matches(r'^(\[[^\[\]]*\](:[^\[\]]*)?|[^\[\]]*)$') ||
