@@ -9,6 +9,7 @@ use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::ByteString;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
     Api, Client, Error,
     api::{DeleteParams, DynamicObject, PostParams},
@@ -118,8 +119,7 @@ impl WebhookRegistration {
     }
 }
 
-/// `url`, `rewritePath` and `origin` of something that no webhook lets pass. The API server drops the fields of the
-/// generation that it does not serve.
+/// `url`, `rewritePath` and `origin` of something that no webhook lets pass.
 const UNPARSABLE: [&str; 3] = ["http://[::1", "/probe/", "https://model.example.org://x"];
 /// And of something that a mutating webhook changes.
 const NOT_NORMAL: [&str; 3] = ["https://model.example.org/probe/v1", "/probe", "https://MODEL.example.org"];
@@ -129,15 +129,29 @@ fn is_changed(stored: &Value) -> bool {
     stored["rewritePath"] == "/probe/" || stored["origin"] == "https://model.example.org"
 }
 
-/// The spec that would be stored.
+/// The spec that would be stored, with the fields of the generation that the cluster serves.
 async fn probe(client: &Client, [url, rewrite_path, origin]: [&str; 3]) -> kube::Result<Value> {
+    let spec = if serves_origin(client).await? {
+        json!({ "origin": origin })
+    } else {
+        json!({ "url": url, "rewritePath": rewrite_path })
+    };
     let resource = model_endpoint_resource();
     let endpoints = Api::<DynamicObject>::namespaced_with(client.clone(), "default", &resource);
-    let endpoint = DynamicObject::new("is-the-webhook-called", &resource)
-        .data(json!({"spec": {"url": url, "rewritePath": rewrite_path, "origin": origin}}));
+    let endpoint = DynamicObject::new("is-the-webhook-called", &resource).data(json!({ "spec": spec }));
     let dry_run = PostParams { dry_run: true, ..PostParams::default() };
     let mut stored = endpoints.create(&dry_run, &endpoint).await?;
     Ok(stored.data["spec"].take())
+}
+
+/// Whether the definition of the resource has the fields of Modelplane 0.5.
+async fn serves_origin(client: &Client) -> kube::Result<bool> {
+    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let definition = definitions.get("modelendpoints.modelplane.ai").await?;
+    let schemas =
+        definition.spec.versions.into_iter().filter_map(|version| version.schema?.open_api_v3_schema);
+    let specs = schemas.filter_map(|mut schema| schema.properties.as_mut()?.remove("spec"));
+    Ok(specs.filter_map(|spec| spec.properties).any(|properties| properties.contains_key("origin")))
 }
 
 /// Whether the webhook said no, not the schema and not a call that failed.
