@@ -125,11 +125,12 @@ fn is_test(file: &Path) -> bool {
     file.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with(".test"))
 }
 
+/// Without the chart's, which are templates.
 fn yaml_files(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
-        if path.is_dir() {
+        if path.is_dir() && !path.ends_with("deploy/chart") {
             files.extend(yaml_files(&path)?);
         } else if path.extension().is_some_and(|extension| extension == "yaml") && !is_test(&path) {
             files.push(path);
