@@ -123,8 +123,7 @@ async fn whoever_undoes_the_repairs_again_and_again_is_met_with_growing_pauses()
     let authorities = installed.authorities().await?;
     eventually("a long pause", SOON, async || {
         installed.set_ca_bundles(None).await?;
-        let told =
-            replicas.iter().all(|replica| replica.log().contains("undoes the repairs again and again"));
+        let told = replicas.iter().all(|replica| replica.log().contains("keeps undoing the repairs"));
         Ok(if told { Seen::Done(()) } else { Seen::NotYet(replicas[0].log()) })
     })
     .await?;
