@@ -140,7 +140,7 @@ async fn run_until_drained(
 /// The policy in the file, which is followed from now on; without a file, the rules as they are.
 fn follow_policy(args: &cli::Serve, metrics: &Arc<Metrics>) -> anyhow::Result<Arc<Active>> {
     let enforcement = args.enforcement;
-    info!(enforcement = enforcement.name(), "what happens to an endpoint that breaks a rule");
+    info!(enforcement = enforcement.name(), "rules are enforced in this mode");
     let Some(file) = &args.policy else {
         return Ok(Active::new(Policy::NONE.enforced(enforcement)));
     };
