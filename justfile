@@ -41,3 +41,18 @@ test-minors *minors:
 # Minutes of good, bad, huge and slow requests while certificates rotate and instances are replaced.
 soak minutes="5":
     cargo test --test soak -- {{minutes}}
+
+# The documentation site, in target/site
+site:
+    cargo run --locked --package site -- build {{ target }}/site
+
+# The pictures of the terminal and of the crates
+pictures:
+    UPDATE_PICTURES=1 cargo test --package modelendpoint --test check picture
+    UPDATE_PICTURES=1 cargo test --test control_plane picture
+    cargo run --locked --package site -- diagram
+
+# The dashboard, as a real Prometheus answers it under load; needs prometheus and curl
+dashboard:
+    cargo build --package modelendpoint-webhook --bin modelendpoint-webhook
+    cargo run --locked --package site -- dashboard {{ target }}/debug/modelendpoint-webhook

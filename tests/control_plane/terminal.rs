@@ -1,5 +1,7 @@
 //! What a person reads at a terminal, compared as a whole.
 
+use test_support::picture::Session;
+
 use crate::cluster::{Printed, shared, test};
 
 fn manifest(namespace: &str, spec: &str) -> String {
@@ -82,6 +84,33 @@ fn kubectl_prints_a_warning_for_what_deserves_a_look() {
                  mean `/`? [rewrite-path-version]\n"
             )
         );
+        Ok(())
+    });
+}
+
+#[test]
+fn the_picture_of_kubectl_shows_what_it_prints() {
+    test(async {
+        let cluster = shared().await?;
+        cluster.namespace("chat").await?;
+        let mut session = Session::default();
+        let bad = manifest("chat", "  url: https://qwen.example.com:8443/v1\n  rewritePath: openai\n");
+        session.typed("cat endpoint.yaml");
+        session.printed(&bad);
+        let good = manifest("chat", "  url: https://qwen.example.com/v1\n");
+        for (command, manifest) in [
+            ("kubectl apply -f endpoint.yaml", bad),
+            ("sed -i 's/:8443//; /rewritePath/d' endpoint.yaml && kubectl apply -f endpoint.yaml", good),
+        ] {
+            session.typed(command);
+            let Printed { stdout, stderr, .. } = cluster.kubectl(&["apply", "-f", "-"], &manifest).await?;
+            session.printed(&(stdout + &stderr));
+        }
+        let field = "jsonpath={.spec.rewritePath}";
+        session.typed(&format!("kubectl get modelendpoint qwen-72b -n chat -o {field}"));
+        let get = ["get", "modelendpoint", "qwen-72b", "-n", "chat", "-o", field];
+        session.printed(&cluster.kubectl(&get, "").await?.stdout);
+        session.must_be("refusal.svg");
         Ok(())
     });
 }

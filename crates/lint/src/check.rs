@@ -185,7 +185,7 @@ impl Checked {
 
 /// The endpoint's name, or what it will begin with, and the namespace that it goes to.
 #[must_use]
-pub(crate) fn name_of(document: &Document<'_>, manifest: Manifest, terms: Terms<'_>) -> Name {
+pub fn name_of(document: &Document<'_>, manifest: Manifest, terms: Terms<'_>) -> Name {
     let metadata = |key| manifest.metadata(document, key).filter(|text| !text.is_empty());
     let name = metadata("name").or_else(|| metadata("generateName")).unwrap_or_default();
     Name { namespace: metadata("namespace").unwrap_or(terms.namespace).to_owned(), name: name.to_owned() }

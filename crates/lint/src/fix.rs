@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::check::{Terms, name_of};
+use crate::finding::Finding;
 use crate::manifests::{Manifest, Manifests, key};
 use modelendpoint_core::endpoint::gate::Decision;
 use modelendpoint_core::endpoint::mutation::DEFAULT;
@@ -44,6 +45,21 @@ pub fn fix(source: &str, terms: Terms<'_>, extent: Extent) -> Option<Fixed> {
         }
     }
     Some(fixed)
+}
+
+/// The source with the value that a finding suggests; `None` if it suggests none, or if the value is not the
+/// endpoint's own.
+#[must_use]
+pub fn take_suggestion(source: &str, finding: &Finding) -> Option<String> {
+    let (field, value) = (finding.field?, &finding.suggestion.as_ref()?.value);
+    parse(source).iter().flatten().find_map(|document| {
+        let endpoints = Manifests::of(document).endpoints;
+        let manifest = *endpoints.iter().find(|manifest| {
+            let entry = manifest.own_entry(document, field);
+            entry.is_some_and(|entry| document.node(entry.value).span.contains(&finding.at.start))
+        })?;
+        apply(source, edits_for(source, document, &[Wish { manifest, field, value: value.clone() }]))
+    })
 }
 
 /// A correction can uncover one more.

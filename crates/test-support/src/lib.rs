@@ -1,5 +1,5 @@
 //! What several test programs need: [`webhook`] starts the server, [`client`] calls it over TLS, [`pairs`]
-//! issues certificates, [`otlp`] receives traces, [`flags`] checks how a program defines its flags.
+//! issues certificates, [`otlp`] receives traces, [`flags`] checks how a program defines its flags, [`picture`] draws what a terminal shows.
 
 #![expect(
     clippy::missing_errors_doc,
@@ -14,4 +14,5 @@ pub mod client;
 pub mod flags;
 pub mod otlp;
 pub mod pairs;
+pub mod picture;
 pub mod webhook;

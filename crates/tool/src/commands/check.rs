@@ -114,11 +114,12 @@ fn show(report: &Report, args: &cli::Check, fix: Fix) -> std::io::Result<()> {
     }
 }
 
-/// <https://no-color.org>
+/// <https://no-color.org> and <https://bixense.com/clicolors>
 pub(super) fn is_coloured() -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let forced = std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0");
     let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-    stdout().is_terminal() && !refused && !dumb
+    !refused && (forced || stdout().is_terminal() && !dumb)
 }
 
 fn exit_code(report: &Report, warnings_as_errors: bool) -> ExitCode {

@@ -169,6 +169,7 @@ impl Entry {
             let _ = write!(text, "\nTo turn it off, or to {} instead, in a --policy file:\n", other(rule));
             let _ = writeln!(text, "  rules:\n    {}: off  # or {}", rule.id, other(rule));
         }
+        let _ = write!(text, "\nOn the web: {}\n", rules::page(self.id()));
         text
     }
 

@@ -80,7 +80,9 @@ fn sarif_is_what_its_schema_says() {
     assert_eq!(errors, Vec::<String>::new(), "{document:#}");
     let result = &document["runs"][0]["results"][0];
     let rule = result["ruleIndex"].as_u64().and_then(|at| usize::try_from(at).ok()).expect("an index");
-    assert_eq!(document["runs"][0]["tool"]["driver"]["rules"][rule]["id"], "url-syntax");
+    let rule = &document["runs"][0]["tool"]["driver"]["rules"][rule];
+    let page = "https://modelplane.github.io/modelendpoint-webhook/rules/url-syntax.html";
+    assert_eq!([&rule["id"], &rule["helpUri"]], ["url-syntax", page]);
     assert_eq!(
         result["locations"][0]["physicalLocation"],
         json!({

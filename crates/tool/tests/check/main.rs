@@ -8,6 +8,7 @@ mod findings;
 mod fix;
 mod formats;
 mod generated;
+mod picture;
 mod policy;
 mod schema;
 mod sources;

@@ -270,6 +270,15 @@ pub struct Example {
     pub user: Option<&'static str>,
 }
 
+/// Where the site has a page for each rule and mutation, at an address that stays.
+pub const PAGES: &str = "https://modelplane.github.io/modelendpoint-webhook/rules";
+
+/// The address of the page about a rule or a mutation.
+#[must_use]
+pub fn page(id: &str) -> String {
+    format!("{PAGES}/{id}.html")
+}
+
 /// The rule with this id.
 #[must_use]
 pub fn find(id: &str) -> Option<&'static Rule> {

@@ -40,11 +40,13 @@ fn catalogue() -> Vec<Value> {
         let mut entry = descriptor(rule.id, rule.summary, level);
         entry["fullDescription"] = json!({ "text": rule.reason });
         entry["help"] = json!({ "text": rule.instead });
+        entry["helpUri"] = json!(rules::page(rule.id));
         entry
     });
     let mutations = mutation::ALL.iter().map(|doc| {
         let mut entry = descriptor(doc.id, doc.summary, "note");
         entry["fullDescription"] = json!({ "text": doc.reason });
+        entry["helpUri"] = json!(rules::page(doc.id));
         entry
     });
     let others = OTHERS.iter().map(|(id, summary)| descriptor(id, summary, "error"));
