@@ -51,7 +51,7 @@ fn corpus() -> Vec<String> {
 }
 
 #[test]
-#[ignore = "needs Chromium and the standard library for WebAssembly: .ci/run has both"]
+#[ignore = "needs Chromium and the standard library for WebAssembly: .ci/site gets both"]
 fn the_browser_judges_every_sample_of_the_corpus_as_the_tool_does() {
     let mut browser = opened("");
     let samples = corpus();
@@ -79,7 +79,7 @@ fn the_browser_judges_every_sample_of_the_corpus_as_the_tool_does() {
 }
 
 #[test]
-#[ignore = "needs Chromium and the standard library for WebAssembly: .ci/run has both"]
+#[ignore = "needs Chromium and the standard library for WebAssembly: .ci/site gets both"]
 fn a_person_with_a_keyboard_gets_from_a_mistake_to_what_is_stored() {
     let mut browser = opened("");
     let status = "document.getElementById('try-status').textContent";
@@ -123,7 +123,7 @@ fn a_person_with_a_keyboard_gets_from_a_mistake_to_what_is_stored() {
 }
 
 #[test]
-#[ignore = "needs Chromium and the standard library for WebAssembly: .ci/run has both"]
+#[ignore = "needs Chromium and the standard library for WebAssembly: .ci/site gets both"]
 fn a_screen_reader_has_a_name_for_every_control() {
     let mut browser = opened("");
     let tree = browser.call("Accessibility.getFullAXTree", &json!({})).expect("a tree");
@@ -140,7 +140,7 @@ fn a_screen_reader_has_a_name_for_every_control() {
 }
 
 #[test]
-#[ignore = "needs Chromium and the standard library for WebAssembly: .ci/run has both"]
+#[ignore = "needs Chromium and the standard library for WebAssembly: .ci/site gets both"]
 fn every_page_fits_a_phone() {
     let mut browser = Browser::start().expect("a browser");
     browser.look(360, 740, true).expect("a size");
