@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::time::sleep;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::certificates::clients::{ClientCa, Clients, ReloadedClients};
 use crate::certificates::clock::Clock;
@@ -36,6 +36,7 @@ use crate::telemetry::{self, quota};
 use crate::traces::Traces;
 use modelendpoint_core::admission;
 use modelendpoint_core::endpoint::Policy;
+use modelendpoint_core::endpoint::policy::Enforcement;
 use modelendpoint_files::{Accept, shown};
 use modelendpoint_issuer::{Issued, issue_once};
 use modelendpoint_policy::{Loaded, load};
@@ -109,6 +110,9 @@ async fn start(
             manage_certificate(client, clock, settings, certificate, metrics);
         }
     }
+    if args.enforcement != Enforcement::Deny {
+        warn!(enforcement = args.enforcement.name(), "endpoints that break a rule are admitted");
+    }
     run_until_drained(server, args.drain, &drain, signals).await
 }
 
@@ -128,8 +132,9 @@ async fn run_until_drained(
         drain.close();
     };
     // On a worker: from here, the main thread, every connection would cost two more switches of threads.
-    let mut serving = tokio::spawn(server.run());
+    // A signal that comes between the two belongs to `leaving`.
     signals.serving();
+    let mut serving = tokio::spawn(server.run());
     let result = tokio::select! {
         result = &mut serving => result,
         () = leaving => serving.await,
@@ -140,7 +145,6 @@ async fn run_until_drained(
 /// The policy in the file, which is followed from now on; without a file, the rules as they are.
 fn follow_policy(args: &cli::Serve, metrics: &Arc<Metrics>) -> anyhow::Result<Arc<Active>> {
     let enforcement = args.enforcement;
-    info!(enforcement = enforcement.name(), "rules are enforced in this mode");
     let Some(file) = &args.policy else {
         return Ok(Active::new(Policy::NONE.enforced(enforcement)));
     };
