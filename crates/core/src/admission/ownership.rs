@@ -28,6 +28,10 @@ fn is_applied(Raw(annotations): Raw<'_>) -> bool {
     let Some(Value::Text(manifest)) = annotations.map(|annotations| annotations.last_applied) else {
         return false;
     };
+    // the manifest can be large, and kubectl writes its keys without escapes
+    if !manifest.mentions("rewritePath") {
+        return false;
+    }
     let Ok(manifest) = manifest.text() else { return false };
     let applied =
         json::from_slice::<Lenient<Applied<'_>>>(manifest.as_bytes()).ok().and_then(|lenient| lenient.0);

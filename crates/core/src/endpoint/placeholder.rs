@@ -9,6 +9,10 @@ const BRACKETS: [(&str, &str); 7] =
 /// The first placeholder: `${NAME}`, `#{name}`, `$(NAME)`, `{{ .name }}`, `<name>`, `{name}` or `$NAME`.
 #[must_use]
 pub(super) fn find(text: &str) -> Option<&str> {
+    // nearly every text has none of these
+    if !text.bytes().any(|byte| matches!(byte, b'$' | b'#' | b'{' | b'<')) {
+        return None;
+    }
     let bracketed = BRACKETS.iter().find_map(|(open, close)| between(text, open, close));
     bracketed.filter(|found| !is_autolink(found)).or_else(|| variable(text))
 }

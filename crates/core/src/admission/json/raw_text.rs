@@ -27,6 +27,13 @@ impl<'a> RawText<'a> {
         }
     }
 
+    /// Whether this word of letters stands in the text. A word that is written with escapes is not found.
+    #[must_use]
+    pub fn mentions(self, word: &str) -> bool {
+        let (RawText::Plain(written) | RawText::Escaped(written)) = self;
+        str::from_utf8(written).is_ok_and(|written| written.contains(word))
+    }
+
     /// The text for a message: as it is written, where it can't be decoded.
     #[must_use]
     pub fn lossy(self) -> Cow<'a, str> {
