@@ -17,11 +17,11 @@ use tokio::time::Instant;
 
 use control_plane::writer::{Writer, Written};
 
-pub const NAME: &str = "modelendpoint-webhook";
+pub(crate) const NAME: &str = "modelendpoint-webhook";
 /// For anything that a cluster does by itself.
-pub const SOON: Duration = Duration::from_mins(3);
+pub(crate) const SOON: Duration = Duration::from_mins(3);
 
-pub struct Cluster {
+pub(crate) struct Cluster {
     pub client: Client,
     /// An image that the nodes have.
     image: String,
@@ -30,7 +30,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    pub async fn connect() -> Result<Self> {
+    pub(crate) async fn connect() -> Result<Self> {
         let image = env::var("WEBHOOK_IMAGE")
             .context("there is no cluster to test in: run tests/kind/run, which makes one")?;
         let client = Client::try_default().await.context("KUBECONFIG leads to no cluster")?;
@@ -41,18 +41,18 @@ impl Cluster {
         Ok(Self { client, image, kustomization })
     }
 
-    pub async fn apply(&self) -> Result<()> {
+    pub(crate) async fn apply(&self) -> Result<()> {
         self.kubectl(&["apply", "--kustomize", &self.kustomization.display().to_string()]).await.map(drop)
     }
 
-    pub async fn delete(&self) -> Result<()> {
+    pub(crate) async fn delete(&self) -> Result<()> {
         let timeout = format!("--timeout={}s", SOON.as_secs());
         let kustomization = self.kustomization.display().to_string();
         self.kubectl(&["delete", "--kustomize", &kustomization, &timeout]).await.map(drop)
     }
 
     /// The manifests of the release before this one, with another image, as every release has.
-    pub async fn apply_previous(&self) -> Result<()> {
+    pub(crate) async fn apply_previous(&self) -> Result<()> {
         let text = include_str!("previous-manifests.yaml");
         let file = self.kustomization.join("previous-manifests.yaml");
         fs::write(&file, text.replace("image: PREVIOUS_IMAGE", &format!("image: {}", self.other_image())))?;
@@ -60,7 +60,7 @@ impl Cluster {
     }
 
     /// Every object of every kind that has the label of what is installed, as `kind/name`.
-    pub async fn what_is_there(&self) -> Result<Vec<String>> {
+    pub(crate) async fn what_is_there(&self) -> Result<Vec<String>> {
         let kinds = self.kubectl(&["api-resources", "--verbs=list", "--output=name"]).await?;
         let warned_of = ["componentstatuses", "endpoints"];
         let kinds: Vec<&str> = kinds.split_whitespace().filter(|kind| !warned_of.contains(kind)).collect();
@@ -80,20 +80,20 @@ impl Cluster {
         Ok(String::from_utf8(output.stdout)?)
     }
 
-    pub fn endpoints(&self) -> Api<DynamicObject> {
+    pub(crate) fn endpoints(&self) -> Api<DynamicObject> {
         Api::default_namespaced_with(self.client.clone(), &model_endpoint_resource())
     }
 
-    pub fn deployments(&self) -> Api<Deployment> {
+    pub(crate) fn deployments(&self) -> Api<Deployment> {
         Api::namespaced(self.client.clone(), NAME)
     }
 
-    pub fn pods(&self) -> Api<Pod> {
+    pub(crate) fn pods(&self) -> Api<Pod> {
         Api::namespaced(self.client.clone(), NAME)
     }
 
     /// What each replica says of itself: `/metrics`, by way of the API server.
-    pub async fn metrics(&self) -> Result<Vec<String>> {
+    pub(crate) async fn metrics(&self) -> Result<Vec<String>> {
         let mut metrics = Vec::new();
         for pod in self.pods().list(&ListParams::default()).await?.items {
             let pod = pod.metadata.name.context("a name")?;
@@ -104,13 +104,13 @@ impl Cluster {
     }
 
     /// Changes the Deployment and waits until all its pods are as it says, ready, and the only ones.
-    pub async fn change_deployment(&self, change: Value) -> Result<()> {
+    pub(crate) async fn change_deployment(&self, change: Value) -> Result<()> {
         let patch = Patch::Strategic(change);
         self.deployments().patch(NAME, &PatchParams::default(), &patch).await?;
         self.rolled_out().await
     }
 
-    pub async fn rolled_out(&self) -> Result<()> {
+    pub(crate) async fn rolled_out(&self) -> Result<()> {
         eventually("the end of the rollout", SOON, async || {
             let deployment = self.deployments().get(NAME).await?;
             let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas);
@@ -127,7 +127,7 @@ impl Cluster {
     }
 
     /// Waits until a bad endpoint is refused by the webhook.
-    pub async fn refuses_bad_endpoints(&self) -> Result<()> {
+    pub(crate) async fn refuses_bad_endpoints(&self) -> Result<()> {
         let dry_run = PostParams { dry_run: true, ..PostParams::default() };
         let bad = DynamicObject::new("bad", &model_endpoint_resource())
             .data(json!({ "spec": { "url": "http://[::1" } }));
@@ -142,7 +142,7 @@ impl Cluster {
     }
 
     /// Does something while two clients write, and demands that no write failed.
-    pub async fn while_writing(
+    pub(crate) async fn while_writing(
         &self,
         what: &str,
         disruption: impl Future<Output = Result<()>>,
@@ -168,7 +168,7 @@ impl Cluster {
         Ok(())
     }
 
-    pub fn other_image(&self) -> String {
+    pub(crate) fn other_image(&self) -> String {
         format!("{}-again", self.image)
     }
 }

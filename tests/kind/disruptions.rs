@@ -9,14 +9,14 @@ use serde_json::json;
 
 use crate::cluster::{Cluster, SOON};
 
-pub async fn no_write_fails_in_a_rolling_restart(cluster: &Cluster) -> Result<()> {
+pub(crate) async fn no_write_fails_in_a_rolling_restart(cluster: &Cluster) -> Result<()> {
     // as `kubectl rollout restart` does it
     let annotation = json!({ "kubectl.kubernetes.io/restartedAt": "now" });
     let change = json!({ "spec": { "template": { "metadata": { "annotations": annotation } } } });
     cluster.while_writing("rolling restart", cluster.change_deployment(change)).await
 }
 
-pub async fn no_write_fails_when_scaled_up_and_down(cluster: &Cluster) -> Result<()> {
+pub(crate) async fn no_write_fails_when_scaled_up_and_down(cluster: &Cluster) -> Result<()> {
     for replicas in [5, 1, 2] {
         let change = json!({ "spec": { "replicas": replicas } });
         cluster.while_writing(&format!("scaled to {replicas}"), cluster.change_deployment(change)).await?;
@@ -24,13 +24,13 @@ pub async fn no_write_fails_when_scaled_up_and_down(cluster: &Cluster) -> Result
     Ok(())
 }
 
-pub async fn no_write_fails_when_the_image_changes(cluster: &Cluster) -> Result<()> {
+pub(crate) async fn no_write_fails_when_the_image_changes(cluster: &Cluster) -> Result<()> {
     let container = json!({ "name": "webhook", "image": cluster.other_image() });
     let change = json!({ "spec": { "template": { "spec": { "containers": [container] } } } });
     cluster.while_writing("another image", cluster.change_deployment(change)).await
 }
 
-pub async fn no_write_fails_when_nodes_are_drained(cluster: &Cluster) -> Result<()> {
+pub(crate) async fn no_write_fails_when_nodes_are_drained(cluster: &Cluster) -> Result<()> {
     let nodes = Api::<Node>::all(cluster.client.clone());
     for node in nodes.list(&ListParams::default()).await?.items {
         let name = node.name_any();

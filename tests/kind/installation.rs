@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::cluster::{Cluster, SOON};
 use control_plane::writer::endpoint;
 
-pub async fn installs_with_one_command_and_refuses_bad_endpoints(cluster: &Cluster) -> Result<()> {
+pub(crate) async fn installs_with_one_command_and_refuses_bad_endpoints(cluster: &Cluster) -> Result<()> {
     let began = Instant::now();
     cluster.apply().await?;
     cluster.refuses_bad_endpoints().await?;
@@ -16,7 +16,7 @@ pub async fn installs_with_one_command_and_refuses_bad_endpoints(cluster: &Clust
     cluster.rolled_out().await
 }
 
-pub async fn calls_both_webhooks_through_the_service(cluster: &Cluster) -> Result<()> {
+pub(crate) async fn calls_both_webhooks_through_the_service(cluster: &Cluster) -> Result<()> {
     let endpoints = cluster.endpoints();
     let good = endpoint("good", "http://10.0.1.50/team/v1");
     let stored = endpoints.create(&PostParams::default(), &good).await?;
@@ -30,7 +30,7 @@ pub async fn calls_both_webhooks_through_the_service(cluster: &Cluster) -> Resul
 
 /// What docs/operations.md promises. Pages of the program's file do not count: the kernel can drop them, and
 /// how many are resident depends on the node.
-pub async fn takes_little_memory(cluster: &Cluster) -> Result<()> {
+pub(crate) async fn takes_little_memory(cluster: &Cluster) -> Result<()> {
     const MOST_KIB: f64 = 4096.0;
     let replicas = cluster.metrics().await?;
     ensure!(replicas.len() == 2, "{} replicas tell their memory", replicas.len());
@@ -50,7 +50,7 @@ pub async fn takes_little_memory(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-pub async fn spreads_over_the_nodes(cluster: &Cluster) -> Result<()> {
+pub(crate) async fn spreads_over_the_nodes(cluster: &Cluster) -> Result<()> {
     let pods = cluster.pods().list(&ListParams::default()).await?.items;
     let mut nodes: Vec<_> =
         pods.into_iter().filter_map(|pod| pod.spec.and_then(|spec| spec.node_name)).collect();
@@ -60,7 +60,7 @@ pub async fn spreads_over_the_nodes(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-pub async fn upgrades_from_the_previous_manifests(cluster: &Cluster) -> Result<()> {
+pub(crate) async fn upgrades_from_the_previous_manifests(cluster: &Cluster) -> Result<()> {
     cluster.apply_previous().await?;
     cluster.refuses_bad_endpoints().await?;
     cluster.rolled_out().await?;
@@ -72,7 +72,7 @@ pub async fn upgrades_from_the_previous_manifests(cluster: &Cluster) -> Result<(
         .await
 }
 
-pub async fn uninstalls_and_leaves_nothing(cluster: &Cluster) -> Result<()> {
+pub(crate) async fn uninstalls_and_leaves_nothing(cluster: &Cluster) -> Result<()> {
     let there = cluster.what_is_there().await?;
     ensure!(there.len() >= 11, "the label does not tell what is installed: {there:?}");
     let began = Instant::now();
