@@ -9,11 +9,17 @@ use crate::endpoint::rules::Suggestion;
 use crate::endpoint::script;
 use crate::endpoint::url::Url;
 
+/// Whether an `@` stands elsewhere than behind a user name: the password in front of it may be anywhere.
+fn hides_password(text: &str) -> bool {
+    let known = usize::from(Url::split(text).userinfo.is_some());
+    text.contains("://") && text.matches('@').count() > known
+}
+
 /// A url's path only, without the operation and the final `v1` that clients send themselves; slashes in order. `None`
 /// where that is not known, or could repeat a secret, or the value was never meant as a path.
 #[must_use]
 pub(in crate::endpoint) fn correct_rewrite_path(text: &str) -> Option<Suggestion> {
-    if text.len() > 2 * LONGEST || placeholder::find(text).is_some() {
+    if text.len() > 2 * LONGEST || hides_password(text) || placeholder::find(text).is_some() {
         return None;
     }
     let bare = unwrapped(text, "rewritePath");
