@@ -54,7 +54,9 @@ pub(in crate::endpoint) fn correct_rewrite_path(text: &str) -> Option<Suggestion
 /// Whether a path holds nothing that was never meant as one: no scheme, no host, no quote, no password.
 #[must_use]
 pub(in crate::endpoint) fn is_clean_path(path: &str) -> bool {
-    path_segments(path).into_iter().all(is_name) && !means_nothing(path.trim_matches('/'))
+    path_segments(path).into_iter().all(is_name)
+        && !path.contains(['[', ']'])
+        && !means_nothing(path.trim_matches('/'))
 }
 
 fn path_segments(path: &str) -> Vec<&str> {
