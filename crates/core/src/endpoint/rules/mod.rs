@@ -6,142 +6,84 @@
 //! command and the tests walk that list; a rule's examples are tests.
 
 mod allow_lists;
-mod cluster_label;
-mod credential_in_plaintext;
-mod host_family_change;
+mod example;
 mod host_faults;
-mod model_characters;
-mod origin_address;
-mod origin_fragment;
-mod origin_host;
-mod origin_lower_case;
-mod origin_metadata;
-mod origin_not_allowed;
-mod origin_path;
-mod origin_port;
-mod origin_port_scheme;
-mod origin_query;
-mod origin_scheme;
-mod origin_separator;
-mod origin_special_name;
-mod origin_syntax;
-mod origin_trailing_dot;
-mod origin_userinfo;
-mod prefix_absolute;
-mod prefix_characters;
-mod prefix_dot_segment;
-mod prefix_empty_segment;
-mod prefix_fragment;
-mod prefix_operation;
-mod prefix_percent;
-mod prefix_query;
-mod prefix_url;
-mod prefix_version_twice;
-mod rewrite_path_absolute;
-mod rewrite_path_characters;
-mod rewrite_path_left_behind;
-mod rewrite_path_length;
-mod rewrite_path_mismatch;
-mod rewrite_path_operation;
-mod rewrite_path_segments;
-mod rewrite_path_template;
-mod rewrite_path_version;
-mod secret_key;
-mod secret_name;
-mod url_fragment;
-mod url_host;
-mod url_http_on_443;
-mod url_ip_canonical;
-mod url_ip_special;
-mod url_ip_typo;
-mod url_laptop_name;
-mod url_not_allowed;
-mod url_operation;
-mod url_path_typo;
-mod url_port;
-mod url_provider;
-mod url_query;
-mod url_scheme;
-mod url_special_name;
-mod url_syntax;
-mod url_tls_port;
-mod url_userinfo;
-mod url_version;
+mod origin;
+mod subject;
+mod url;
 
 use std::borrow::Cow;
 use std::fmt::{self, Display};
 use std::ops::Range;
 
-use super::Spec;
-use super::endpoint_url::EndpointUrl;
-use super::field::{Field, Value};
+pub use self::example::Example;
+pub use self::subject::Subject;
+use super::field::Field;
 pub use super::policy::Severity;
-use super::policy::{self, Policy};
-use super::rewrite_path::{RewritePath, WrittenPath};
 use super::url::range_of;
 
 /// Every rule, by generation, in the order in which violations are reported.
 pub static ALL: [&Rule; 60] = [
-    &url_syntax::RULE,
-    &url_scheme::RULE,
-    &url_userinfo::RULE,
-    &url_host::RULE,
-    &url_ip_canonical::RULE,
-    &url_ip_special::RULE,
-    &url_ip_typo::RULE,
-    &url_special_name::RULE,
-    &url_laptop_name::RULE,
-    &url_port::RULE,
-    &url_tls_port::RULE,
-    &url_http_on_443::RULE,
-    &url_query::RULE,
-    &url_fragment::RULE,
-    &url_path_typo::RULE,
-    &url_provider::RULE,
-    &url_operation::RULE,
-    &url_version::RULE,
-    &url_not_allowed::RULE,
-    &host_family_change::RULE,
-    &rewrite_path_absolute::RULE,
-    &rewrite_path_characters::RULE,
-    &rewrite_path_segments::RULE,
-    &rewrite_path_length::RULE,
-    &rewrite_path_template::RULE,
-    &rewrite_path_operation::RULE,
-    &rewrite_path_version::RULE,
-    &rewrite_path_left_behind::RULE,
-    &rewrite_path_mismatch::RULE,
-    &origin_syntax::RULE,
-    &origin_separator::RULE,
-    &origin_scheme::RULE,
-    &origin_userinfo::RULE,
-    &origin_host::RULE,
-    &origin_lower_case::RULE,
-    &origin_trailing_dot::RULE,
-    &origin_address::RULE,
-    &origin_metadata::RULE,
-    &origin_special_name::RULE,
-    &origin_port::RULE,
-    &origin_port_scheme::RULE,
-    &origin_path::RULE,
-    &origin_query::RULE,
-    &origin_fragment::RULE,
-    &origin_not_allowed::RULE,
-    &credential_in_plaintext::RULE,
-    &prefix_absolute::RULE,
-    &prefix_url::RULE,
-    &prefix_query::RULE,
-    &prefix_fragment::RULE,
-    &prefix_characters::RULE,
-    &prefix_percent::RULE,
-    &prefix_dot_segment::RULE,
-    &prefix_empty_segment::RULE,
-    &prefix_operation::RULE,
-    &prefix_version_twice::RULE,
-    &model_characters::RULE,
-    &secret_name::RULE,
-    &secret_key::RULE,
-    &cluster_label::RULE,
+    &url::url_syntax::RULE,
+    &url::url_scheme::RULE,
+    &url::url_userinfo::RULE,
+    &url::url_host::RULE,
+    &url::url_ip_canonical::RULE,
+    &url::url_ip_special::RULE,
+    &url::url_ip_typo::RULE,
+    &url::url_special_name::RULE,
+    &url::url_laptop_name::RULE,
+    &url::url_port::RULE,
+    &url::url_tls_port::RULE,
+    &url::url_http_on_443::RULE,
+    &url::url_query::RULE,
+    &url::url_fragment::RULE,
+    &url::url_path_typo::RULE,
+    &url::url_provider::RULE,
+    &url::url_operation::RULE,
+    &url::url_version::RULE,
+    &url::url_not_allowed::RULE,
+    &url::host_family_change::RULE,
+    &url::rewrite_path_absolute::RULE,
+    &url::rewrite_path_characters::RULE,
+    &url::rewrite_path_segments::RULE,
+    &url::rewrite_path_length::RULE,
+    &url::rewrite_path_template::RULE,
+    &url::rewrite_path_operation::RULE,
+    &url::rewrite_path_version::RULE,
+    &url::rewrite_path_left_behind::RULE,
+    &url::rewrite_path_mismatch::RULE,
+    &origin::origin_syntax::RULE,
+    &origin::origin_separator::RULE,
+    &origin::origin_scheme::RULE,
+    &origin::origin_userinfo::RULE,
+    &origin::origin_host::RULE,
+    &origin::origin_lower_case::RULE,
+    &origin::origin_trailing_dot::RULE,
+    &origin::origin_address::RULE,
+    &origin::origin_metadata::RULE,
+    &origin::origin_special_name::RULE,
+    &origin::origin_port::RULE,
+    &origin::origin_port_scheme::RULE,
+    &origin::origin_path::RULE,
+    &origin::origin_query::RULE,
+    &origin::origin_fragment::RULE,
+    &origin::origin_not_allowed::RULE,
+    &origin::credential_in_plaintext::RULE,
+    &origin::prefix_absolute::RULE,
+    &origin::prefix_url::RULE,
+    &origin::prefix_query::RULE,
+    &origin::prefix_fragment::RULE,
+    &origin::prefix_characters::RULE,
+    &origin::prefix_percent::RULE,
+    &origin::prefix_dot_segment::RULE,
+    &origin::prefix_empty_segment::RULE,
+    &origin::prefix_operation::RULE,
+    &origin::prefix_version_twice::RULE,
+    &origin::model_characters::RULE,
+    &origin::secret_name::RULE,
+    &origin::secret_key::RULE,
+    &origin::cluster_label::RULE,
 ];
 
 /// One rule, all that there is to know about it.
@@ -223,25 +165,6 @@ pub enum Applicability {
     Unsafe,
 }
 
-/// What the rules judge: an endpoint's fields as they would be stored.
-#[derive(Debug)]
-pub struct Subject<'a> {
-    /// The fields as they are written.
-    pub spec: Spec<'a>,
-    /// The fields that an update replaces.
-    pub old: Option<Spec<'a>>,
-    pub url: Value<EndpointUrl<'a>>,
-    /// The empty string counts as absent: Modelplane treats it so.
-    pub rewrite_path: Value<WrittenPath<'a>>,
-    /// Whether it is known that the EndpointSlice does not follow the url that an update replaces anyway.
-    pub is_slice_stuck: bool,
-    pub origin: Value<EndpointUrl<'a>>,
-    pub policy: &'a Policy,
-    pub namespace: &'a str,
-    /// Who writes the endpoint; `None` where nobody says.
-    pub user: Option<&'a str>,
-}
-
 /// A broken rule.
 #[derive(Debug, Clone)]
 pub struct Violation {
@@ -256,18 +179,6 @@ pub struct Violation {
     pub part: Option<Range<usize>>,
     /// The value that was probably meant.
     pub suggestion: Option<Suggestion>,
-}
-
-/// An endpoint that shows a rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Example {
-    pub spec: Spec<'static>,
-    /// The url before the update, for a rule about updates.
-    pub previous_url: Option<&'static str>,
-    /// The one host pattern that a policy allows, for the rule about policies.
-    pub allowed_host: Option<&'static str>,
-    /// Who writes it, for a rule about that.
-    pub user: Option<&'static str>,
 }
 
 /// Where the site has a page for each rule and mutation, at an address that stays.
@@ -323,62 +234,6 @@ impl Problem<'_> {
     }
 }
 
-impl<'a> Subject<'a> {
-    /// An endpoint with a url, stored in the place of one with `previous_url`.
-    #[must_use]
-    pub fn new(url: Value<&'a str>, rewrite_path: Value<&'a str>, previous_url: Option<&'a str>) -> Self {
-        let old = previous_url.map(|url| Spec::of_url(Value::Text(url), Value::Absent));
-        Subject::of(Spec::of_url(url, rewrite_path), old, (&policy::NONE, ""))
-    }
-
-    /// An endpoint of this namespace, stored in the place of `old`.
-    #[must_use]
-    pub fn of(spec: Spec<'a>, old: Option<Spec<'a>>, (policy, namespace): (&'a Policy, &'a str)) -> Self {
-        let rewrite_path = match spec.rewrite_path {
-            Value::Text("") => Value::Absent,
-            other => other,
-        };
-        Subject {
-            spec,
-            old,
-            url: spec.url.map(EndpointUrl::read),
-            rewrite_path: rewrite_path.map(WrittenPath::read),
-            is_slice_stuck: false,
-            origin: spec.origin.map(EndpointUrl::read),
-            policy,
-            namespace,
-            user: None,
-        }
-    }
-
-    /// The same with another value in a field.
-    #[must_use]
-    pub(in crate::endpoint) fn with(&self, field: Field, value: &'a str) -> Self {
-        let subject = Subject::of(self.spec.with(field, value), self.old, (self.policy, self.namespace));
-        Subject { is_slice_stuck: self.is_slice_stuck, user: self.user, ..subject }
-    }
-
-    /// The rewritePath that the url gives by default.
-    #[must_use]
-    pub(in crate::endpoint) fn default_path(&self) -> Option<RewritePath<'a>> {
-        self.url.text().and_then(|url| RewritePath::derive(&url.parts))
-    }
-
-    /// Whether the rewritePath says the same as the url, so that the url's rules say all there is to say.
-    #[must_use]
-    pub(in crate::endpoint) fn has_default_path(&self) -> bool {
-        let path = self.rewrite_path.text().map(|path| path.text.trim_end_matches('/'));
-        let default = self.default_path();
-        path.is_some() && path == default.as_ref().map(|default| default.as_str().trim_end_matches('/'))
-    }
-
-    /// The same endpoint, written by this user.
-    #[must_use]
-    pub fn by(self, user: Option<&'a str>) -> Self {
-        Subject { user, ..self }
-    }
-}
-
 impl Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}; {}", self.problem, self.remedy)?;
@@ -386,74 +241,5 @@ impl Display for Violation {
             Some(Suggestion { value, .. }) => write!(f, "; did you mean `{value}`?"),
             None => Ok(()),
         }
-    }
-}
-
-impl Example {
-    #[must_use]
-    pub const fn url(url: &'static str) -> Self {
-        Example::of(Spec::of_url(Value::Text(url), Value::Absent))
-    }
-
-    #[must_use]
-    pub const fn rewrite_path(url: &'static str, rewrite_path: &'static str) -> Self {
-        Example::of(Spec::of_url(Value::Text(url), Value::Text(rewrite_path)))
-    }
-
-    #[must_use]
-    pub const fn update(previous_url: &'static str, url: &'static str) -> Self {
-        Example { previous_url: Some(previous_url), ..Example::url(url) }
-    }
-
-    /// An update of the url that leaves this rewritePath as it is.
-    #[must_use]
-    pub(crate) const fn update_of(
-        previous_url: &'static str,
-        url: &'static str,
-        rewrite_path: &'static str,
-    ) -> Self {
-        Example { previous_url: Some(previous_url), ..Example::rewrite_path(url, rewrite_path) }
-    }
-
-    #[must_use]
-    pub const fn origin(origin: &'static str) -> Self {
-        Example::of(Spec { origin: Value::Text(origin), ..Spec::EMPTY })
-    }
-
-    #[must_use]
-    pub const fn prefix(prefix: &'static str) -> Self {
-        let Example { spec, .. } = Example::origin("https://api.example.com");
-        Example::of(Spec { prefix: Value::Text(prefix), ..spec })
-    }
-
-    #[must_use]
-    pub const fn model(model: &'static str) -> Self {
-        let Example { spec, .. } = Example::origin("https://api.example.com");
-        Example::of(Spec { model: Value::Text(model), ..spec })
-    }
-
-    #[must_use]
-    const fn of(spec: Spec<'static>) -> Self {
-        Example { spec, previous_url: None, allowed_host: None, user: None }
-    }
-
-    #[must_use]
-    pub(crate) const fn under_policy(self, allowed_host: &'static str) -> Self {
-        Example { allowed_host: Some(allowed_host), ..self }
-    }
-
-    /// The same with an API key from this Secret.
-    #[must_use]
-    pub(crate) const fn with_secret(self, name: &'static str, key: &'static str) -> Self {
-        let (secret_name, secret_key) = (Value::Text(name), Value::Text(key));
-        let spec = Spec { credential: Value::NotText, secret_name, secret_key, ..self.spec };
-        Example { spec, ..self }
-    }
-
-    /// The same with the label of a cluster, written by this user.
-    #[must_use]
-    pub(crate) const fn labelled_by(self, cluster: &'static str, user: &'static str) -> Self {
-        let spec = Spec { cluster: Value::Text(cluster), ..self.spec };
-        Example { spec, user: Some(user), ..self }
     }
 }

@@ -1,0 +1,73 @@
+use crate::endpoint::EndpointUrl;
+use crate::endpoint::dns::NameFault;
+use crate::endpoint::field::Field;
+use crate::endpoint::host::{Host, HostFault};
+use crate::endpoint::rules::host_faults::of_name;
+use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::special_name;
+use crate::endpoint::url::UrlFault;
+
+pub(crate) static RULE: Rule = Rule {
+    id: "origin-host",
+    field: Field::Origin,
+    severity: Severity::Deny,
+    cause: "FieldValueInvalid",
+    summary: "The host is no DNS name of at least two labels.",
+    reason: "`http://vllm:8000` works from a pod beside it. Modelplane composes a Backend of it, Envoy Gateway \
+             accepts none whose name has a single label, and requests are answered with 500, while the endpoint \
+             says that it is ready. A name with an underscore or an empty label is refused by the API server, and \
+             after an update the old Backend goes on serving.",
+    instead: "Write the full name. A Service of the gateway's cluster is \
+             `<service>.<namespace>.svc.cluster.local`. A label has letters, digits and inner hyphens, at most \
+             63; a name has at most 253 characters and does not end in a number.",
+    good: &[
+        Example::origin("http://vllm.ml-team.svc.cluster.local:8000"),
+        Example::origin("https://1e100.net"),
+    ],
+    bad: &[
+        Example::origin("https://:443"),
+        Example::origin("http://vllm:8000"),
+        Example::origin("http://my_model.example.com"),
+        Example::origin("http://-api.example.com"),
+        Example::origin("http://api..example.com"),
+        Example::origin("http://example.com.1"),
+        Example::origin("http://api,b.example.com"),
+        Example::origin("http://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example"),
+    ],
+    check,
+    cel: Cel::Webhook(NOT_YET),
+};
+
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
+    let origin = subject.origin.text()?;
+    let Host::Refused(HostFault::Name(fault)) = origin.host? else { return None };
+    if has_scheme_in_its_place(origin) {
+        return None;
+    }
+    let host = origin.show(origin.parts.host);
+    let problem = match fault {
+        NameFault::Empty => {
+            Problem::new("has no host", "write one behind `//`, as `https://api.example.com`")
+        }
+        NameFault::SingleLabel if special_name::is_special(origin.parts.host) => return None,
+        NameFault::SingleLabel => Problem::new(
+            format!("has the host {host}, a name of one label, which the gateway does not accept"),
+            "write the full name, for a Service `<service>.<namespace>.svc.cluster.local`",
+        ),
+        NameFault::NumericLastLabel(label) => Problem::new(
+            format!(
+                "has the host {host} whose last label {} is a number: some parsers take it for an IPv4 address",
+                origin.show(label)
+            ),
+            "write a DNS name",
+        ),
+        // the rule about addresses reports numbers
+        fault => of_name(origin, fault)?,
+    };
+    Some(problem.at(origin.parts.host))
+}
+
+/// `https://https://api.example.com`, which has its own rule.
+fn has_scheme_in_its_place(origin: &EndpointUrl<'_>) -> bool {
+    matches!(origin.fault, Some(UrlFault::SchemeTwice))
+}

@@ -1,0 +1,31 @@
+use crate::endpoint::field::Field;
+use crate::endpoint::host::Host;
+use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+
+pub(crate) static RULE: Rule = Rule {
+    id: "origin-lower-case",
+    field: Field::Origin,
+    severity: Severity::Deny,
+    cause: "FieldValueInvalid",
+    summary: "The scheme or the host has upper-case letters.",
+    reason: "The Backend that Modelplane composes of `https://API.openai.com` is refused: it takes lower-case \
+             names only. Requests are answered with 500, while the endpoint says that it is ready.",
+    instead: "Write scheme and host in lower case. The webhook does it for you, unless something else is wrong \
+             with the origin as well.",
+    good: &[Example::origin("https://api.openai.com")],
+    bad: &[Example::origin("https://API.openai.com"), Example::origin("HTTPS://api.openai.com")],
+    check,
+    cel: Cel::Webhook(NOT_YET),
+};
+
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
+    let origin = subject.origin.text()?;
+    let has_upper = |text: &str| text.bytes().any(|byte| byte.is_ascii_uppercase());
+    let (scheme, host) = (origin.parts.scheme?, origin.parts.host);
+    if !matches!(origin.host?, Host::Name(_)) || !(has_upper(scheme) || has_upper(host)) {
+        return None;
+    }
+    let problem =
+        Problem::new("has upper-case letters, which the gateway's Backend refuses", "write it in lower case");
+    Some(problem.at(if has_upper(host) { host } else { scheme }))
+}

@@ -1,0 +1,26 @@
+use crate::endpoint::field::Field;
+use crate::endpoint::rules::allow_lists::outside;
+use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+
+pub(crate) static RULE: Rule = Rule {
+    id: "origin-not-allowed",
+    field: Field::Origin,
+    severity: Severity::Deny,
+    cause: "FieldValueForbidden",
+    summary: "The origin points to a place that the policy does not allow in this namespace.",
+    reason: "A tenant registered `http://vault.security.svc.cluster.local:8200` as an endpoint. The gateway \
+             reached what the tenant's own pods could not, since network policies let the gateway through, and the \
+             tenant read the answers as those of a model. Without a policy everything well-formed is allowed.",
+    instead: "Point the endpoint to a place that the policy names, or ask who keeps the policy to add yours.",
+    good: &[Example::origin("https://api.example.com").under_policy("*.example.com")],
+    bad: &[
+        Example::origin("http://vault.security.svc.cluster.local:8200").under_policy("*.example.com"),
+        Example::origin("https://api.example.org").under_policy("*.example.com"),
+    ],
+    check,
+    cel: Cel::Webhook(NOT_YET),
+};
+
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
+    outside(subject, subject.origin.text()?)
+}

@@ -1,0 +1,46 @@
+use crate::endpoint::field::Field;
+use crate::endpoint::origin::{origin_and_prefix, second_separator};
+use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+
+pub(crate) static RULE: Rule = Rule {
+    id: "origin-path",
+    field: Field::Origin,
+    severity: Severity::Deny,
+    cause: "FieldValueInvalid",
+    summary: "The origin has a path.",
+    reason: "`https://api.groq.com/openai/v1` is the base URL that the provider's documents give. The resource's \
+             schema refuses it, since the path belongs into `api.prefix`; with only the origin corrected, the \
+             default prefix `/v1` would lead to 404.",
+    instead: "Write scheme, host and port in `origin` and the path in `api.prefix`. The webhook removes a single \
+             slash, and a path that is `api.prefix` already.",
+    good: &[Example::origin("https://api.groq.com"), Example::prefix("/openai/v1")],
+    bad: &[
+        Example::origin("https://api.groq.com/openai/v1"),
+        Example::origin("https://api.example.com//"),
+        Example::origin("https://api.example.com/v1/.."),
+    ],
+    check,
+    cel: Cel::Webhook(NOT_YET),
+};
+
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
+    let text = subject.origin.text()?.parts.text;
+    let parts = &subject.origin.text()?.parts;
+    if parts.path.is_empty() || parts.authority.is_none() || second_separator(text).is_some() {
+        return None;
+    }
+    let problem = match origin_and_prefix(text) {
+        Some((origin, prefix)) if prefix.len() <= LONGEST_SHOWN => Problem::new(
+            "has a path, and an origin is scheme, host and port only",
+            format!("write `origin: {origin}` and `prefix: {prefix}` under `api`"),
+        ),
+        _ => Problem::new(
+            "has a path, and an origin is scheme, host and port only",
+            "write the path in `api.prefix`",
+        ),
+    };
+    Some(problem.at(parts.path))
+}
+
+/// Longest path that a message repeats, in bytes.
+const LONGEST_SHOWN: usize = 60;

@@ -1,0 +1,32 @@
+use crate::endpoint::field::Field;
+use crate::endpoint::origin::second_separator;
+use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+
+pub(crate) static RULE: Rule = Rule {
+    id: "origin-separator",
+    field: Field::Origin,
+    severity: Severity::Deny,
+    cause: "FieldValueInvalid",
+    summary: "The origin has `://` twice.",
+    reason: "`https://api.example.com://8080` passes the resource's schema, which looks no further than the \
+             second `://`. Modelplane's composition takes `//8080` for the port and raises, and with it fails \
+             every ModelRoute that selects the endpoint: services that worked are frozen as they are.",
+    instead: "Write scheme, host and port once: `https://api.example.com:8080`.",
+    good: &[Example::origin("https://api.example.com:8080")],
+    bad: &[
+        Example::origin("https://api.example.com://8080"),
+        Example::origin("https://https://api.example.com"),
+        Example::origin("https://api.example.com://"),
+    ],
+    check,
+    cel: Cel::Webhook(NOT_YET),
+};
+
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
+    let second = second_separator(subject.origin.text()?.parts.text)?;
+    let problem = Problem::new(
+        "has `://` twice: Modelplane raises on it, which freezes every ModelRoute that selects this endpoint",
+        "write scheme, host and port once",
+    );
+    Some(problem.at(second.get(.."://".len())?))
+}

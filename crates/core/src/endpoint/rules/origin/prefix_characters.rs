@@ -1,0 +1,57 @@
+use crate::endpoint::field::Field;
+use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use std::collections::BTreeSet;
+
+use crate::endpoint::placeholder;
+use crate::endpoint::quote::{NamedList, Quoted};
+
+pub(crate) static RULE: Rule = Rule {
+    id: "prefix-characters",
+    field: Field::Prefix,
+    severity: Severity::Deny,
+    cause: "FieldValueInvalid",
+    summary: "The prefix holds a character that no path has (RFC 3986).",
+    reason: "A space, a line break or a letter outside ASCII is put into the request as it is, and makes it \
+             malformed. `/<deployment>/v1` came out of a template that nobody rendered.",
+    instead: "Write ASCII, and percent-encode what else the path has: `/mod%C3%A8les/v1`.",
+    good: &[Example::prefix("/a-b_c~d.e/v1"), Example::prefix("/a!$&'()*+,;=:@b/v1")],
+    bad: &[
+        Example::prefix("/v1 "),
+        Example::prefix("/v1\n"),
+        Example::prefix("/a\\b/v1"),
+        Example::prefix("/modèles/v1"),
+        Example::prefix("/{{ .deployment }}/v1"),
+        Example::prefix("/<deployment>/v1"),
+        Example::prefix("/a\u{200b}/v1"),
+        Example::prefix("/a[0]/v1"),
+    ],
+    check,
+    cel: Cel::Webhook(NOT_YET),
+};
+
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
+    let prefix = *subject.spec.prefix.text()?;
+    let path = prefix.split(['?', '#']).next().unwrap_or_default();
+    let mut strange: Vec<char> = path.chars().filter(|c| !is_of_a_path(*c)).collect();
+    if strange.is_empty() {
+        return None;
+    }
+    if let Some(found) = placeholder::find(path) {
+        let problem = format!("holds {}, a placeholder that was not filled in", Quoted(found));
+        return Some(Problem::new(problem, "render the template before you apply it").at(found));
+    }
+    let first = path.find(|c| !is_of_a_path(c))?;
+    let part = path.get(first..)?.chars().next().map(|c| &path[first..first + c.len_utf8()]);
+    let mut seen = BTreeSet::new();
+    strange.retain(|c| seen.insert(*c));
+    let problem = Problem::new(
+        format!("holds {}, which no path of a request has", NamedList(&strange)),
+        "take it out, or percent-encode it",
+    );
+    Some(Problem { part, ..problem })
+}
+
+/// `pchar` of RFC 3986 (section 3.3), `/`, and the percent sign, which has its own rule.
+fn is_of_a_path(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@/%".contains(character)
+}

@@ -1,0 +1,29 @@
+use crate::endpoint::field::Field;
+use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+
+pub(crate) static RULE: Rule = Rule {
+    id: "prefix-dot-segment",
+    field: Field::Prefix,
+    severity: Severity::Deny,
+    cause: "FieldValueInvalid",
+    summary: "The prefix has a `.` or `..` segment.",
+    reason: "`/v1/../admin` is sent as `/admin`: the gateway resolves dot segments.",
+    instead: "Write the path that the server should see.",
+    good: &[Example::prefix("/.../a..b/.well-known/v1")],
+    bad: &[
+        Example::prefix("/v1/../admin"),
+        Example::prefix("/./v1"),
+        Example::prefix("/v1/.."),
+        Example::prefix("/.."),
+    ],
+    check,
+    cel: Cel::Webhook(NOT_YET),
+};
+
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
+    let prefix = *subject.spec.prefix.text()?;
+    let path = prefix.split(['?', '#']).next().unwrap_or_default();
+    let segment = path.split('/').skip(1).find(|segment| [".", ".."].contains(segment))?;
+    let problem = format!("has a `{segment}` segment, which the gateway resolves");
+    Some(Problem::new(problem, "write the path that the server should see").at(segment))
+}

@@ -1,0 +1,49 @@
+use crate::endpoint::field::Field;
+use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+
+pub(crate) static RULE: Rule = Rule {
+    id: "prefix-percent",
+    field: Field::Prefix,
+    severity: Severity::Deny,
+    cause: "FieldValueInvalid",
+    summary: "The prefix holds a `%` that encodes no character, or one that hides what it means.",
+    reason: "The gateway sends the prefix as it is written. `/100%/v1` is a malformed path; `/%2e%2e/admin` and \
+             `/a%0d%0ab/v1` are read as `..` and as a line break by some servers.",
+    instead: "Write `%25` for a percent sign, and dot segments and control characters not at all.",
+    good: &[Example::prefix("/a%20b/v1"), Example::prefix("/a%2Fb/v1")],
+    bad: &[
+        Example::prefix("/100%/v1"),
+        Example::prefix("/%zz/v1"),
+        Example::prefix("/.%2e/v1"),
+        Example::prefix("/%2E%2e/v1"),
+        Example::prefix("/a%0ab/v1"),
+    ],
+    check,
+    cel: Cel::Webhook(NOT_YET),
+};
+
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
+    let prefix = *subject.spec.prefix.text()?;
+    let path = prefix.split(['?', '#']).next().unwrap_or_default();
+    let problem = if path.split('%').skip(1).any(|behind| encoded(behind).is_none()) {
+        Problem::new("has a `%` without two hexadecimal digits behind it", "write `%25` for a percent sign")
+    } else if path.split('%').skip(1).filter_map(encoded).any(|byte| byte.is_ascii_control()) {
+        Problem::new("has an encoded control character", "take it out")
+    } else if path.split('/').any(is_hidden_dot_segment) {
+        Problem::new("has an encoded `.` or `..` segment, which some servers resolve", "take it out")
+    } else {
+        return None;
+    };
+    Some(problem)
+}
+
+/// The byte that two hexadecimal digits stand for.
+fn encoded(behind: &str) -> Option<u8> {
+    let digits = behind.get(..2).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+    u8::from_str_radix(digits, 16).ok()
+}
+
+fn is_hidden_dot_segment(segment: &str) -> bool {
+    let decoded = segment.replace("%2e", ".").replace("%2E", ".");
+    segment.contains('%') && [".", ".."].contains(&decoded.as_str())
+}

@@ -1,0 +1,48 @@
+use crate::endpoint::dns::LONGEST_NAME;
+use crate::endpoint::field::Field;
+use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+
+pub(crate) static RULE: Rule = Rule {
+    id: "secret-key",
+    field: Field::SecretKey,
+    severity: Severity::Deny,
+    cause: "FieldValueInvalid",
+    summary: "No Secret can have this key.",
+    reason: "The keys of a Secret's data have letters, digits, `-`, `_` and `.` only. The resource's schema takes \
+             any text, and the endpoint waits for ever for a key that cannot exist.",
+    instead: "Write the key under which the Secret holds the API key, `apiKey` if you leave it out.",
+    good: &[
+        Example::origin("https://api.example.com").with_secret("provider-key", "api-key"),
+        Example::origin("https://api.example.com").with_secret("provider-key", "_"),
+    ],
+    bad: &[
+        Example::origin("https://api.example.com").with_secret("provider-key", "a b"),
+        Example::origin("https://api.example.com").with_secret("provider-key", "a/b"),
+        Example::origin("https://api.example.com").with_secret("provider-key", ".."),
+        Example::origin("https://api.example.com").with_secret("provider-key", "..x"),
+        Example::origin("https://api.example.com").with_secret("provider-key", "clé"),
+    ],
+    check,
+    cel: Cel::Webhook(NOT_YET),
+};
+
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
+    let key = *subject.spec.secret_key.text()?;
+    // what can't be a key's name may be the API key itself: it is not repeated
+    (!is_config_map_key(key)).then(|| {
+        Problem::new(
+            "is a key that no Secret can have, so the endpoint would never be ready",
+            "write the name under which the Secret holds the API key, not the key itself",
+        )
+    })
+}
+
+/// `IsConfigMapKey` of Kubernetes.
+fn is_config_map_key(key: &str) -> bool {
+    let is_taken = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    !key.is_empty()
+        && key.len() <= LONGEST_NAME
+        && key.bytes().all(is_taken)
+        && key != "."
+        && !key.starts_with("..")
+}

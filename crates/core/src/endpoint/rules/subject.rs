@@ -1,0 +1,82 @@
+//! The fields of an endpoint flow in; what the rules look at flows out.
+
+use crate::endpoint::Spec;
+use crate::endpoint::endpoint_url::EndpointUrl;
+use crate::endpoint::field::{Field, Value};
+use crate::endpoint::policy::{self, Policy};
+use crate::endpoint::rewrite_path::{RewritePath, WrittenPath};
+
+/// What the rules judge: an endpoint's fields as they would be stored.
+#[derive(Debug)]
+pub struct Subject<'a> {
+    /// The fields as they are written.
+    pub spec: Spec<'a>,
+    /// The fields that an update replaces.
+    pub old: Option<Spec<'a>>,
+    pub url: Value<EndpointUrl<'a>>,
+    /// The empty string counts as absent: Modelplane treats it so.
+    pub rewrite_path: Value<WrittenPath<'a>>,
+    /// Whether it is known that the EndpointSlice does not follow the url that an update replaces anyway.
+    pub is_slice_stuck: bool,
+    pub origin: Value<EndpointUrl<'a>>,
+    pub policy: &'a Policy,
+    pub namespace: &'a str,
+    /// Who writes the endpoint; `None` where nobody says.
+    pub user: Option<&'a str>,
+}
+
+impl<'a> Subject<'a> {
+    /// An endpoint with a url, stored in the place of one with `previous_url`.
+    #[must_use]
+    pub fn new(url: Value<&'a str>, rewrite_path: Value<&'a str>, previous_url: Option<&'a str>) -> Self {
+        let old = previous_url.map(|url| Spec::of_url(Value::Text(url), Value::Absent));
+        Subject::of(Spec::of_url(url, rewrite_path), old, (&policy::NONE, ""))
+    }
+
+    /// An endpoint of this namespace, stored in the place of `old`.
+    #[must_use]
+    pub fn of(spec: Spec<'a>, old: Option<Spec<'a>>, (policy, namespace): (&'a Policy, &'a str)) -> Self {
+        let rewrite_path = match spec.rewrite_path {
+            Value::Text("") => Value::Absent,
+            other => other,
+        };
+        Subject {
+            spec,
+            old,
+            url: spec.url.map(EndpointUrl::read),
+            rewrite_path: rewrite_path.map(WrittenPath::read),
+            is_slice_stuck: false,
+            origin: spec.origin.map(EndpointUrl::read),
+            policy,
+            namespace,
+            user: None,
+        }
+    }
+
+    /// The same with another value in a field.
+    #[must_use]
+    pub(in crate::endpoint) fn with(&self, field: Field, value: &'a str) -> Self {
+        let subject = Subject::of(self.spec.with(field, value), self.old, (self.policy, self.namespace));
+        Subject { is_slice_stuck: self.is_slice_stuck, user: self.user, ..subject }
+    }
+
+    /// The rewritePath that the url gives by default.
+    #[must_use]
+    pub(in crate::endpoint) fn default_path(&self) -> Option<RewritePath<'a>> {
+        self.url.text().and_then(|url| RewritePath::derive(&url.parts))
+    }
+
+    /// Whether the rewritePath says the same as the url, so that the url's rules say all there is to say.
+    #[must_use]
+    pub(in crate::endpoint) fn has_default_path(&self) -> bool {
+        let path = self.rewrite_path.text().map(|path| path.text.trim_end_matches('/'));
+        let default = self.default_path();
+        path.is_some() && path == default.as_ref().map(|default| default.as_str().trim_end_matches('/'))
+    }
+
+    /// The same endpoint, written by this user.
+    #[must_use]
+    pub fn by(self, user: Option<&'a str>) -> Self {
+        Subject { user, ..self }
+    }
+}

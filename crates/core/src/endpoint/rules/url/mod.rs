@@ -1,0 +1,31 @@
+//! The rules of `url` and `rewritePath`, which Modelplane had before 0.5.
+
+pub(super) mod host_family_change;
+pub(super) mod rewrite_path_absolute;
+pub(super) mod rewrite_path_characters;
+pub(super) mod rewrite_path_left_behind;
+pub(super) mod rewrite_path_length;
+pub(super) mod rewrite_path_mismatch;
+pub(super) mod rewrite_path_operation;
+pub(super) mod rewrite_path_segments;
+pub(super) mod rewrite_path_template;
+pub(super) mod rewrite_path_version;
+pub(super) mod url_fragment;
+pub(super) mod url_host;
+pub(super) mod url_http_on_443;
+pub(super) mod url_ip_canonical;
+pub(super) mod url_ip_special;
+pub(super) mod url_ip_typo;
+pub(super) mod url_laptop_name;
+pub(super) mod url_not_allowed;
+pub(super) mod url_operation;
+pub(super) mod url_path_typo;
+pub(super) mod url_port;
+pub(super) mod url_provider;
+pub(super) mod url_query;
+pub(super) mod url_scheme;
+pub(super) mod url_special_name;
+pub(super) mod url_syntax;
+pub(super) mod url_tls_port;
+pub(super) mod url_userinfo;
+pub(super) mod url_version;

@@ -1,0 +1,73 @@
+use super::url_provider;
+use crate::endpoint::api_path::is_version;
+use crate::endpoint::field::Field;
+use crate::endpoint::rules::{Cel, Example, ONLY_WARNS, Problem, Rule, Severity, Subject};
+
+pub(crate) static RULE: Rule = Rule {
+    id: "url-path-typo",
+    field: Field::Url,
+    severity: Severity::Warn,
+    cause: "FieldValueInvalid",
+    summary: "The url's path holds what was copied along: a second url, a port, or a sign behind the version.",
+    reason: "`https://a.example.com/v1,https://b.example.com/v1` was meant to spread the load. Everything behind \
+             the first host is a path, so b.example.com was never asked. The comma of a sentence or the quote of a \
+             line of code behind `/v1` makes a path that no server knows.",
+    instead: "Write one url, with its port behind the host and nothing behind its path. Write a second endpoint for \
+              a second server: a ModelService can select both.",
+    good: &[Example::url("https://api.example.com/v1"), Example::url("http://10.0.1.50/llama3:8b/v1")],
+    bad: &[
+        Example::url("https://a.example.com/v1,https://b.example.com/v1"),
+        Example::url("https://api.example.com/v1,"),
+        Example::url("https://api.example.com/v1)"),
+        Example::url("https://api.example.com/v1'"),
+        Example::url("https://api.example.com/v1:8000"),
+        Example::url("https://api.example.com/:8000/v1"),
+    ],
+    check,
+    cel: Cel::Webhook(ONLY_WARNS),
+};
+
+fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
+    let url = subject.url.text()?;
+    let path = url.parts.path;
+    if let Some(second) = second_url(path) {
+        let problem =
+            Problem::new("holds a second url, which nobody will ask", "write one, and an endpoint for each");
+        return Some(problem.at(second));
+    }
+    if let Some(port) = path.split('/').find_map(port_of) {
+        let problem = Problem::new(
+            format!("has the port {} in its path, where it counts for nothing", url.show(port)),
+            "write it behind the host",
+        );
+        return Some(problem.at(port));
+    }
+    let body = path.trim_end_matches('/');
+    let bare = body.trim_end_matches(SIGNS);
+    let last = bare.rsplit('/').next()?;
+    // elsewhere such a sign can be part of a name
+    let is_dots = body.ends_with("/.") || body.ends_with("/..");
+    if bare == body || is_dots || !(last == "v1" || bare == "/") {
+        return None;
+    }
+    let sign = body.get(bare.len()..)?;
+    let problem = Problem::new(format!("has {} behind its path", url.show(sign)), "take it out");
+    Some(problem.at(sign).meaning(url_provider::with_path(url, bare.trim_end_matches('/'))))
+}
+
+/// What stands behind a url in a sentence, in code and in a list.
+const SIGNS: [char; 8] = [',', ';', '.', ')', ']', '\'', '!', '*'];
+
+/// A url in a path, from its scheme on.
+fn second_url(path: &str) -> Option<&str> {
+    let at = ["http://", "https://"].iter().filter_map(|scheme| path.find(scheme)).min()?;
+    path.get(at..)
+}
+
+/// `8000` of `:8000` and of `v1:8000`.
+fn port_of(segment: &str) -> Option<&str> {
+    let (before, port) = segment.split_once(':')?;
+    let is_port = (2..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit());
+    let is_behind_nothing = before.is_empty() || is_version(before);
+    (is_port && is_behind_nothing).then_some(port)
+}
