@@ -17,12 +17,13 @@ use std::borrow::Cow;
 use self::response::{AuditAnnotations, EncodedPatch, Response, Status, StatusCause};
 use self::review::{GroupVersionKind, Object, Request, Review};
 use self::validate::Verdict;
-use crate::endpoint::Policy;
 pub use crate::endpoint::gate::Operation;
 use crate::endpoint::gate::{GROUP, Gate, KIND, Missing, Resource, VERSION, Write, gate};
+use crate::endpoint::mutation::Mutation;
 use crate::endpoint::origin::is_refused_by_schema;
 use crate::endpoint::policy::Enforcement;
 use crate::endpoint::quote::Quoted;
+use crate::endpoint::{Policy, Spec};
 
 /// The one version that is spoken.
 pub(crate) const API_VERSION: &str = "admission.k8s.io/v1";
@@ -215,50 +216,56 @@ fn of_unknown_version<'a>(policy: &Policy, request: &Request<'a>, object: &Objec
     Answer { notice: Some(message), ..answered(Outcome::Failed, request, &response) }
 }
 
-/// What is refused is not mutated. The verdict is that of the mutated object: no rule judges what mutation changes.
+/// Judges what mutation would store. What is refused is not mutated.
 fn admitted<'a>(policy: &Policy, request: &Request<'a>, object: &Object<'a>) -> Answer<'a> {
-    let verdict = validate::validate(policy, request, object);
+    let spec = object.spec();
+    let mutation = mutate::mutate(request, object);
+    let verdict = validate::validate(policy, request, mutation.applied_to(spec));
     let enforcement = policy.here(&request.namespace).enforcement();
     if !verdict.denials.is_empty() && enforcement == Enforcement::Deny {
         return judged(request, object, &verdict, enforcement);
     }
-    patched(request, mutate::mutate(request, object), &verdict, enforcement)
+    patched(request, spec, &mutation, &verdict, enforcement)
 }
 
+/// Refuses only what the resource's schema would refuse with less to say: anything else is for `/validate`.
 fn mutated<'a>(policy: &Policy, request: &Request<'a>, object: &Object<'a>) -> Answer<'a> {
+    let spec = object.spec();
     let mutation = mutate::mutate(request, object);
     let enforcement = policy.here(&request.namespace).enforcement();
-    if mutation.change.is_none() && is_refused_by_schema(&object.spec()) && enforcement == Enforcement::Deny {
-        let verdict = validate::validate(policy, request, object);
+    if mutation.change.is_none() && is_refused_by_schema(&spec) && enforcement == Enforcement::Deny {
+        let verdict = validate::validate(policy, request, spec);
         if !verdict.denials.is_empty() {
             return judged(request, object, &verdict, enforcement);
         }
     }
-    patched(request, mutation, &Verdict::default(), enforcement)
+    patched(request, spec, &mutation, &Verdict::default(), enforcement)
 }
 
-/// Allows, with a patch if there is something to change.
+/// Allows, with a patch if there is something to change about the spec.
 fn patched<'a>(
     request: &Request<'a>,
-    mutation: mutate::Mutation,
+    spec: Spec<'_>,
+    mutation: &Mutation<'_>,
     verdict: &Verdict,
     enforcement: Enforcement,
 ) -> Answer<'a> {
     let (rules, warned) = verdict.ids();
     let mut response = Response::allowed(&request.uid);
     response.warnings = verdict.warnings(enforcement);
-    response.warnings.extend(mutation.warning);
+    response.warnings.extend(mutation.warning.as_ref().map(mutate::line));
     response.audit_annotations = AuditAnnotations::of_rules(&rules, false, &warned);
-    let Some((id, patch)) = mutation.change else {
+    let Some(change) = &mutation.change else {
         return Answer { rules, warned, ..answered(Outcome::Allowed, request, &response) };
     };
-    response.patch = Some(EncodedPatch::new(&patch));
-    response.audit_annotations.get_or_insert_default().mutated = Some(id);
-    Answer { rules, warned, mutation: Some(id), ..answered(Outcome::Patched, request, &response) }
+    response.patch = Some(EncodedPatch::new(&mutate::patch(spec, change)));
+    response.audit_annotations.get_or_insert_default().mutated = Some(change.id);
+    let mutation = Some(change.id);
+    Answer { rules, warned, mutation, ..answered(Outcome::Patched, request, &response) }
 }
 
 fn validated<'a>(policy: &Policy, request: &Request<'a>, object: &Object<'a>) -> Answer<'a> {
-    let verdict = validate::validate(policy, request, object);
+    let verdict = validate::validate(policy, request, object.spec());
     let enforcement = policy.here(&request.namespace).enforcement();
     judged(request, object, &verdict, enforcement)
 }

@@ -1,46 +1,38 @@
-//! An admission request flows in; what to change about its object flows out, as a JSON Patch.
+//! An admission request flows in; what to change about its object flows out, as a JSON Patch and a warning.
 
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation, ReplaceOperation};
 
 use super::ownership;
 use super::review::{Object, Request};
-use crate::endpoint::mutation::{self, Change, Warning};
+use crate::endpoint::mutation::{self, Change, Mutation, Warning};
 use crate::endpoint::{Spec, Value};
-
-/// What to change, and what to tell the person who wrote the object.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Mutation {
-    /// The change, by the id of the mutation that makes it.
-    pub change: Option<(&'static str, Patch)>,
-    pub warning: Option<String>,
-}
 
 /// Says what to change about the request's object.
 #[must_use]
-pub(super) fn mutate(request: &Request<'_>, object: &Object<'_>) -> Mutation {
-    let new = object.spec();
-    let mutation = mutation::mutate(new, request.replaced_spec(), || {
+pub(super) fn mutate<'a>(request: &Request<'_>, object: &'a Object<'_>) -> Mutation<'a> {
+    mutation::mutate(object.spec(), request.replaced_spec(), || {
         let metadata = object.metadata.0.as_ref();
         let managed_fields = metadata.and_then(|metadata| metadata.managed_fields);
         ownership::of_rewrite_path(managed_fields, metadata.and_then(|metadata| metadata.annotations))
-    });
-    Mutation {
-        change: mutation.change.map(|change| (change.id, patch(new, &change))),
-        warning: mutation.warning.map(|Warning { id, field, problem, remedy }| {
-            let field = field.path();
-            format!("{field}: {problem}; {remedy} [{id}]")
-        }),
-    }
+    })
 }
 
-fn patch(new: Spec<'_>, change: &Change<'_>) -> Patch {
+/// The change of a spec as a JSON Patch of its object.
+#[must_use]
+pub(super) fn patch(spec: Spec<'_>, change: &Change<'_>) -> Patch {
     let path = PointerBuf::from_tokens(change.field.keys().iter().copied());
     let value = change.value.as_ref().into();
-    Patch(vec![match new.value(change.field) {
+    Patch(vec![match spec.value(change.field) {
         Value::Absent => PatchOperation::Add(AddOperation { path, value }),
         Value::NotText | Value::Text(_) => PatchOperation::Replace(ReplaceOperation { path, value }),
     }])
+}
+
+/// The warning as `kubectl` prints it.
+#[must_use]
+pub(super) fn line(Warning { id, field, problem, remedy }: &Warning) -> String {
+    format!("{}: {problem}; {remedy} [{id}]", field.path())
 }
 
 #[cfg(test)]
@@ -63,9 +55,10 @@ mod tests {
         let review = Review::parse(&body).expect("a review");
         let object = review.request.object.0.as_ref().expect("an object");
         let mutation = mutate(&review.request, object);
+        let warning = mutation.warning.as_ref().map(line);
         match mutation.change {
-            Some((id, patch)) => (Some(id), json!(patch), mutation.warning),
-            None => (None, Json::Null, mutation.warning),
+            Some(change) => (Some(change.id), json!(super::patch(object.spec(), &change)), warning),
+            None => (None, Json::Null, warning),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::endpoint::gate::{GROUP, KIND};
 use crate::endpoint::judge::judge;
 use crate::endpoint::policy::Enforcement;
 use crate::endpoint::rules::{Severity, Subject, Violation};
-use crate::endpoint::{Policy, Value};
+use crate::endpoint::{Policy, Spec, Value};
 
 /// What the rules say of an object.
 #[derive(Debug, Default)]
@@ -18,10 +18,10 @@ pub(super) struct Verdict {
     pub warnings: Vec<Violation>,
 }
 
-/// Judges the request's object as it would be stored, under a policy.
+/// Judges the spec that the request would store, under a policy.
 #[must_use]
-pub(super) fn validate(policy: &Policy, request: &Request<'_>, object: &Object<'_>) -> Verdict {
-    let (new, old) = (object.spec(), request.replaced_spec());
+pub(super) fn validate(policy: &Policy, request: &Request<'_>, new: Spec<'_>) -> Verdict {
+    let old = request.replaced_spec();
     let mut subject =
         Subject::of(new, old, (policy, &request.namespace)).by(Some(&request.user_info.username));
     subject.is_slice_stuck = old.is_some_and(|old| old.url != new.url)

@@ -7,7 +7,7 @@ use std::fmt::{self, Display};
 
 use super::Spec;
 use super::judge::judge;
-use super::mutation::{Change, Mutation, Ownership, mutate};
+use super::mutation::{Mutation, Ownership, mutate};
 use super::policy::{Policy, Severity};
 use super::rules::{Subject, Violation};
 
@@ -149,11 +149,7 @@ impl<'a> Decision<'a> {
     #[must_use]
     pub fn on_create(spec: Spec<'a>, terms: (&Policy, &str)) -> Self {
         let mutation = mutate(spec, None, || Ownership::Unknown);
-        let stored = match &mutation.change {
-            Some(Change { field, value, .. }) => spec.with(*field, value),
-            None => spec,
-        };
-        let violations = judge(&Subject::of(stored, None, terms));
+        let violations = judge(&Subject::of(mutation.applied_to(spec), None, terms));
         Decision { mutation, violations }
     }
 

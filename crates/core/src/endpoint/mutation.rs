@@ -232,6 +232,15 @@ fn readable_url(spec: Spec<'_>) -> Option<EndpointUrl<'_>> {
 }
 
 impl Mutation<'_> {
+    /// The spec that is stored when this spec is written.
+    #[must_use]
+    pub fn applied_to<'b>(&'b self, spec: Spec<'b>) -> Spec<'b> {
+        match &self.change {
+            Some(Change { field, value, .. }) => spec.with(*field, value),
+            None => spec,
+        }
+    }
+
     fn warn(id: &'static str, problem: impl Into<Cow<'static, str>>, remedy: &'static str) -> Self {
         let warning = Warning { id, field: Field::RewritePath, problem: problem.into(), remedy };
         Mutation { change: None, warning: Some(warning) }

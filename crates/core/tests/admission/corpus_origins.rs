@@ -25,6 +25,7 @@ fn runs() -> Vec<Run> {
             let mut second = review.clone();
             second["request"]["object"] = reviews::stored(&review, &mutated);
             let verdict = reviews::ask(Hook::Validate, &second);
+            reviews::assert_one_call_says_the_same(&review, &mutated, &verdict);
             Run { sample, mutated, stored: second["request"]["object"]["spec"].clone(), verdict }
         })
         .collect()

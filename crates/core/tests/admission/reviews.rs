@@ -129,3 +129,20 @@ pub(crate) fn stored(review: &Value, response: &AdmissionResponse) -> Value {
     }
     object
 }
+
+/// `/admit` says in one call what `/mutate`, and `/validate` of what is stored, say in two.
+pub(crate) fn assert_one_call_says_the_same(
+    review: &Value,
+    mutated: &AdmissionResponse,
+    verdict: &AdmissionResponse,
+) {
+    let both = ask(Hook::Admit, review);
+    let (patch, mutation_warnings) =
+        if verdict.allowed { (mutated.patch(), mutated.warnings.clone()) } else { (None, Vec::new()) };
+    let warnings = [verdict.warnings.clone(), mutation_warnings].concat();
+    assert_eq!(
+        (both.allowed, both.status.message.clone(), both.patch(), both.warnings),
+        (verdict.allowed, verdict.status.message.clone(), patch, warnings),
+        "{review}"
+    );
+}
