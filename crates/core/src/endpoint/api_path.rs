@@ -54,12 +54,16 @@ pub(super) struct Operation<'a> {
 #[must_use]
 pub(super) fn operation(path: &str) -> Option<Operation<'_>> {
     let path = path.trim_end_matches('/');
-    let segments: Vec<_> =
-        path.split('/').rev().take(MOST_SEGMENTS).filter(|segment| !segment.is_empty()).collect();
-    let last = *segments.first()?;
+    let last = path.rsplit('/').next().filter(|last| !last.is_empty())?;
     if last.rsplit_once(':').is_some_and(|(_, verb)| VERBS.contains(&verb)) {
         return Some(Operation { text: last, base: None });
     }
+    // nearly every path ends in another word
+    if !OPERATIONS.iter().any(|words| words.ends_with(&[last])) {
+        return None;
+    }
+    let segments: Vec<_> =
+        path.rsplit('/').take(MOST_SEGMENTS).filter(|segment| !segment.is_empty()).collect();
     let words = OPERATIONS.iter().find(|words| {
         let ends_in = words.iter().rev().zip(&segments).filter(|(word, segment)| word == segment).count();
         let before = segments.get(words.len());

@@ -95,7 +95,7 @@ fn is_another(written: &str, value: &str) -> bool {
 fn violations_with(subject: &Subject<'_>, field: Field, value: &str) -> Vec<Violation> {
     let with_value = subject.with(field, value);
     if field == Field::Url && subject.has_default_path() {
-        let default = with_value.default_path().map(|default| default.as_str().to_owned());
+        let default = with_value.default_path.as_ref().map(|default| default.as_str().to_owned());
         if let Some(default) = default {
             return rules::violations(&with_value.with(Field::RewritePath, &default));
         }

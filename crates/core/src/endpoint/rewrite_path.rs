@@ -125,14 +125,13 @@ impl PathFaults {
     pub fn of(text: &str) -> Self {
         let body = text.trim_end_matches('/');
         let mut faults = PathFaults { not_absolute: !text.starts_with('/'), ..PathFaults::default() };
-        for segment in body.strip_prefix('/').unwrap_or(body).split('/') {
-            if segment.is_empty() && body.is_empty() {
-                break; // nothing but slashes: the root
-            }
-            faults.segment = faults.segment.or(Segment::of(segment));
-            faults.edge = faults.edge.or_else(|| edge_fault(segment));
+        let segments = || body.strip_prefix('/').unwrap_or(body).split('/');
+        // nothing but slashes: the root
+        if !body.is_empty() {
+            faults.segment = segments().find_map(Segment::of);
         }
         if !is_harmless(body) {
+            faults.edge = segments().find_map(edge_fault);
             for character in body.chars().filter(|character| is_refused(*character)) {
                 if !faults.characters.contains(&character) {
                     faults.characters.push(character);

@@ -16,6 +16,8 @@ pub struct Subject<'a> {
     pub url: Value<EndpointUrl<'a>>,
     /// The empty string counts as absent: Modelplane treats it so.
     pub rewrite_path: Value<WrittenPath<'a>>,
+    /// The rewritePath that the url gives by default.
+    pub(in crate::endpoint) default_path: Option<RewritePath<'a>>,
     /// Whether it is known that the EndpointSlice does not follow the url that an update replaces anyway.
     pub is_slice_stuck: bool,
     pub origin: Value<EndpointUrl<'a>>,
@@ -40,10 +42,12 @@ impl<'a> Subject<'a> {
             Value::Text("") => Value::Absent,
             other => other,
         };
+        let url = spec.url.map(EndpointUrl::read);
         Subject {
             spec,
             old,
-            url: spec.url.map(EndpointUrl::read),
+            default_path: url.text().and_then(|url| RewritePath::derive(&url.parts)),
+            url,
             rewrite_path: rewrite_path.map(WrittenPath::read),
             is_slice_stuck: false,
             origin: spec.origin.map(EndpointUrl::read),
@@ -60,18 +64,13 @@ impl<'a> Subject<'a> {
         Subject { is_slice_stuck: self.is_slice_stuck, user: self.user, ..subject }
     }
 
-    /// The rewritePath that the url gives by default.
-    #[must_use]
-    pub(in crate::endpoint) fn default_path(&self) -> Option<RewritePath<'a>> {
-        self.url.text().and_then(|url| RewritePath::derive(&url.parts))
-    }
-
     /// Whether the rewritePath says the same as the url, so that the url's rules say all there is to say.
     #[must_use]
     pub(in crate::endpoint) fn has_default_path(&self) -> bool {
-        let path = self.rewrite_path.text().map(|path| path.text.trim_end_matches('/'));
-        let default = self.default_path();
-        path.is_some() && path == default.as_ref().map(|default| default.as_str().trim_end_matches('/'))
+        let (Some(path), Some(default)) = (self.rewrite_path.text(), &self.default_path) else {
+            return false;
+        };
+        path.text.trim_end_matches('/') == default.as_str().trim_end_matches('/')
     }
 
     /// The same endpoint, written by this user.

@@ -28,7 +28,7 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let path = written.text;
     let old = subject.old?;
     let former = RewritePath::derive(&Url::split(old.url.text()?))?;
-    let default = subject.default_path()?;
+    let default = subject.default_path.as_ref()?;
     let stayed = old.rewrite_path == Value::Text(path) && former.as_str() == path;
     if !stayed || default.as_str() == path {
         return None;

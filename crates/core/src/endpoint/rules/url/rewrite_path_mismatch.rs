@@ -28,7 +28,7 @@ pub(crate) static RULE: Rule = Rule {
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let path = subject.rewrite_path.text()?;
-    let default = subject.default_path().filter(|default| default.as_str() != "/")?;
+    let default = subject.default_path.as_ref().filter(|default| default.as_str() != "/")?;
     if path.faults != PathFaults::default() || subject.has_default_path() {
         return None;
     }

@@ -38,7 +38,8 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     }
     if path.ends_with("/v1") {
         let meant = subject
-            .default_path()
+            .default_path
+            .as_ref()
             .map_or_else(|| without_version(path).to_owned(), |path| path.as_str().to_owned());
         let problem =
             Problem::new("ends in `v1/`, which clients send too, so they get `/v1/v1/...`", "leave it out");
@@ -49,5 +50,5 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
         format!("has {}: clients get `/v1/...` behind it", written.show(version)),
         "leave it out",
     );
-    Some(problem.at(version).meaning(subject.default_path().map(|path| path.as_str().to_owned())))
+    Some(problem.at(version).meaning(subject.default_path.as_ref().map(|path| path.as_str().to_owned())))
 }

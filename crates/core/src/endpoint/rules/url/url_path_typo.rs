@@ -30,17 +30,21 @@ pub(crate) static RULE: Rule = Rule {
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let url = subject.url.text()?;
     let path = url.parts.path;
-    if let Some(second) = second_url(path) {
-        let problem =
-            Problem::new("holds a second url, which nobody will ask", "write one, and an endpoint for each");
-        return Some(problem.at(second));
-    }
-    if let Some(port) = path.split('/').find_map(port_of) {
-        let problem = Problem::new(
-            format!("has the port {} in its path, where it counts for nothing", url.show(port)),
-            "write it behind the host",
-        );
-        return Some(problem.at(port));
+    if path.contains(':') {
+        if let Some(second) = second_url(path) {
+            let problem = Problem::new(
+                "contains a second url, which nobody will ask",
+                "write one, and an endpoint for each",
+            );
+            return Some(problem.at(second));
+        }
+        if let Some(port) = path.split('/').find_map(port_of) {
+            let problem = Problem::new(
+                format!("has the port {} in its path, where it has no effect", url.show(port)),
+                "write it after the host",
+            );
+            return Some(problem.at(port));
+        }
     }
     let body = path.trim_end_matches('/');
     let bare = body.trim_end_matches(SIGNS);
