@@ -249,10 +249,11 @@ pub(crate) enum CaDefect {
 impl fmt::Display for CaDefect {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoCertificate => to.write_str("the client CA file holds no PEM block \"CERTIFICATE\""),
+            Self::NoCertificate => to.write_str("the client CA file contains no PEM block \"CERTIFICATE\""),
             Self::NotACa(subject) => write!(
                 to,
-                "the client CA file holds a certificate that is no CA, so no client could be verified with it: {}",
+                "the client CA file contains a certificate that is not a CA, so it cannot verify any client: \
+                 {}",
                 Quoted(subject)
             ),
             Self::Unreadable(why) => write!(to, "the client CA can't be read: {why}"),

@@ -104,14 +104,18 @@ impl std::error::Error for Defect {}
 impl fmt::Display for Defect {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoCertificate => to.write_str("the certificate file holds no PEM block \"CERTIFICATE\""),
+            Self::NoCertificate => to.write_str("the certificate file contains no PEM block \"CERTIFICATE\""),
             Self::UnreadableCertificate(why) => write!(to, "the certificate can't be read: {why}"),
-            Self::NoKey => to.write_str("the key file holds no PEM block \"PRIVATE KEY\""),
+            Self::NoKey => to.write_str("the key file contains no PEM block \"PRIVATE KEY\""),
             Self::UnreadableKey(why) => write!(to, "the private key can't be read: {why}"),
             Self::KeyOfAnother => to.write_str(
-                "the private key does not match the certificate: give the key that the certificate was issued for",
+                "the private key does not match the certificate: give the key that the certificate was \
+                 issued for",
             ),
-            Self::UnknownIssuer => to.write_str("none of the CAs that are stored with the certificate signed it"),
+            Self::UnknownIssuer => to.write_str(
+                "none of the CAs that are stored with the certificate signed \
+                                                 it",
+            ),
             Self::NotYetValid(from) => {
                 write!(to, "the certificate is not valid before {}", utc(*from))
             }

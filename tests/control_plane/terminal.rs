@@ -6,7 +6,8 @@ use crate::cluster::{Printed, shared, test};
 
 fn manifest(namespace: &str, spec: &str) -> String {
     format!(
-        "apiVersion: modelplane.ai/v1alpha1\nkind: ModelEndpoint\nmetadata:\n  name: qwen-72b\n  namespace: {namespace}\nspec:\n{spec}"
+        "apiVersion: modelplane.ai/v1alpha1\nkind: ModelEndpoint\nmetadata:\n  name: qwen-72b\n  namespace: \
+         {namespace}\nspec:\n{spec}"
     )
 }
 
@@ -23,20 +24,20 @@ fn kubectl_prints_every_violation_with_its_field() {
             "terminal",
             "  url: https://api.example.com:8443/v1?key=s3cret\n  rewritePath: openai/\n",
         );
-        let refusal = "\
-            The ModelEndpoint \"qwen-72b\" is invalid: \n\
-            * spec.url: is https on port 8443, and the gateway speaks TLS on port 443 only, so everything would be \
-            sent in plaintext; serve TLS on 443, or write `http://` if the server speaks plain HTTP [url-tls-port]\n\
-            * spec.url: has a query, which the gateway never sends; leave out the `?` and what follows [url-query]\n\
-            * spec.rewritePath: does not start with `/`, so the server would get a malformed request line; start \
-            it with `/`; did you mean `/openai/`? [rewrite-path-absolute]\n";
+        let refusal = "The ModelEndpoint \"qwen-72b\" is invalid: \n* spec.url: is https on port 8443, and \
+                       the gateway speaks TLS on port 443 only, so everything would be sent in plaintext; \
+                       serve TLS on 443, or write `http://` if the server speaks plain HTTP \
+                       [url-tls-port]\n* spec.url: has a query, which the gateway never sends; leave out the \
+                       `?` and what follows [url-query]\n* spec.rewritePath: does not start with `/`, so the \
+                       server would get a malformed request line; start it with `/`; did you mean \
+                       `/openai/`? [rewrite-path-absolute]\n";
         assert_eq!(cluster.kubectl(&["apply", "-f", "-"], &bad).await?, printed(1, "", refusal));
 
         let one = manifest("terminal", "  url: http://[::1\n");
-        let refusal = "\
-            The ModelEndpoint \"qwen-72b\" is invalid: spec.url: has a misplaced `[` or `]`: Modelplane's parser \
-            raises on it, which freezes every ModelService that selects this endpoint; brackets belong around an \
-            IPv6 address only, as `http://[2001:db8::10]:8000/v1` [url-syntax]\n";
+        let refusal = "The ModelEndpoint \"qwen-72b\" is invalid: spec.url: has a misplaced `[` or `]`: \
+                       Modelplane's composition fails on it, which freezes every ModelService that selects \
+                       this endpoint; use brackets only around an IPv6 address, as \
+                       `http://[2001:db8::10]:8000/v1` [url-syntax]\n";
         assert_eq!(cluster.kubectl(&["create", "-f", "-"], &one).await?, printed(1, "", refusal));
         Ok(())
     });
@@ -47,8 +48,9 @@ fn kubectl_prints_a_warning_where_a_value_was_changed() {
     test(async {
         let cluster = shared().await?;
         cluster.namespace("warned").await?;
-        let warning = "Warning: spec.rewritePath: is stored as `/ml-team/qwen-72b/`, not `/ml-team/qwen-72b`: it ends \
-                       in exactly one slash; write it so [normalize-trailing-slash]\n";
+        let warning = "Warning: spec.rewritePath: is stored as `/ml-team/qwen-72b/`, not \
+                       `/ml-team/qwen-72b`: it ends in exactly one slash; write that value \
+                       [normalize-trailing-slash]\n";
         let written = manifest(
             "warned",
             "  url: http://10.0.1.50/ml-team/qwen-72b/\n  rewritePath: /ml-team/qwen-72b\n",
@@ -80,8 +82,8 @@ fn kubectl_prints_a_warning_for_what_deserves_a_look() {
             printed(
                 0,
                 "modelendpoint.modelplane.ai/qwen-72b created\n",
-                "Warning: spec.rewritePath: ends in `v1/`, which clients send too, so they get `/v1/v1/...`; leave it out; did you \
-                 mean `/`? [rewrite-path-version]\n"
+                "Warning: spec.rewritePath: ends in `v1/`, which clients send too, so they get `/v1/v1/...`; \
+                 leave it out; did you mean `/`? [rewrite-path-version]\n"
             )
         );
         Ok(())

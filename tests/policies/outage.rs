@@ -44,7 +44,8 @@ fn an_outage_blocks_no_good_write_and_lets_no_bad_one_in_with_the_backstop() {
         let closed = outages("").await?;
         let backed = outages("overlays/backstop").await?;
         println!(
-            "| fault | good writes that failed, fail closed | worst latency | with the backstop | worst latency | bad ones stored |"
+            "| fault | good writes that failed, fail closed | worst latency | with the backstop | worst \
+             latency | bad ones stored |"
         );
         println!("|---|---|---|---|---|---|");
         for (((_, name), closed), backed) in FAULTS.iter().zip(&closed).zip(&backed) {
@@ -207,14 +208,15 @@ fn the_webhook_speaks_first_and_the_policies_where_it_is_silent() {
         let refused = refusal(&installed.control_plane, &bad).await?;
         assert_eq!(
             refused,
-            "modelendpoints.modelplane.ai \"bad\" is forbidden: ValidatingAdmissionPolicy 'modelendpoint-rules' with binding \
-             'modelendpoint-rules' denied request: spec.url: has a scheme other than http and https, and the gateway \
-             would send plaintext to port 80; write `http://` or `https://` [url-scheme]; spec.url: holds a user name or \
-             a password before an `@`: it is stored in the clear and never sent; leave it out and keep credentials in a \
-             Secret [url-userinfo]; spec.url: has a host of one label, which EndpointSlice refuses; write the full name, \
-             for a Service `<service>.<namespace>.svc.cluster.local` [url-host]; spec.rewritePath: does not start with \
-             `/`, so the gateway would make a malformed request of it; write the path only, from its leading slash on \
-             [rewrite-path-absolute]"
+            "modelendpoints.modelplane.ai \"bad\" is forbidden: ValidatingAdmissionPolicy \
+             'modelendpoint-rules' with binding 'modelendpoint-rules' denied request: spec.url: has a scheme \
+             other than http and https, and the gateway would send plaintext to port 80; write `http://` or \
+             `https://` [url-scheme]; spec.url: contains a user name or a password before an `@`: it is \
+             stored in clear text and never sent; leave it out, and keep credentials in a Secret \
+             [url-userinfo]; spec.url: has a single-label host, which EndpointSlice refuses; write the full \
+             name, for a Service `<service>.<namespace>.svc.cluster.local` [url-host]; spec.rewritePath: \
+             does not start with `/`, so the gateway would send a malformed request; write only the path, \
+             with its leading slash [rewrite-path-absolute]"
         );
         Ok(())
     });

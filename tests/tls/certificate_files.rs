@@ -146,7 +146,7 @@ async fn a_bad_pair_never_replaces_a_good_one() {
     fs::write(&key, &good.key[..60]).expect("a file");
     running.refused_and_still_serves(&good, "the private key can't be read").await;
     fs::write(&certificate, "").expect("a file");
-    running.refused_and_still_serves(&good, r#"holds no PEM block \"CERTIFICATE\""#).await;
+    running.refused_and_still_serves(&good, r#"contains no PEM block \"CERTIFICATE\""#).await;
     fs::write(&certificate, &good.certificate[..200]).expect("a file");
     running.refused_and_still_serves(&good, "the certificate can't be read").await;
     fs::remove_file(&certificate).expect("a file");

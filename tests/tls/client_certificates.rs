@@ -175,9 +175,9 @@ async fn the_ca_is_reloaded_by_content_and_a_bad_one_changes_nothing() {
 
     let leaf = second.client("jane", &[]).certificate;
     for (bad, why) in [
-        ("", "holds no PEM block"),
+        ("", "contains no PEM block"),
         (&first.pem()[..100], "the client CA can't be read"),
-        (&leaf, "holds a certificate that is no CA, so no client could be verified with it: `CN=jane`"),
+        (&leaf, "contains a certificate that is no CA, so no client could be verified with it: `CN=jane`"),
     ] {
         fs::write(&guarded.ca, bad).expect("a file");
         guarded.webhook.logged(why).await;
@@ -249,7 +249,8 @@ async fn requests_that_wait_behind_an_answer_are_not_served_after_the_ca_changed
     guarded.webhook.logged("clients must connect again").await;
     let review = create("u-2", FINE).to_string();
     let another = format!(
-        "POST /validate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{review}",
+        "POST /validate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: \
+         {}\r\n\r\n{review}",
         review.len()
     );
     stream.write_all(&[rest, another.into_bytes()].concat()).await.expect("the server reads");
@@ -288,14 +289,14 @@ async fn it_says_what_is_wrong_with_the_flags() {
     assert_eq!(
         start(&["--self-signed", "--client-ca", &path]).await,
         crate::start_up::error(&format!(
-            "the client CA file holds no PEM block \"CERTIFICATE\" (--client-ca {path})"
+            "the client CA file contains no PEM block \"CERTIFICATE\" (--client-ca {path})"
         ))
     );
     assert_eq!(
         start(&["--self-signed", "--client-ca", "/nowhere/ca.crt"]).await,
         crate::start_up::error(
-            "cannot read --client-ca /nowhere/ca.crt: No such file or directory (os error 2); give the CA that \
-             signs the API server's client certificate"
+            "cannot read --client-ca /nowhere/ca.crt: No such file or directory (os error 2); give the CA \
+             that signs the API server's client certificate"
         )
     );
 }

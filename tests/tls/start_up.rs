@@ -48,8 +48,8 @@ async fn it_says_which_flags_are_missing_or_too_many() {
         ),
         (
             &["--managed-certs"],
-            "--managed-certs works only in a cluster: KUBERNETES_SERVICE_HOST is not set: environment variable \
-             not found",
+            "--managed-certs works only in a cluster: KUBERNETES_SERVICE_HOST is not set: environment \
+             variable not found",
         ),
         (&["--tls-cert", "x"], "--tls-key is missing: the private key of --tls-cert"),
         (&["--tls-key", "x"], "--tls-cert is missing: the certificate of --tls-key"),
@@ -82,30 +82,32 @@ async fn it_says_what_is_wrong_with_the_files() {
             &none,
             &key,
             format!(
-                "cannot read --tls-cert {none}: No such file or directory (os error 2); give a file that exists \
-             (`modelendpoint certs` makes a pair for development)"
+                "cannot read --tls-cert {none}: No such file or directory (os error 2); give a file that \
+                 exists (`modelendpoint certs` makes a pair for development)"
             ),
         ),
         (
             &certificate,
             &other,
             format!(
-                "the private key does not match the certificate: give the key that the certificate was issued for \
-             (--tls-cert {certificate}, --tls-key {other})"
+                "the private key does not match the certificate: give the key that the certificate was \
+                 issued for (--tls-cert {certificate}, --tls-key {other})"
             ),
         ),
         (
             &key,
             &key,
             format!(
-                "the certificate file holds no PEM block \"CERTIFICATE\" (--tls-cert {key}, --tls-key {key})"
+                "the certificate file contains no PEM block \"CERTIFICATE\" (--tls-cert {key}, --tls-key \
+                 {key})"
             ),
         ),
         (
             &certificate,
             &certificate,
             format!(
-                "the key file holds no PEM block \"PRIVATE KEY\" (--tls-cert {certificate}, --tls-key {certificate})"
+                "the key file contains no PEM block \"PRIVATE KEY\" (--tls-cert {certificate}, --tls-key \
+                 {certificate})"
             ),
         ),
     ];

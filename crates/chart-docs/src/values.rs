@@ -27,7 +27,7 @@ impl Values {
     /// # Errors
     /// When the text is no YAML, or a value has no comment.
     pub(crate) fn read(text: &str) -> Result<Self> {
-        let defaults: Value = serde_saphyr::from_str(text).context("values.yaml is no YAML")?;
+        let defaults: Value = serde_saphyr::from_str(text).context("values.yaml is not valid YAML")?;
         let mut all = Vec::new();
         let (mut group, mut comment, mut schema) = (String::new(), Vec::new(), Value::Null);
         for (number, line) in text.lines().enumerate() {
@@ -68,8 +68,9 @@ mod tests {
 
     #[test]
     fn a_value_has_its_comment_its_default_and_what_the_schema_adds() {
-        let text = "# The file.\n\n# How many.\n# @schema {\"minimum\": 0}\nreplicas: 2\n# The image.\nimage:\n  # Its\n  # tag.\n  tag: \"\"\n\
-                    # What a pod takes.\nresources:\n  limits:\n    memory: 1Mi\n";
+        let text = "# The file.\n\n# How many.\n# @schema {\"minimum\": 0}\nreplicas: 2\n# The \
+                    image.\nimage:\n  # Its\n  # tag.\n  tag: \"\"\n# What a pod takes.\nresources:\n  \
+                    limits:\n    memory: 1Mi\n";
         let values = Values::read(text).expect("values");
         let read: Vec<_> = values
             .0

@@ -44,7 +44,7 @@ impl Helm {
             String::from_utf8_lossy(&output.stderr)
         );
         let objects: Vec<Value> = serde_saphyr::from_multiple(&String::from_utf8(output.stdout)?)
-            .context("what the chart renders to is no YAML")?;
+            .context("the rendered chart is not valid YAML")?;
         Ok(objects.into_iter().filter(|object| !object.is_null()).collect())
     }
 }

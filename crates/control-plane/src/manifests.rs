@@ -25,7 +25,7 @@ pub async fn kustomize(directory: &Path) -> Result<Vec<Value>> {
         String::from_utf8_lossy(&output.stderr)
     );
     serde_saphyr::from_multiple(&String::from_utf8(output.stdout)?)
-        .with_context(|| format!("what {} renders to is no YAML", directory.display()))
+        .with_context(|| format!("what {} renders to is not valid YAML", directory.display()))
 }
 
 /// Server-side apply, with `fieldValidation=Strict`: an unknown field is an error.

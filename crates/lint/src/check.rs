@@ -85,8 +85,8 @@ fn check_document(lines: &Lines<'_>, document: &Document<'_>, terms: Terms<'_>, 
         let mut finding = Finding::new(
             TAGGED,
             Level::Deny,
-            "this ModelEndpoint can't be checked: kubectl decodes the tagged value, so it may send another one than \
-             is written",
+            "this ModelEndpoint can't be checked: kubectl decodes the tagged value, so it may send another \
+             one than is written",
         )
         .with_remedy("write the value without the tag");
         finding.at = document.node(node).span.clone();
@@ -311,7 +311,7 @@ pub fn read(bytes: Vec<u8>) -> Result<String, Box<Finding>> {
     String::from_utf8(bytes).map_err(|error| {
         let bytes = error.as_bytes();
         let is_utf_16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
-        let why: Cow<'_, str> = if is_utf_16 { "it is UTF-16".into() } else { "it is no UTF-8".into() };
+        let why: Cow<'_, str> = if is_utf_16 { "it is UTF-16".into() } else { "it is not UTF-8".into() };
         let finding = Finding::new(BROKEN, Level::Deny, format!("the file can't be read: {why}"));
         Box::new(finding.with_remedy("save it as UTF-8"))
     })

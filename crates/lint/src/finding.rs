@@ -65,7 +65,7 @@ pub const MIGRATION: &str = "migration";
 
 /// The findings that are neither a rule's nor a mutation's, with what they mean.
 pub const OTHERS: [(&str, &str); 8] = [
-    (BROKEN, "The manifest is no YAML or JSON, so nothing of it reaches the cluster."),
+    (BROKEN, "The manifest is not valid YAML or JSON, so nothing in it reaches the cluster."),
     (TWICE, "A field of a ModelEndpoint is there twice; which one counts depends on who reads it."),
     (
         TAGGED,

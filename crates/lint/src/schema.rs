@@ -54,7 +54,7 @@ fn unknown_field(text: &str, known: &[&str]) -> Finding {
     let finding = Finding::new(UNKNOWN_FIELD, Level::Deny, problem);
     match known.iter().find(|field| is_slip(text, field)) {
         Some(field) => finding.with_remedy(format!("did you mean `{field}`?")),
-        None => finding.with_remedy("take it out"),
+        None => finding.with_remedy("remove it"),
     }
 }
 

@@ -36,7 +36,7 @@ pub fn read(path: &Path, accept: Accept) -> anyhow::Result<Vec<u8>> {
 /// Every mistake, a line for each.
 pub fn understand(path: &Path, content: &[u8]) -> anyhow::Result<Policy> {
     let text = str::from_utf8(content)
-        .map_err(|_| anyhow!("--policy {} is no UTF-8; save it as UTF-8", shown(path)))?;
+        .map_err(|_| anyhow!("--policy {} is not UTF-8; save it as UTF-8", shown(path)))?;
     parse(text).map_err(|mistakes| {
         let path = shown(path);
         let lines = mistakes

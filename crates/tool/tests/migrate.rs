@@ -87,7 +87,7 @@ fn what_can_not_be_mapped_is_left_alone_and_told() {
     assert_eq!(fs::read_to_string(&file).expect("read"), new);
     for part in [
         "error[migration]: spec.url has an IP address as its host",
-        "error[migration]: spec.url holds a user name or a password",
+        "error[migration]: spec.url contains a user name or a password",
         "warning[migration]: spec.url is migrated",
         "3 ModelEndpoints: 1 migrated, 2 to rewrite by hand; 0 other objects left alone",
     ] {

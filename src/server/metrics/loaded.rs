@@ -23,7 +23,7 @@ impl Loaded {
         let policy_hash = Gauge::default();
         registry.register(
             "policy_hash",
-            "The first 48 bits of the SHA-256 of the policy that holds, 0 without one: replicas should agree",
+            "The first 48 bits of the SHA-256 of the active policy, 0 without one: replicas should agree",
             policy_hash.clone(),
         );
         let certificate_expiration = Gauge::default();

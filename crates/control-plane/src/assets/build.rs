@@ -80,8 +80,8 @@ fn build(module: &Module, program: &str, package: &str, into: &Path, started: In
         .spawn()
         .map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => anyhow::anyhow!(
-                "there is no `go` to build {} with: install Go {} or later (https://go.dev/doc/install), or set \
-                 KUBEBUILDER_ASSETS to a directory that has kube-apiserver, etcd and kubectl",
+                "there is no `go` to build {} with: install Go {} or later (https://go.dev/doc/install), or \
+                 set KUBEBUILDER_ASSETS to a directory that has kube-apiserver, etcd and kubectl",
                 module.name,
                 module.go_version
             ),
@@ -107,7 +107,7 @@ fn build(module: &Module, program: &str, package: &str, into: &Path, started: In
 /// Without these the programs of Kubernetes call themselves v0.0.0-master.
 pub(super) fn linker_flags_of_kubernetes(version: &str) -> Result<String> {
     let (major, minor) = major_and_minor(version)
-        .with_context(|| format!("go.mod requires Kubernetes {version}, which is no release"))?;
+        .with_context(|| format!("go.mod requires Kubernetes {version}, which is not a release"))?;
     let variables =
         [("gitVersion", version), ("gitMajor", major), ("gitMinor", minor), ("gitTreeState", "clean")];
     let settings = ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"]

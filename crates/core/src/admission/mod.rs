@@ -131,7 +131,7 @@ pub struct NoUid(pub String);
 pub fn answer<'a>(policy: &Policy, hook: Hook, body: &'a [u8]) -> Result<Answer<'a>, NoUid> {
     match Review::parse(body) {
         Ok(review) => Ok(answer_review(policy, hook, &review)),
-        Err(error) => failure_of(400, body, format!("this is no AdmissionReview that can be read: {error}")),
+        Err(error) => failure_of(400, body, format!("this is not a readable AdmissionReview: {error}")),
     }
 }
 
@@ -180,8 +180,8 @@ fn answer_review<'a>(policy: &Policy, hook: Hook, review: &Review<'a>) -> Answer
 /// Allows what is not ours: a wrong registration must not stop the cluster.
 fn foreign<'a>(request: &Request<'a>) -> Answer<'a> {
     let notice = format!(
-        "modelendpoint-webhook was asked about {} of {}, which it does not know, and let it pass; correct the rules of \
-         its webhook configuration",
+        "modelendpoint-webhook was asked about {} of {}, which it does not know, and let it pass; correct \
+         the rules of its webhook configuration",
         Quoted(&request.kind.kind.lossy()),
         Quoted(&request.kind.api_version())
     );
@@ -200,8 +200,8 @@ fn passed<'a>(request: &Request<'a>, notice: String) -> Answer<'a> {
 fn of_unknown_version<'a>(policy: &Policy, request: &Request<'a>, object: &Object<'_>) -> Answer<'a> {
     let known = format!("{GROUP}/{VERSION}");
     let message = format!(
-        "{} of {} cannot be judged: this modelendpoint-webhook knows {} of {} only; write that version, upgrade \
-         modelendpoint-webhook, or correct the rules of its webhook configuration",
+        "{} of {} cannot be judged: this modelendpoint-webhook knows {} of {} only; write that version, \
+         upgrade modelendpoint-webhook, or correct the rules of its webhook configuration",
         Quoted(&request.kind.kind.lossy()),
         Quoted(&request.kind.api_version()),
         Quoted(KIND),

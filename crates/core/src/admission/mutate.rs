@@ -96,7 +96,8 @@ mod tests {
         let spec =
             json!({"origin": "https://API.example.com/v1", "api": {"schema": "OpenAI", "prefix": "/v1"}});
         let patch = json!([{"op": "replace", "path": "/spec/origin", "value": "https://api.example.com"}]);
-        let warning = "spec.origin: is stored as `https://api.example.com`; write it so [normalize-origin]";
+        let warning =
+            "spec.origin: is stored as `https://api.example.com`; write that value [normalize-origin]";
         assert_eq!(created(&spec), (Some(NORMALIZE_ORIGIN), patch, Some(warning.to_owned())));
         for spec in [
             json!({"origin": "https://api.example.com", "api": {"prefix": "/v1/"}}),
@@ -150,8 +151,8 @@ mod tests {
                     Some(NORMALIZE),
                     patch("replace", "/a/"),
                     Some(format!(
-                        "spec.rewritePath: is stored as `/a/`, not `{written}`: it ends in exactly one slash; write it \
-                         so [normalize-trailing-slash]"
+                        "spec.rewritePath: is stored as `/a/`, not `{written}`: it ends in exactly one slash; write \
+                         that value [normalize-trailing-slash]"
                     ))
                 )
             );

@@ -407,7 +407,7 @@ mod tests {
     fn a_key_that_is_read_may_stand_there_once() {
         let twice = br#"{"request":{"uid":"u","object":{"spec":{"url":"a","url":"b"}}}}"#;
         let error = Review::parse(twice).expect_err("two urls");
-        assert_eq!(error.to_string(), "`url` stands there twice, the second time at byte 56");
+        assert_eq!(error.to_string(), "`url` appears twice, the second time at byte 56");
     }
 
     #[test]

@@ -52,8 +52,9 @@ pub fn migrate(spec: &Spec<'_>) -> Result<Migrated, Obstacle> {
 fn lost(url: &EndpointUrl<'_>) -> Option<Obstacle> {
     let (problem, remedy) = if url.parts.userinfo.is_some() {
         (
-            "holds a user name or a password, and an origin has none",
-            "put it into a Secret as a bearer token, name that in `credential.apiKey.secretRef`, and take it out here",
+            "contains a user name or a password, but an origin cannot",
+            "put it into a Secret as a bearer token, name that in `credential.apiKey.secretRef`, and remove \
+             it here",
         )
     } else if url.parts.query.is_some() || url.parts.fragment.is_some() {
         (
@@ -66,7 +67,7 @@ fn lost(url: &EndpointUrl<'_>) -> Option<Obstacle> {
             "give the server a DNS name; leave an endpoint alone that Modelplane composed, it does so again",
         )
     } else if url.fault.is_some() {
-        ("is no URL that can be read", "correct it first: `modelendpoint check` says what is wrong")
+        ("is not a readable URL", "correct it first: `modelendpoint check` says what is wrong")
     } else {
         return None;
     };

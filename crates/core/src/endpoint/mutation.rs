@@ -70,37 +70,38 @@ pub static ALL: [MutationDoc; 4] = [
     MutationDoc {
         id: DEFAULT,
         field: Field::RewritePath,
-        summary: "A missing, null or empty rewritePath is set to the url's path without a final `v1` segment, ending \
-                  in one slash.",
-        reason: "Without a rewritePath the server is asked for `/<namespace>/<service>/v1/...`, which it does not \
-                 know. `https://api.groq.com/openai/v1` gets `/openai/`, `https://api.openai.com` gets `/`. Where \
-                 the url's path is no path to rewrite to (percent-encoding, dot segments), nothing is set and a \
-                 warning says so.",
+        summary: "A missing, null or empty rewritePath is set to the url's path without a final `v1` \
+                  segment, ending in one slash.",
+        reason: "Without a rewritePath the server is asked for `/<namespace>/<service>/v1/...`, which it \
+                 does not know. `https://api.groq.com/openai/v1` gets `/openai/`, `https://api.openai.com` \
+                 gets `/`. Where the url's path is no path to rewrite to (percent-encoding, dot segments), \
+                 nothing is set and a warning says so.",
     },
     MutationDoc {
         id: REFRESH,
         field: Field::RewritePath,
         summary: "A rewritePath that was set by default is set anew when the url changes.",
         reason: "A default belongs to its url. It follows the url until somebody owns the field, which \
-                 `metadata.managedFields` shows, or the manifest that `kubectl apply` keeps in an annotation; what \
-                 somebody owns is left alone. A warning names the old and the new value.",
+                 `metadata.managedFields` shows, or the manifest that `kubectl apply` keeps in an \
+                 annotation; what somebody owns is left alone. A warning names the old and the new value.",
     },
     MutationDoc {
         id: NORMALIZE,
         field: Field::RewritePath,
-        summary: "A rewritePath that ends in no slash or in several is stored with exactly one.",
-        reason: "The gateway puts rewritePath in the place of a prefix that ends in a slash: `/openai` and \
-                 `v1/chat/completions` belong together with one slash between them. A warning names the old and \
-                 the new value, because a GitOps tool will see the difference.",
+        summary: "A rewritePath that does not end in exactly one slash is stored with exactly one.",
+        reason: "The gateway replaces a prefix that ends in a slash with rewritePath: `/openai` and \
+                 `v1/chat/completions` need exactly one slash between them. A warning names the old and the \
+                 new value, because a GitOps tool will see the difference.",
     },
     MutationDoc {
         id: NORMALIZE_ORIGIN,
         field: Field::Origin,
-        summary: "Scheme and host of an origin are stored in lower case, and without a path that is a single slash or \
-                  `api.prefix`.",
-        reason: "`https://API.openai.com/v1` with the prefix `/v1` can mean only `https://api.openai.com`, and neither \
-                 the resource's schema nor the gateway takes it. A warning names the new value, because a GitOps tool \
-                 will see the difference. A path that is not the prefix is refused, with the two values to write.",
+        summary: "Scheme and host of an origin are stored in lower case, and without a path that is a single \
+                  slash or `api.prefix`.",
+        reason: "`https://API.openai.com/v1` with the prefix `/v1` can mean only `https://api.openai.com`, \
+                 and neither the resource's schema nor the gateway accepts it. A warning names the new \
+                 value, because a GitOps tool will see the difference. A path that is not the prefix is \
+                 refused, with the two values to write.",
     },
 ];
 
@@ -181,7 +182,7 @@ fn normalize(path: &str) -> Mutation<'_> {
     };
     Mutation {
         change: Some(Change::of_path(NORMALIZE, normalized)),
-        ..Mutation::warn(NORMALIZE, problem, "write it so")
+        ..Mutation::warn(NORMALIZE, problem, "write that value")
     }
 }
 
@@ -193,7 +194,7 @@ fn normalize_origin(new: Spec<'_>) -> Mutation<'_> {
         id: NORMALIZE_ORIGIN,
         field: Field::Origin,
         problem: format!("is stored as {}", Quoted(&normal)).into(),
-        remedy: "write it so",
+        remedy: "write that value",
     };
     let change = Change { id: NORMALIZE_ORIGIN, field: Field::Origin, value: normal.into() };
     Mutation { change: Some(change), warning: Some(warning) }

@@ -94,8 +94,8 @@ fn what_is_not_enforced_is_allowed_and_said() {
         let json: Value = serde_json::from_slice(&answer.review).expect("JSON");
         (answer.outcome, answer.rules, json["response"].clone())
     };
-    let refusal = "spec.url: has the port 0, which silently becomes the scheme's default; write a port from 1 to \
-                   65535, or none [url-port]";
+    let refusal = "spec.url: has the port 0, which silently becomes the scheme's default; write a port from \
+                   1 to 65535, or none [url-port]";
     let response = |warnings: &[String]| {
         let mut response = json!({
             "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
@@ -152,7 +152,7 @@ fn a_patch_is_base64_and_has_its_type() {
             "patchType": "JSONPatch",
             "auditAnnotations": { "mutated": "normalize-trailing-slash" },
             "warnings": [
-                "spec.rewritePath: is stored as `/a/`, not `/a`: it ends in exactly one slash; write it so \
+                "spec.rewritePath: is stored as `/a/`, not `/a`: it ends in exactly one slash; write that value \
                  [normalize-trailing-slash]"
             ],
         }))
@@ -189,8 +189,9 @@ fn the_log_and_the_metrics_learn_what_was_done() {
 fn a_denial_is_invalid_with_a_cause_for_each_violation() {
     let mut review = reviews::create(&json!({ "url": "https://h.example:8443/v1beta", "rewritePath": "a/" }));
     review["request"]["object"]["metadata"]["uid"] = json!("object-uid");
-    let port = "is https on port 8443, and the gateway speaks TLS on port 443 only, so everything would be sent in \
-                plaintext; serve TLS on 443, or write `http://` if the server speaks plain HTTP [url-tls-port]";
+    let port = "is https on port 8443, and the gateway speaks TLS on port 443 only, so everything would be \
+                sent in plaintext; serve TLS on 443, or write `http://` if the server speaks plain HTTP \
+                [url-tls-port]";
     let path = "does not start with `/`, so the server would get a malformed request line; start it with `/` \
                 [rewrite-path-absolute]";
     assert_eq!(
@@ -199,7 +200,8 @@ fn a_denial_is_invalid_with_a_cause_for_each_violation() {
             "allowed": false,
             "status": {
                 "status": "Failure",
-                "message": format!("ModelEndpoint.modelplane.ai \"qwen\" is invalid: spec.url: {port}; spec.rewritePath: {path}"),
+                "message": format!("ModelEndpoint.modelplane.ai \"qwen\" is invalid: spec.url: {port}; \
+                                    spec.rewritePath: {path}"),
                 "reason": "Invalid",
                 "code": 422,
                 "details": {
@@ -215,8 +217,8 @@ fn a_denial_is_invalid_with_a_cause_for_each_violation() {
             },
             "auditAnnotations": { "denied": "url-tls-port,rewrite-path-absolute", "warned": "url-version" },
             "warnings": [
-                "spec.url: has `v1beta` in its path: clients will ask for `/v1/...` behind it; check that it answers there \
-                 [url-version]"
+                "spec.url: has `v1beta` in its path: clients will ask for `/v1/...` after it; check that the \
+                 server answers there [url-version]"
             ],
         }))
     );
@@ -306,9 +308,9 @@ fn an_endpoint_that_is_stuck_can_be_changed_back() {
         &json!({ "url": "http://llm.example.com/v1", "rewritePath": "/" }),
         &json!({ "url": "http://10.0.1.50/v1", "rewritePath": "/" }),
     );
-    let message = "changes its host from a DNS name to an IPv4 address, and the EndpointSlice behind it cannot \
-                   follow: traffic would go on to the old host; delete the endpoint, and create it again unless \
-                   Modelplane composed it and does so itself [host-family-change]";
+    let message = "changes its host from a DNS name to an IPv4 address, and its EndpointSlice cannot \
+                   follow: traffic would still go to the old host; delete the endpoint and create it \
+                   again; Modelplane itself recreates an endpoint that it composed [host-family-change]";
     let refused = |review: &Value| {
         let answer = answer(Hook::Validate, review);
         let causes = answer["response"]["status"]["details"]["causes"].clone();
@@ -356,8 +358,8 @@ fn what_is_not_ours_passes_with_a_warning() {
         let mut review = reviews::create(&bad());
         review["request"]["kind"] = json!({ "group": group, "version": version, "kind": kind });
         let warning = format!(
-            "modelendpoint-webhook was asked about `{kind}` of `{group}/{version}`, which it does not know, and let it \
-             pass; correct the rules of its webhook configuration"
+            "modelendpoint-webhook was asked about `{kind}` of `{group}/{version}`, which it does not know, \
+             and let it pass; correct the rules of its webhook configuration"
         );
         for hook in HOOKS {
             assert_eq!(answer(hook, &review), answered(json!({ "allowed": true, "warnings": [warning] })));
@@ -379,9 +381,9 @@ fn an_endpoint_of_another_version_is_refused_and_the_message_says_what_to_do() {
         ("Modelplane.AI", "v1alpha1", "ModelEndpoint"),
     ] {
         let message = format!(
-            "`{kind}` of `{group}/{version}` cannot be judged: this modelendpoint-webhook knows `ModelEndpoint` of \
-             `modelplane.ai/v1alpha1` only; write that version, upgrade modelendpoint-webhook, or correct the rules of \
-             its webhook configuration"
+            "`{kind}` of `{group}/{version}` cannot be judged: this modelendpoint-webhook knows \
+             `ModelEndpoint` of `modelplane.ai/v1alpha1` only; write that version, upgrade \
+             modelendpoint-webhook, or correct the rules of its webhook configuration"
         );
         let refused = answered(json!({
             "allowed": false,
@@ -451,7 +453,8 @@ fn a_review_that_is_not_understood_fails_with_its_uid_and_says_why() {
         ),
         (
             &|review| review["kind"] = json!("Review"),
-            "only AdmissionReview of admission.k8s.io/v1 is understood, and this is `Review` of `admission.k8s.io/v1`",
+            "only AdmissionReview of admission.k8s.io/v1 is understood, and this is `Review` of \
+             `admission.k8s.io/v1`",
         ),
         (
             &|review| *review = json!({ "request": review["request"] }),
@@ -469,11 +472,11 @@ fn a_review_that_is_not_understood_fails_with_its_uid_and_says_why() {
         (&|review| review["request"]["object"] = json!(null), "request.object is missing or no object"),
         (
             &|review| review["request"]["operation"] = json!(5),
-            "this is no AdmissionReview that can be read: a value is not a string at byte 400",
+            "this is not a readable AdmissionReview: a value is not a string at byte 400",
         ),
         (
             &|review| review["request"]["kind"] = json!("http://user:s3cret@h.example"),
-            "this is no AdmissionReview that can be read: a value is not an object at byte 94",
+            "this is not a readable AdmissionReview: a value is not an object at byte 94",
         ),
     ];
     for (change, message) in wrong {
@@ -489,17 +492,14 @@ fn garbled_bytes_are_answered_with_their_uid() {
     let head = format!(r#"{{"request":{{"uid":"{uid}","object":"#);
     let deep = format!("{head}{}", "[".repeat(50_000));
     let with = |tail: &[u8]| [head.as_bytes(), tail].concat();
-    let unreadable = "this is no AdmissionReview that can be read:";
+    let unreadable = "this is not a readable AdmissionReview:";
     for (bytes, message) in [
         (with(br#"{"spec":{"url":"http://cut"#), "it is cut off within a string, at byte 92"),
         (deep.into_bytes(), "it is cut off, at byte 50066"),
-        (
-            with(br#"{"spec":{"url":"a","url":"b"}}}}"#),
-            "`url` stands there twice, the second time at byte 91",
-        ),
+        (with(br#"{"spec":{"url":"a","url":"b"}}}}"#), "`url` appears twice, the second time at byte 91"),
         (with(b"{\"spec\":{\"url\":\"\xff\"}}}}"), "text that is not UTF-8 at byte 84"),
         (with(b"{}}} trailing"), "more text behind the end at byte 71"),
-        (with(b"{},}}"), "a comma with nothing behind it at byte 69"),
+        (with(b"{},}}"), "a trailing comma at byte 69"),
     ] {
         for hook in HOOKS {
             let answer = admission::answer(&Policy::NONE, hook, &bytes).expect("an answer");
@@ -513,7 +513,7 @@ fn garbled_bytes_are_answered_with_their_uid() {
 #[test]
 fn without_a_uid_there_is_no_review_to_answer_with() {
     let expected = "an AdmissionReview with a request.uid is expected here:";
-    let unreadable = "this is no AdmissionReview that can be read:";
+    let unreadable = "this is not a readable AdmissionReview:";
     for (bytes, reason) in [
         (&b""[..], format!("{unreadable} it is cut off, at byte 0")),
         (b"{}", format!("{unreadable} request.uid is missing or empty, at byte 2")),
@@ -523,7 +523,7 @@ fn without_a_uid_there_is_no_review_to_answer_with() {
             br#"{"request":"http://user:s3cret@h.example"}"#,
             format!("{unreadable} a value is not an object at byte 11"),
         ),
-        (b"<html>", format!("{unreadable} something that is no JSON value at byte 0")),
+        (b"<html>", format!("{unreadable} something that is not a JSON value at byte 0")),
     ] {
         for hook in HOOKS {
             assert_eq!(

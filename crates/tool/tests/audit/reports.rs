@@ -22,7 +22,12 @@ async fn a_report_names_rule_severity_message_and_remedy_and_no_secret() -> Resu
     let output = audited.once(&[]).await?;
     assert_eq!(
         printed(&output),
-        (Some(0), "2 ModelEndpoints: 1 would be refused, 0 with warnings; 1 reports, of which 1 written; 0 deleted\n".to_owned())
+        (
+            Some(0),
+            "2 ModelEndpoints: 1 would be refused, 0 with warnings; 1 reports, of which 1 written; 0 \
+                   deleted\n"
+                .to_owned()
+        )
     );
     let uid = audited.endpoints("ml-team").get("bad").await?.metadata.uid;
     let subject = json!({
@@ -64,8 +69,9 @@ async fn a_report_names_rule_severity_message_and_remedy_and_no_secret() -> Resu
                 result(
                     "url-userinfo",
                     "fail",
-                    "spec.url holds a user name or a password before an `@`: it is stored in the clear and never sent",
-                    json!({ "field": "spec.url", "remedy": "leave it out and keep credentials in a Secret" }),
+                    "spec.url contains a user name or a password before an `@`: it is stored in clear text \
+                     and never sent",
+                    json!({ "field": "spec.url", "remedy": "leave it out, and keep credentials in a Secret" }),
                 ),
                 result(
                     "url-port",

@@ -104,10 +104,10 @@ fn all_that_is_stored_is_judged_as_if_it_were_written_today() {
         Run::of(
             1,
             "\
-error[url-userinfo]: spec.url holds a user name or a password before an `@`: it is stored in the clear and never sent
+error[url-userinfo]: spec.url contains a user name or a password before an `@`: it is stored in clear text and never sent
  |
  = note: ModelEndpoint a/refused
- = help: leave it out and keep credentials in a Secret
+ = help: leave it out, and keep credentials in a Secret
 
 error[url-port]: spec.url has the port 0, which silently becomes the scheme's default
  |

@@ -46,8 +46,8 @@ fn an_endpoint_in_another_case_is_refused_as_the_webhook_refuses_it() {
         let title = format!(
             "error[unknown-version]: this `{kind}` of `{api_version}` is not checked: no cluster knows it"
         );
-        let help = "help: write `kind: ModelEndpoint` and `apiVersion: modelplane.ai/v1alpha1`, upper and lower \
-                    case as here";
+        let help = "help: write `kind: ModelEndpoint` and `apiVersion: modelplane.ai/v1alpha1`, upper and \
+                    lower case as here";
         assert!(run.out.starts_with(&title) && run.out.contains(help), "{}", run.out);
         assert_eq!(run.code, Some(1));
     }
@@ -57,13 +57,14 @@ fn an_endpoint_in_another_case_is_refused_as_the_webhook_refuses_it() {
 fn lists_and_streams_are_taken_apart_and_other_kinds_counted() {
     let item = |name: &str| {
         format!(
-            "- apiVersion: modelplane.ai/v1alpha1\n  kind: ModelEndpoint\n  metadata: {{name: {name}, namespace: ml-team}}\n  \
-             spec: {{url: 'http://h.example:0/', rewritePath: /}}\n"
+            "- apiVersion: modelplane.ai/v1alpha1\n  kind: ModelEndpoint\n  metadata: {{name: {name}, \
+             namespace: ml-team}}\n  spec: {{url: 'http://h.example:0/', rewritePath: /}}\n"
         )
     };
     let stream = format!(
-        "# nothing but a comment\n---\nkind: List\napiVersion: v1\nitems:\n{}- kind: Secret\n  apiVersion: v1\n---\n{}---\nkind: \
-         ModelEndpoint\napiVersion: modelplane.ai/v1beta1\n---\nkind: ModelEndpoint\napiVersion: other.io/v1\n---\n- 1\n",
+        "# nothing but a comment\n---\nkind: List\napiVersion: v1\nitems:\n{}- kind: Secret\n  apiVersion: \
+         v1\n---\n{}---\nkind: ModelEndpoint\napiVersion: modelplane.ai/v1beta1\n---\nkind: \
+         ModelEndpoint\napiVersion: other.io/v1\n---\n- 1\n",
         item("a"),
         bad("b")
     );
@@ -76,7 +77,8 @@ fn lists_and_streams_are_taken_apart_and_other_kinds_counted() {
     );
     assert_eq!(
         summary(&run),
-        "2 ModelEndpoints in 1 file: 2 refused, 0 with warnings, 0 changed when stored; 3 other objects skipped"
+        "2 ModelEndpoints in 1 file: 2 refused, 0 with warnings, 0 changed when stored; 3 other objects \
+         skipped"
     );
 }
 
@@ -93,7 +95,7 @@ fn a_broken_document_is_one_finding_and_the_rest_is_checked() {
         broken,
         [
             "error[broken-manifest]: the document can't be read: unclosed bracket '['",
-            "error[broken-manifest]: the file can't be read: it is no UTF-8",
+            "error[broken-manifest]: the file can't be read: it is not UTF-8",
             "error[broken-manifest]: the file can't be read: it is UTF-16",
         ]
     );
@@ -256,8 +258,8 @@ fn a_tag_that_changes_what_kubectl_reads_is_an_error() {
     ];
     for manifest in tagged {
         let run = Workspace::with(&[]).check_input(&["-"], &manifest);
-        let title = "error[yaml-tag]: this ModelEndpoint can't be checked: kubectl decodes the tagged value, so it may \
-                     send another one than is written";
+        let title = "error[yaml-tag]: this ModelEndpoint can't be checked: kubectl decodes the tagged value, \
+                     so it may send another one than is written";
         assert_eq!(run.out.lines().next(), Some(title), "{manifest}");
         assert_eq!(run.code, Some(1), "{manifest}");
         // nor does --fix touch it
@@ -270,7 +272,8 @@ fn a_tag_that_changes_what_kubectl_reads_is_an_error() {
     assert_eq!(
         (summary(&run), run.code),
         (
-            "1 ModelEndpoint in 1 file: 0 refused, 0 with warnings, 0 changed when stored; 0 other objects skipped",
+            "1 ModelEndpoint in 1 file: 0 refused, 0 with warnings, 0 changed when stored; 0 other objects \
+             skipped",
             Some(0)
         )
     );
@@ -289,8 +292,8 @@ fn an_invisible_end_of_a_line_is_an_error() {
         );
         let run = Workspace::with(&[]).check_input(&["-"], &manifest);
         let title = format!(
-            "error[broken-manifest]: the document can't be read: kubectl ends the line at the invisible character \
-             U+{code}; delete it, or write it as \\u{code} in double quotes"
+            "error[broken-manifest]: the document can't be read: kubectl ends the line at the invisible \
+             character U+{code}; delete it, or write it as \\u{code} in double quotes"
         );
         assert_eq!((run.out.lines().next(), run.code), (Some(title.as_str()), Some(1)));
         // JSON knows no such ends

@@ -81,7 +81,7 @@ fn leads_to_special_ipv4() -> String {
         .collect();
     services.sort_unstable();
     services.dedup();
-    // with octet 8, which is none of the IPv4 address, in the middle
+    // with octet 8, which is not a valid port of the IPv4 address, in the middle
     let joined = |gap_before: usize| -> String {
         let gap = |at: usize| if at == gap_before { ".." } else { "" };
         let service = |octets: &[String; 4]| {

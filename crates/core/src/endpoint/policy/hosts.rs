@@ -110,7 +110,7 @@ impl HostPattern {
             Some(NameFault::OnlyNumbers | NameFault::NumericLastLabel(_)) => {
                 return bad("a name does not end in a number");
             }
-            _ => return bad("it is no DNS name"),
+            _ => return bad("it is not a DNS name"),
         }
         let name = name.to_ascii_lowercase();
         Ok(if is_domain { Self::Under(name) } else { Self::Name(name) })
@@ -176,13 +176,13 @@ mod tests {
             ("a.0x10", "a name does not end in a number"),
             ("*.0x10", "a name does not end in a number"),
             ("256.1.1.1", "a name does not end in a number"),
-            ("", "it is no DNS name"),
-            ("*.", "it is no DNS name"),
-            ("a_b.example", "it is no DNS name"),
-            ("-a.example", "it is no DNS name"),
-            ("a-.example", "it is no DNS name"),
-            (&long, "it is no DNS name"),
-            (&long_domain, "it is no DNS name"),
+            ("", "it is not a DNS name"),
+            ("*.", "it is not a DNS name"),
+            ("a_b.example", "it is not a DNS name"),
+            ("-a.example", "it is not a DNS name"),
+            ("a-.example", "it is not a DNS name"),
+            (&long, "it is not a DNS name"),
+            (&long_domain, "it is not a DNS name"),
         ] {
             let why = format!("no host can match `{text}`: {why}");
             assert_eq!(HostPattern::parse(text), Err(BadPattern(why)));

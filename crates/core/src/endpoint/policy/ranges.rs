@@ -52,10 +52,10 @@ impl<T: Ord + Copy> FromIterator<RangeInclusive<T>> for Ranges<T> {
 /// range never has both.
 ///
 /// # Errors
-/// When it is none, or has bits behind its prefix.
+/// When it is none, or has bits after its prefix.
 pub fn parse_addresses(text: &str) -> Result<RangeInclusive<IpAddr>, BadPattern> {
     let bad = || {
-        BadPattern(format!("`{text}` is no range of addresses; write it as `10.0.0.0/8` or `2001:db8::/32`"))
+        BadPattern(format!("`{text}` is not an address range; write it as `10.0.0.0/8` or `2001:db8::/32`"))
     };
     let (address, prefix) = match text.split_once('/') {
         Some((address, prefix)) => (address, Some(prefix)),
@@ -72,7 +72,7 @@ pub fn parse_addresses(text: &str) -> Result<RangeInclusive<IpAddr>, BadPattern>
     };
     let (first, last) = edges(address, prefix);
     if first != address {
-        return Err(BadPattern(format!("`{text}` has bits behind its prefix; write `{first}/{prefix}`")));
+        return Err(BadPattern(format!("`{text}` has bits after its prefix; write `{first}/{prefix}`")));
     }
     Ok(first..=last)
 }
@@ -151,14 +151,14 @@ mod tests {
             assert_eq!(
                 parse_addresses(text),
                 Err(BadPattern(format!(
-                    "`{text}` is no range of addresses; write it as `10.0.0.0/8` or `2001:db8::/32`"
+                    "`{text}` is not an address range; write it as `10.0.0.0/8` or `2001:db8::/32`"
                 )))
             );
         }
         for (text, meant) in [("10.1.2.3/8", "10.0.0.0/8"), ("2001:db8::1/64", "2001:db8::/64")] {
             assert_eq!(
                 parse_addresses(text),
-                Err(BadPattern(format!("`{text}` has bits behind its prefix; write `{meant}`")))
+                Err(BadPattern(format!("`{text}` has bits after its prefix; write `{meant}`")))
             );
         }
         for text in ["", "0", "65536", "9-8", "0-1", "1-", "-1", "+1", "1-2-3", "http"] {

@@ -8,16 +8,14 @@ use crate::endpoint::policy::Outside;
 pub(super) fn outside<'a>(subject: &Subject<'a>, url: &EndpointUrl<'a>) -> Option<Problem<'a>> {
     let outside = subject.policy.outside(subject.namespace, url)?;
     let (what, part) = match outside {
-        Outside::Host if url.parts.host.is_empty() => {
-            ("no host that can be read".to_owned(), Some(url.parts.host))
-        }
+        Outside::Host if url.parts.host.is_empty() => ("no readable host".to_owned(), Some(url.parts.host)),
         Outside::Host => (format!("the host {}", url.show(url.parts.host)), Some(url.parts.host)),
         Outside::Scheme => {
             (format!("the scheme {}", url.show(url.parts.scheme.unwrap_or_default())), url.parts.scheme)
         }
         Outside::Port => match url.parts.effective_port() {
             Some(port) => (format!("the port {port}"), url.parts.port),
-            None => ("no port that can be read".to_owned(), url.parts.port),
+            None => ("no readable port".to_owned(), url.parts.port),
         },
     };
     let problem = Problem::new(
@@ -54,10 +52,10 @@ mod tests {
         for (url, what) in [
             ("https://llm.example/v1", None),
             ("https://other.example/v1", Some("the host `other.example`")),
-            ("https:///v1", Some("no host that can be read")),
+            ("https:///v1", Some("no readable host")),
             ("http://llm.example/v1", Some("the scheme `http`")),
             ("https://llm.example:8443/v1", Some("the port 8443")),
-            ("https://llm.example:x/v1", Some("no port that can be read")),
+            ("https://llm.example:x/v1", Some("no readable port")),
         ] {
             assert_eq!(what_is_outside(url).as_deref(), what, "{url}");
         }

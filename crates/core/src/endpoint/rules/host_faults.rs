@@ -10,31 +10,31 @@ pub(super) fn of_name<'a>(url: &EndpointUrl<'a>, fault: NameFault<'a>) -> Option
     let host = url.show(url.parts.host);
     Some(match fault {
         NameFault::EmptyLabel => Problem::new(
-            format!("has the host {host} with an empty label, which is no DNS name"),
-            "take out the extra dot",
+            format!("has the host {host} with an empty label, so it is not a DNS name"),
+            "remove the extra dot",
         ),
         NameFault::LongLabel(label) => Problem::new(
             format!(
-                "has a host with a label of {} characters, and DNS takes {}",
+                "has a host with a label of {} characters, and DNS allows at most {}",
                 label.len(),
                 dns::LONGEST_LABEL
             ),
-            "write a name that exists",
+            "write the server's DNS name",
         ),
         NameFault::LongName(length) => Problem::new(
-            format!("has a host of {length} characters, and DNS takes {}", dns::LONGEST_NAME),
-            "write a name that exists",
+            format!("has a host of {length} characters, and DNS allows at most {}", dns::LONGEST_NAME),
+            "write the server's DNS name",
         ),
         NameFault::Hyphen(label) => Problem::new(
             format!(
-                "has the label {} in its host, and a DNS label neither begins nor ends with `-`",
+                "has the label {} in its host, but a DNS label cannot begin or end with `-`",
                 url.show(label)
             ),
             "correct the name",
         ),
         NameFault::Character(character) if url.parts.may_show(url.parts.host) => Problem::new(
             format!(
-                "has {} in its host {host}, and a DNS name has only letters, digits, `-` and `.`",
+                "has {} in its host {host}, but a DNS name has only letters, digits, `-` and `.`",
                 Named(character)
             ),
             "correct the name",

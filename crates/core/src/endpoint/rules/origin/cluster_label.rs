@@ -6,11 +6,12 @@ pub(crate) static RULE: Rule = Rule {
     field: Field::Cluster,
     severity: Severity::Warn,
     cause: "FieldValueForbidden",
-    summary: "Somebody other than Modelplane sets, changes or removes the label that marks an endpoint as Modelplane's own.",
+    summary: "Somebody other than Modelplane sets, changes or removes the label that marks an endpoint as \
+              Modelplane's own.",
     reason: "With the label `modelplane.ai/cluster`, the gateway sends the caller's name, presents a client \
-             certificate, and trusts the CA of that cluster only. An endpoint at a public provider fails TLS with \
-             it, or is dropped from routes, and an endpoint of somebody else's receives what only Modelplane's \
-             own should.",
+             certificate, and trusts the CA of that cluster only. An endpoint at a public provider fails TLS \
+             with it, or is dropped from routes, and somebody else's endpoint receives what only \
+             Modelplane's own endpoints should.",
     instead: "Leave the label out. A policy names who else may set it.",
     good: &[
         Example::origin("https://gw-eu.example.internal")
@@ -28,5 +29,5 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     if before == after || subject.policy.may_set_cluster(subject.user?) {
         return None;
     }
-    Some(Problem::new("is Modelplane's own to set", "leave it as it was"))
+    Some(Problem::new("may be set only by Modelplane", "leave it as it was"))
 }

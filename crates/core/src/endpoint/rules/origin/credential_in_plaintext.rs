@@ -8,9 +8,9 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Warn,
     cause: "FieldValueForbidden",
     summary: "The origin is http, and there is a credential.",
-    reason: "The gateway sends the API key with each request. Over http, everything on the way can read it and \
-             use it.",
-    instead: "Write `https://`, or leave the credential out where the server asks for none.",
+    reason: "The gateway sends the API key with each request. Over http, everything on the way can read it \
+             and use it.",
+    instead: "Write `https://`, or leave the credential out if the server does not need one.",
     good: &[
         Example::origin("https://api.example.com").with_secret("provider-key", "apiKey"),
         Example::origin("http://llm.example.com:8000"),

@@ -8,11 +8,11 @@ pub(crate) static RULE: Rule = Rule {
     field: Field::Model,
     severity: Severity::Deny,
     cause: "FieldValueInvalid",
-    summary: "The model's name has white space at its edge, or a character that nobody can see.",
-    reason: "`gpt-5` with a line break behind it came out of a YAML block scalar. The provider has no model of \
-             that name, and answers 404 to everything.",
-    instead: "Write the name as the provider does, on one line. A block scalar (`|`, `>`) in YAML adds a line \
-             break.",
+    summary: "The model's name has white space at its start or end, or an invisible character.",
+    reason: "A YAML block scalar made `gpt-5` with a line break at its end. The provider has no model of \
+             that name, and answered every request with 404.",
+    instead: "Write the name as the provider does, on one line. A block scalar (`|`, `>`) in YAML adds a \
+              line break.",
     good: &[
         Example::model("moonshotai/Kimi-K2-Instruct"),
         Example::model("anthropic.claude-3-5-sonnet-20241022-v2:0"),
@@ -33,7 +33,7 @@ pub(crate) static RULE: Rule = Rule {
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let model = *subject.spec.model.text()?;
     if let Some(found) = placeholder::find(model) {
-        let problem = format!("holds {}, a placeholder that was not filled in", Quoted(found));
+        let problem = format!("contains {}, a placeholder that was not filled in", Quoted(found));
         return Some(Problem::new(problem, "render the template before you apply it").at(found));
     }
     let at_edge = |c: &char| c.is_whitespace();
@@ -41,8 +41,8 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let strange = model.chars().find(|c| is_invisible(*c)).or(edges.into_iter().flatten().find(at_edge))?;
     let at = model.find(strange)?;
     let problem = Problem::new(
-        format!("holds {}, and the provider has no model of such a name", Named(strange)),
-        "take it out; in YAML, write the name on one line",
+        format!("contains {}, which is in no model's name", Named(strange)),
+        "remove it; in YAML, write the name on one line",
     );
     Some(Problem { part: model.get(at..at + strange.len_utf8()), ..problem })
 }

@@ -8,13 +8,13 @@ pub(crate) static RULE: Rule = Rule {
     field: Field::Origin,
     severity: Severity::Deny,
     cause: "FieldValueInvalid",
-    summary: "The host is an IP address, or something that other programs take for one.",
-    reason: "Modelplane takes DNS names only, and the resource's schema refuses `http://10.0.1.50`. It lets \
-             through `http://10.0.0.1.`, `http://127.1` and `http://0x7f.1`: names here, and the gateway's own \
-             machine or somebody else's to another parser.",
+    summary: "The host is an IP address, or something that some programs read as one.",
+    reason: "Modelplane accepts only DNS names, and the resource's schema refuses `http://10.0.1.50`. The \
+             schema admits `http://10.0.0.1.`, `http://127.1` and `http://0x7f.1`, which other parsers read \
+             as addresses: of the gateway's own machine, or of somebody else's.",
     instead: "Give the server a DNS name. A Service of the gateway's cluster has one, \
-             `<service>.<namespace>.svc.cluster.local`; a Service without selector and an EndpointSlice give one \
-             to an address elsewhere.",
+              `<service>.<namespace>.svc.cluster.local`; a Service without selector and an EndpointSlice \
+              give one to an address elsewhere.",
     good: &[Example::origin("http://llm.example.com:8000"), Example::origin("http://1.2.3.4.example.com")],
     bad: &[
         Example::origin("http://10.0.1.50"),
@@ -47,7 +47,7 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
         }
         (_, Some(Host::Refused(HostFault::Ipv4Lookalike))) => Problem::new(
             format!(
-                "has the host {}, which some programs read as an IPv4 address, and others as a name",
+                "has the host {}, which some programs read as an IPv4 address and others as a name",
                 origin.show(origin.parts.host)
             ),
             name,
@@ -65,4 +65,4 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     Some(problem.at(origin.parts.host))
 }
 
-const ADDRESS: &str = "has an IP address as its host, and the gateway takes DNS names only";
+const ADDRESS: &str = "has an IP address as its host, but the gateway accepts only DNS names";

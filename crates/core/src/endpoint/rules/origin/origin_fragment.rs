@@ -7,8 +7,8 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Deny,
     cause: "FieldValueForbidden",
     summary: "The origin has a fragment.",
-    reason: "`https://api.example.com#chat` passes the resource's schema, and Modelplane takes all of it for the \
-             host. The Backend is refused, and requests are answered with 500.",
+    reason: "`https://api.example.com#chat` passes the resource's schema, and Modelplane reads all of it as \
+             the host. The Backend is refused, and requests are answered with 500.",
     instead: "Leave out the `#` and what follows.",
     good: &[Example::origin("https://api.example.com")],
     bad: &[Example::origin("https://api.example.com#chat"), Example::origin("https://api.example.com#")],
@@ -18,9 +18,7 @@ pub(crate) static RULE: Rule = Rule {
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let fragment = subject.origin.text()?.parts.fragment?;
-    let problem = Problem::new(
-        "has a fragment, which is taken for a part of the host",
-        "leave out the `#` and what follows",
-    );
+    let problem =
+        Problem::new("has a fragment, which becomes part of the host", "leave out the `#` and what follows");
     Some(problem.at(fragment))
 }

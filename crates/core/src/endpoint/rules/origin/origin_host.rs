@@ -12,14 +12,14 @@ pub(crate) static RULE: Rule = Rule {
     field: Field::Origin,
     severity: Severity::Deny,
     cause: "FieldValueInvalid",
-    summary: "The host is no DNS name of at least two labels.",
-    reason: "`http://vllm:8000` works from a pod beside it. Modelplane composes a Backend of it, Envoy Gateway \
-             accepts none whose name has a single label, and requests are answered with 500, while the endpoint \
-             says that it is ready. A name with an underscore or an empty label is refused by the API server, and \
-             after an update the old Backend goes on serving.",
+    summary: "The host is not a DNS name of at least two labels.",
+    reason: "`http://vllm:8000` works from a pod in the same namespace. Modelplane composes a Backend from \
+             it, but Envoy Gateway does not accept a single-label name: requests are answered with 500, \
+             while the endpoint says that it is ready. The API server refuses a name with an underscore or \
+             an empty label, and after an update the old Backend keeps serving.",
     instead: "Write the full name. A Service of the gateway's cluster is \
-             `<service>.<namespace>.svc.cluster.local`. A label has letters, digits and inner hyphens, at most \
-             63; a name has at most 253 characters and does not end in a number.",
+              `<service>.<namespace>.svc.cluster.local`. A label has letters, digits and inner hyphens, at \
+              most 63; a name has at most 253 characters and does not end in a number.",
     good: &[
         Example::origin("http://vllm.ml-team.svc.cluster.local:8000"),
         Example::origin("https://1e100.net"),
@@ -47,16 +47,17 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let host = origin.show(origin.parts.host);
     let problem = match fault {
         NameFault::Empty => {
-            Problem::new("has no host", "write one behind `//`, as `https://api.example.com`")
+            Problem::new("has no host", "write one after `//`, as in `https://api.example.com`")
         }
         NameFault::SingleLabel if special_name::is_special(origin.parts.host) => return None,
         NameFault::SingleLabel => Problem::new(
-            format!("has the host {host}, a name of one label, which the gateway does not accept"),
+            format!("has the host {host}, a single-label name, which the gateway does not accept"),
             "write the full name, for a Service `<service>.<namespace>.svc.cluster.local`",
         ),
         NameFault::NumericLastLabel(label) => Problem::new(
             format!(
-                "has the host {host} whose last label {} is a number: some parsers take it for an IPv4 address",
+                "has the host {host} whose last label {} is a number, so some parsers read it as an IPv4 \
+                 address",
                 origin.show(label)
             ),
             "write a DNS name",

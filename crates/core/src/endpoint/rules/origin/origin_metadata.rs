@@ -8,8 +8,8 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Deny,
     cause: "FieldValueForbidden",
     summary: "The host is a cloud's metadata service.",
-    reason: "`http://metadata.google.internal` hands out the credentials of the node that the gateway runs on: an \
-             endpoint there would let anyone who may call the gateway fetch them.",
+    reason: "`http://metadata.google.internal` hands out the credentials of the node that the gateway runs \
+             on: an endpoint there would let anyone who may call the gateway fetch them.",
     instead: "Write the name of a model server.",
     good: &[Example::origin("http://llm.internal")],
     bad: &[
@@ -27,7 +27,7 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
         return None;
     }
     let problem = Problem::new(
-        "has as its host a cloud's metadata service, which hands out the node's credentials",
+        "points to a cloud's metadata service, which hands out the node's credentials",
         "write the name of a model server",
     );
     Some(problem.at(origin.parts.host))

@@ -8,11 +8,11 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Deny,
     cause: "FieldValueInvalid",
     summary: "The origin has a path.",
-    reason: "`https://api.groq.com/openai/v1` is the base URL that the provider's documents give. The resource's \
-             schema refuses it, since the path belongs into `api.prefix`; with only the origin corrected, the \
-             default prefix `/v1` would lead to 404.",
-    instead: "Write scheme, host and port in `origin` and the path in `api.prefix`. The webhook removes a single \
-             slash, and a path that is `api.prefix` already.",
+    reason: "`https://api.groq.com/openai/v1` is the base URL that the provider's documents give. The \
+             resource's schema refuses it, because the path belongs in `api.prefix`. If only the origin is \
+             corrected, the default prefix `/v1` leads to 404.",
+    instead: "Write scheme, host and port in `origin` and the path in `api.prefix`. The webhook removes a \
+              single slash, and a path that is `api.prefix` already.",
     good: &[Example::origin("https://api.groq.com"), Example::prefix("/openai/v1")],
     bad: &[
         Example::origin("https://api.groq.com/openai/v1"),
@@ -31,11 +31,11 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     }
     let problem = match origin_and_prefix(text) {
         Some((origin, prefix)) if prefix.len() <= LONGEST_SHOWN => Problem::new(
-            "has a path, and an origin is scheme, host and port only",
+            "has a path, but an origin is only scheme, host and port",
             format!("write `origin: {origin}` and `prefix: {prefix}` under `api`"),
         ),
         _ => Problem::new(
-            "has a path, and an origin is scheme, host and port only",
+            "has a path, but an origin is only scheme, host and port",
             "write the path in `api.prefix`",
         ),
     };

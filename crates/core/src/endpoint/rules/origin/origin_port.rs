@@ -8,12 +8,12 @@ pub(crate) static RULE: Rule = Rule {
     field: Field::Origin,
     severity: Severity::Deny,
     cause: "FieldValueInvalid",
-    summary: "The port is 0, empty, over 65535, or no decimal number of at most five digits.",
-    reason: "Modelplane's composition raises on a port that is no number, and with it fails every ModelRoute that \
+    summary: "The port is 0, empty, over 65535, or not a decimal number of at most five digits.",
+    reason: "Modelplane's composition fails on a port that is not a number, for every ModelRoute that \
              selects the endpoint. The resource's schema refuses such a port too, and says only that a rule \
              failed.",
-    instead: "Write a number from 1 to 65535, or leave port and colon out: then it is 443 for https and 80 for \
-             http.",
+    instead: "Write a number from 1 to 65535, or leave out the port and the colon: the default is 443 for \
+              https and 80 for http.",
     good: &[
         Example::origin("http://llm.example.com:8000"),
         Example::origin("https://llm.example.com:8443"),
@@ -41,11 +41,11 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
         Port::Default => return None,
         Port::Number(_) if written.is_some_and(|digits| digits.len() <= MOST_PORT_DIGITS) => return None,
         Port::Empty => Problem::new(
-            "has a `:` without a port behind its host",
+            "has a `:` after its host, but no port",
             "write a port from 1 to 65535, or leave the `:` out",
         ),
         Port::Zero | Port::Number(_) | Port::TooLarge | Port::NotDecimal(_) => Problem::new(
-            format!("has the port {}, which is none", origin.show(written.unwrap_or_default())),
+            format!("has the port {}, which is not a valid port", origin.show(written.unwrap_or_default())),
             "write a number from 1 to 65535, without leading zeros",
         ),
     };

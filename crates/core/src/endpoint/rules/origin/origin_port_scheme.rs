@@ -7,9 +7,9 @@ pub(crate) static RULE: Rule = Rule {
     field: Field::Origin,
     severity: Severity::Warn,
     cause: "FieldValueInvalid",
-    summary: "The port is the one of the other scheme: http on 443, https on 80.",
-    reason: "The scheme alone says whether the gateway speaks TLS. `http://api.example.com:443` sends plaintext \
-             to a port where servers expect TLS, and `https://api.example.com:80` the reverse.",
+    summary: "The port is the other scheme's: http on 443, or https on 80.",
+    reason: "The scheme alone says whether the gateway speaks TLS. `http://api.example.com:443` sends \
+             plaintext to a port where servers expect TLS, and `https://api.example.com:80` the reverse.",
     instead: "Write the scheme that the server speaks on this port.",
     good: &[
         Example::origin("https://api.example.com:443"),

@@ -7,10 +7,10 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Deny,
     cause: "FieldValueForbidden",
     summary: "The origin has a query.",
-    reason: "`https://api.example.com?api-version=1` passes the resource's schema, and Modelplane takes all of it \
-             for the host. The Backend is refused, and requests are answered with 500.",
-    instead: "Leave out the `?` and what follows. If the provider needs the query, put a proxy in front that adds \
-             it.",
+    reason: "`https://api.example.com?api-version=1` passes the resource's schema, and Modelplane reads all \
+             of it as the host. The Backend is refused, and requests are answered with 500.",
+    instead: "Leave out the `?` and what follows. If the provider needs the query, put a proxy in front that \
+              adds it.",
     good: &[Example::origin("https://my-resource.openai.azure.com")],
     bad: &[
         Example::origin("https://api.example.com?api-version=1"),
@@ -22,9 +22,7 @@ pub(crate) static RULE: Rule = Rule {
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let query = subject.origin.text()?.parts.query?;
-    let problem = Problem::new(
-        "has a query, which is taken for a part of the host",
-        "leave out the `?` and what follows",
-    );
+    let problem =
+        Problem::new("has a query, which becomes part of the host", "leave out the `?` and what follows");
     Some(problem.at(query))
 }

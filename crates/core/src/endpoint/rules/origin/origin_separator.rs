@@ -8,9 +8,9 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Deny,
     cause: "FieldValueInvalid",
     summary: "The origin has `://` twice.",
-    reason: "`https://api.example.com://8080` passes the resource's schema, which looks no further than the \
-             second `://`. Modelplane's composition takes `//8080` for the port and raises, and with it fails \
-             every ModelRoute that selects the endpoint: services that worked are frozen as they are.",
+    reason: "`https://api.example.com://8080` passes the resource's schema, which does not look past the \
+             second `://`. Modelplane's composition reads `//8080` as the port and fails, for every \
+             ModelRoute that selects the endpoint: services that worked are frozen.",
     instead: "Write scheme, host and port once: `https://api.example.com:8080`.",
     good: &[Example::origin("https://api.example.com:8080")],
     bad: &[
@@ -25,7 +25,8 @@ pub(crate) static RULE: Rule = Rule {
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let second = second_separator(subject.origin.text()?.parts.text)?;
     let problem = Problem::new(
-        "has `://` twice: Modelplane raises on it, which freezes every ModelRoute that selects this endpoint",
+        "has `://` twice: Modelplane's composition fails on it, which freezes every ModelRoute that selects \
+         this endpoint",
         "write scheme, host and port once",
     );
     Some(problem.at(second.get(.."://".len())?))

@@ -7,11 +7,11 @@ pub(crate) static RULE: Rule = Rule {
     field: Field::Origin,
     severity: Severity::Deny,
     cause: "FieldValueForbidden",
-    summary: "The host is a name that means the gateway itself, or nothing.",
-    reason: "`http://localhost.` and `http://app.localhost` pass the resource's schema, the Backend's and Envoy \
-             Gateway's: they are the gateway's own pod. Names under `.invalid` and `.onion` never resolve (RFC \
-             6761, RFC 7686).",
-    instead: "Write the name under which the gateway reaches the server. A Service of its cluster is \
+    summary: "The host is a name that means the gateway itself, or that never resolves.",
+    reason: "`http://localhost.` and `http://app.localhost` pass the schemas of the resource and of the \
+             Backend, and Envoy Gateway's checks: they mean the gateway's own pod. Names under `.invalid` \
+             and `.onion` never resolve (RFC 6761, RFC 7686).",
+    instead: "Write the name at which the gateway reaches the server. A Service of its cluster is \
              `<service>.<namespace>.svc.cluster.local`.",
     good: &[
         Example::origin("http://ollama.ollama.svc.cluster.local:11434"),
@@ -36,10 +36,10 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     }
     let problem = Problem::new(
         format!(
-            "has the host {}, which to the gateway means itself or nothing",
+            "has the host {}, which means the gateway itself, or never resolves",
             origin.show(origin.parts.host)
         ),
-        "write a name under which it reaches the server, for a Service `<service>.<namespace>.svc.cluster.local`",
+        "write the server's own name, for a Service `<service>.<namespace>.svc.cluster.local`",
     );
     Some(problem.at(origin.parts.host))
 }

@@ -8,14 +8,14 @@ pub(crate) static RULE: Rule = Rule {
     field: Field::Origin,
     severity: Severity::Deny,
     cause: "FieldValueInvalid",
-    summary: "The origin is no scheme, host and port that every parser reads alike (RFC 3986).",
-    reason: "`https://${HOST}` came out of a template that nobody rendered, `https://api.example.com` with a line \
-             break behind it out of a YAML block scalar. The resource's schema takes both. The Backend that \
-             Modelplane composes is refused, requests are answered with 500, and the endpoint still says that it \
-             is ready.",
-    instead: "Write scheme, host and port in ASCII, without white space: `https://api.example.com:8443`. A block \
-             scalar (`|`, `>`) in YAML adds a line break: write the value on one line. Write an internationalized \
-             name in its punycode form.",
+    summary: "The origin is not a scheme, host and port that every parser reads alike (RFC 3986).",
+    reason: "`https://${HOST}` came from a template that nobody rendered, and `https://api.example.com` with \
+             a line break at its end came from a YAML block scalar. The resource's schema accepts both. The \
+             Backend that Modelplane composes is refused, and requests are answered with 500, while the \
+             endpoint says that it is ready.",
+    instead: "Write scheme, host and port in ASCII, without white space: `https://api.example.com:8443`. A \
+              block scalar (`|`, `>`) in YAML adds a line break: write the value on one line. Write an \
+              internationalized name in its punycode form.",
     good: &[Example::origin("https://api.example.com"), Example::origin("http://llm.example.com:8000")],
     bad: &[
         Example::origin("api.example.com"),
@@ -41,7 +41,7 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let problem = match origin.fault.as_ref()? {
         UrlFault::Empty => Problem::new("is empty", "write scheme and host, as `https://api.example.com`"),
         UrlFault::Template(placeholder) => Problem::new(
-            format!("holds {}, a placeholder that was not filled in", origin.show(placeholder)),
+            format!("contains {}, a placeholder that was not filled in", origin.show(placeholder)),
             "render the template before you apply it",
         ),
         UrlFault::Characters(characters) => of_characters(characters, origin.parts.text),
@@ -50,7 +50,7 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
         }
         UrlFault::Scheme => Problem::new("has a malformed scheme", "write `http://` or `https://` in front"),
         UrlFault::NoAuthority => Problem::new(
-            "lacks the `//` in front of its host, so it has none",
+            "has no `//` before its host, so it has no host",
             "write `http://<host>` or `https://<host>`",
         ),
         // brackets and bare addresses are the business of the rule about addresses
@@ -68,16 +68,20 @@ fn of_characters(characters: &[char], text: &str) -> Problem<'static> {
     }
     if characters.is_empty() {
         return Problem::new(
-            "holds characters that no host has, where a secret could be",
+            "contains characters that are not allowed in a host, in a part that could be a secret",
             "write scheme, host and port only",
         );
     }
     let found = NamedList(characters);
     if characters.iter().all(|c| !c.is_ascii() && c.is_alphanumeric()) {
         return Problem::new(
-            format!("holds {found}, and a host is ASCII only"),
+            format!("contains {found}, but a host is ASCII only"),
             "write the host in punycode",
         );
     }
-    Problem::new(format!("holds {found}, which no host has: the gateway's Backend is refused"), "take it out")
+    Problem::new(
+        format!("contains {found}, which is not allowed in a host: the gateway's Backend is refused"),
+        "remove \
+                                                                                                                 it",
+    )
 }

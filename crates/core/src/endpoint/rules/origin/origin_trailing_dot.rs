@@ -8,9 +8,9 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Deny,
     cause: "FieldValueInvalid",
     summary: "The host ends in a dot.",
-    reason: "`https://api.example.com.` is the same name to DNS. The Backend that Modelplane composes of it is \
-             refused, since no certificate is for a name with a dot at its end; with http, it is refused before \
-             Envoy Gateway 1.9.",
+    reason: "`https://api.example.com.` is the same name to DNS. The Backend that Modelplane composes from \
+             it is refused, because no certificate has a name that ends in a dot. With http, Envoy Gateway \
+             refuses it before version 1.9.",
     instead: "Leave out the dot.",
     good: &[Example::origin("https://api.example.com")],
     bad: &[Example::origin("https://api.example.com."), Example::origin("http://api.example.com.:8000")],

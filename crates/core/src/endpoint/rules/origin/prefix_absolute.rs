@@ -8,7 +8,7 @@ pub(crate) static RULE: Rule = Rule {
     cause: "FieldValueInvalid",
     summary: "The prefix does not start with a slash.",
     reason: "The resource's schema refuses `v1`, and says only that a pattern did not match.",
-    instead: "Write the path from its leading slash on: `/openai/v1`.",
+    instead: "Write the path with its leading slash: `/openai/v1`.",
     good: &[Example::prefix("/openai/v1")],
     bad: &[Example::prefix("v1"), Example::prefix("api.example.com/v1")],
     check,

@@ -10,10 +10,10 @@ pub(crate) static RULE: Rule = Rule {
     field: Field::Prefix,
     severity: Severity::Deny,
     cause: "FieldValueInvalid",
-    summary: "The prefix holds a character that no path has (RFC 3986).",
-    reason: "A space, a line break or a letter outside ASCII is put into the request as it is, and makes it \
-             malformed. `/<deployment>/v1` came out of a template that nobody rendered.",
-    instead: "Write ASCII, and percent-encode what else the path has: `/mod%C3%A8les/v1`.",
+    summary: "The prefix contains a character that is not allowed in a path (RFC 3986).",
+    reason: "A space, a line break or a letter outside ASCII goes into the request as it is, and makes it \
+             malformed. `/<deployment>/v1` came from a template that nobody rendered.",
+    instead: "Write ASCII, and percent-encode everything else: `/mod%C3%A8les/v1`.",
     good: &[Example::prefix("/a-b_c~d.e/v1"), Example::prefix("/a!$&'()*+,;=:@b/v1")],
     bad: &[
         Example::prefix("/v1 "),
@@ -37,7 +37,7 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
         return None;
     }
     if let Some(found) = placeholder::find(path) {
-        let problem = format!("holds {}, a placeholder that was not filled in", Quoted(found));
+        let problem = format!("contains {}, a placeholder that was not filled in", Quoted(found));
         return Some(Problem::new(problem, "render the template before you apply it").at(found));
     }
     let first = path.find(|c| !is_of_a_path(c))?;
@@ -45,8 +45,8 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let mut seen = BTreeSet::new();
     strange.retain(|c| seen.insert(*c));
     let problem = Problem::new(
-        format!("holds {}, which no path of a request has", NamedList(&strange)),
-        "take it out, or percent-encode it",
+        format!("contains {}, which is not allowed in a path", NamedList(&strange)),
+        "remove it, or percent-encode it",
     );
     Some(Problem { part, ..problem })
 }

@@ -19,7 +19,7 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let prefix = *subject.spec.prefix.text()?;
     let fragment = prefix.find('#').and_then(|at| prefix.get(at..))?;
     let problem = Problem::new(
-        "has a fragment, and the operation would land in it",
+        "has a fragment, and the gateway would append the operation to it",
         "leave out the `#` and what follows",
     );
     Some(problem.at(fragment))

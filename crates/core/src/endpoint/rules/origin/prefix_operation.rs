@@ -7,8 +7,8 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Deny,
     cause: "FieldValueInvalid",
     summary: "The prefix ends in the operation, which the gateway adds.",
-    reason: "`/v1/chat/completions` was copied from an example of curl. The server is asked for \
-             `/v1/chat/completions/chat/completions`, and answers 404 to everything.",
+    reason: "`/v1/chat/completions` was copied from a curl example. The server is asked for \
+             `/v1/chat/completions/chat/completions`, and answers every request with 404.",
     instead: "Write the path up to the operation: `/v1`.",
     good: &[Example::prefix("/v1"), Example::prefix("/models"), Example::prefix("/completions-proxy/v1")],
     bad: &[

@@ -6,10 +6,10 @@ pub(crate) static RULE: Rule = Rule {
     field: Field::Prefix,
     severity: Severity::Deny,
     cause: "FieldValueInvalid",
-    summary: "The prefix holds a `%` that encodes no character, or one that hides what it means.",
-    reason: "The gateway sends the prefix as it is written. `/100%/v1` is a malformed path; `/%2e%2e/admin` and \
-             `/a%0d%0ab/v1` are read as `..` and as a line break by some servers.",
-    instead: "Write `%25` for a percent sign, and dot segments and control characters not at all.",
+    summary: "The prefix contains a `%` that does not encode a character, or one that hides what it means.",
+    reason: "The gateway sends the prefix as it is written. `/100%/v1` is a malformed path; `/%2e%2e/admin` \
+             and `/a%0d%0ab/v1` are read as `..` and as a line break by some servers.",
+    instead: "Write `%25` for a percent sign, and leave out dot segments and control characters.",
     good: &[Example::prefix("/a%20b/v1"), Example::prefix("/a%2Fb/v1")],
     bad: &[
         Example::prefix("/100%/v1"),
@@ -26,11 +26,11 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let prefix = *subject.spec.prefix.text()?;
     let path = prefix.split(['?', '#']).next().unwrap_or_default();
     let problem = if path.split('%').skip(1).any(|behind| encoded(behind).is_none()) {
-        Problem::new("has a `%` without two hexadecimal digits behind it", "write `%25` for a percent sign")
+        Problem::new("has a `%` without two hexadecimal digits after it", "write `%25` for a percent sign")
     } else if path.split('%').skip(1).filter_map(encoded).any(|byte| byte.is_ascii_control()) {
-        Problem::new("has an encoded control character", "take it out")
+        Problem::new("has an encoded control character", "remove it")
     } else if path.split('/').any(is_hidden_dot_segment) {
-        Problem::new("has an encoded `.` or `..` segment, which some servers resolve", "take it out")
+        Problem::new("has an encoded `.` or `..` segment, which some servers resolve", "remove it")
     } else {
         return None;
     };

@@ -7,10 +7,10 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Deny,
     cause: "FieldValueForbidden",
     summary: "The prefix has a query.",
-    reason: "`/openai/deployments/gpt?api-version=1` puts the operation into the query: the server is asked for \
-             `/openai/deployments/gpt` with `api-version=1/chat/completions`.",
-    instead: "Leave out the `?` and what follows. If the provider needs the query, put a proxy in front that adds \
-             it, or use a path that goes without.",
+    reason: "`/openai/deployments/gpt?api-version=1` puts the operation into the query: the server is asked \
+             for `/openai/deployments/gpt` with `api-version=1/chat/completions`.",
+    instead: "Leave out the `?` and what follows. If the provider needs the query, put a proxy in front that \
+              adds it, or use a path that does not need it.",
     good: &[Example::prefix("/openai/v1")],
     bad: &[Example::prefix("/openai/v1?api-version=1"), Example::prefix("/v1?")],
     check,
@@ -20,7 +20,10 @@ pub(crate) static RULE: Rule = Rule {
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let prefix = *subject.spec.prefix.text()?;
     let query = prefix.find('?').and_then(|at| prefix.get(at..))?;
-    let problem =
-        Problem::new("has a query, and the operation would land in it", "leave out the `?` and what follows");
+    let problem = Problem::new(
+        "has a query, and the gateway would append the operation to it",
+        "leave out the `?` and \
+                                                                                       what follows",
+    );
     Some(problem.at(query))
 }

@@ -8,8 +8,8 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Warn,
     cause: "FieldValueInvalid",
     summary: "The prefix has an API version twice in a row.",
-    reason: "`/v1/v1` works as it is written, and hardly any server has such a path: the base URL's `/v1` and the \
-             default prefix were put together.",
+    reason: "`/v1/v1` is a valid path, but hardly any server has it: the base URL's `/v1` and the default \
+             prefix were put together.",
     instead: "Write the version once.",
     good: &[
         Example::prefix("/openai/v1"),

@@ -8,9 +8,9 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Deny,
     cause: "FieldValueInvalid",
     summary: "No Secret can have this key.",
-    reason: "The keys of a Secret's data have letters, digits, `-`, `_` and `.` only. The resource's schema takes \
-             any text, and the endpoint waits for ever for a key that cannot exist.",
-    instead: "Write the key under which the Secret holds the API key, `apiKey` if you leave it out.",
+    reason: "The keys of a Secret's data have letters, digits, `-`, `_` and `.` only. The resource's schema \
+             accepts any text, and the endpoint waits forever for a key that cannot exist.",
+    instead: "Write the name that the API key has in the Secret's data. If you leave it out, it is `apiKey`.",
     good: &[
         Example::origin("https://api.example.com").with_secret("provider-key", "api-key"),
         Example::origin("https://api.example.com").with_secret("provider-key", "_"),
@@ -31,8 +31,8 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     // what can't be a key's name may be the API key itself: it is not repeated
     (!is_config_map_key(key)).then(|| {
         Problem::new(
-            "is a key that no Secret can have, so the endpoint would never be ready",
-            "write the name under which the Secret holds the API key, not the key itself",
+            "is not a valid key in a Secret, so the endpoint would never become ready",
+            "write the name of the key in the Secret, not the API key itself",
         )
     })
 }

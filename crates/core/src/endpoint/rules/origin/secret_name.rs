@@ -8,11 +8,11 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Deny,
     cause: "FieldValueInvalid",
     summary: "No Secret can have this name.",
-    reason: "Kubernetes names are lower-case DNS names. The resource's schema takes any text, the endpoint waits \
-             for ever for a Secret that cannot exist, and a key that somebody pasted here is stored in the clear, \
-             for everyone to read who may get ModelEndpoints.",
-    instead: "Write the name of a Secret in the endpoint's namespace: lower-case letters, digits, `-` and `.`. If \
-             you pasted a key, treat it as leaked and change it.",
+    reason: "Kubernetes names are lower-case DNS names. The resource's schema accepts any text, and the \
+             endpoint waits forever for a Secret that cannot exist. A key that somebody pasted here is \
+             stored in clear text, for everyone who may read ModelEndpoints.",
+    instead: "Write the name of a Secret in the endpoint's namespace: lower-case letters, digits, `-` and \
+              `.`. If you pasted a key, treat it as leaked and replace it.",
     good: &[
         Example::origin("https://api.example.com").with_secret("provider-key", "apiKey"),
         Example::origin("https://api.example.com").with_secret("1.2.3.4", "apiKey"),
@@ -34,8 +34,8 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     // what can't be a name may be the key itself: it is not repeated
     (!is_subdomain(name)).then(|| {
         Problem::new(
-            "is a name that no Secret can have, so the endpoint would never be ready",
-            "write a Secret's name, in lower case; if you pasted a key here, change that key",
+            "is not a valid name of a Secret, so the endpoint would never become ready",
+            "write a Secret's name, in lower case; if you pasted a key here, replace that key",
         )
     })
 }

@@ -11,14 +11,15 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Deny,
     cause: "FieldValueForbidden",
     summary: "An update changes the host from one kind to another: DNS name, IPv4 or IPv6.",
-    reason: "A server moved from 10.0.1.50 to llm.example.com, and the endpoint's url with it. The EndpointSlice \
-             that Modelplane composes can't change its address type, so the gateway went on sending to the old \
-             address, for ever, while the url said otherwise.",
-    instead: "Delete the endpoint and create it again with the new url, or create a second one under another name. \
-              Deleting is enough where Modelplane composed the endpoint: it comes back within seconds, with the new \
-              url. An endpoint whose host changed before the webhook was there is stuck with its old EndpointSlice: \
-              delete it as well, or change the host back, which is admitted while its condition `Synced` is `False` \
-              with the message `Unsynced resources: endpointslice`. The message may name other resources too.",
+    reason: "A server moved from 10.0.1.50 to llm.example.com, and the endpoint's url with it. The \
+             EndpointSlice that Modelplane composes can't change its address type, so the gateway kept \
+             sending to the old address, although the url named the new one.",
+    instead: "Delete the endpoint and create it again with the new url, or create a second one under another \
+              name. If Modelplane composed the endpoint, deleting it is enough: it comes back within \
+              seconds, with the new url. An endpoint whose host changed before the webhook was installed is \
+              stuck with its old EndpointSlice: delete it as well, or change the host back, which is \
+              admitted while its condition `Synced` is `False` with the message `Unsynced resources: \
+              endpointslice`. The message may name other resources too.",
     good: &[
         Example::update("http://10.0.1.50/v1", "http://10.0.1.51/v1"),
         Example::update("http://a.example.com/v1", "https://b.example.com/v1"),
@@ -32,9 +33,9 @@ pub(crate) static RULE: Rule = Rule {
     cel: Cel::FirstOf(&[Case {
         when: "variables.urlHostIsClear && variables.urlFamily != '' && variables.familyOfSlice != '' \
                    && variables.urlFamily != variables.familyOfSlice && !variables.sliceIsStuck",
-        says: "changes its host from one kind (DNS name, IPv4, IPv6) to another, and the EndpointSlice \
-                   behind it cannot follow: traffic would go on to the old host; delete the endpoint, and \
-                   create it again unless Modelplane composed it and does so itself",
+        says: "changes its host from one kind (DNS name, IPv4, IPv6) to another, and its EndpointSlice \
+               cannot follow: traffic would still go to the old host; delete the endpoint and create it \
+               again; Modelplane itself recreates an endpoint that it composed",
     }]),
 };
 
@@ -48,10 +49,10 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     }
     let problem = Problem::new(
         format!(
-            "changes its host from {before} to {after}, and the EndpointSlice behind it cannot follow: traffic would \
-             go on to the old host"
+            "changes its host from {before} to {after}, and its EndpointSlice cannot follow: traffic would \
+             still go to the old host"
         ),
-        "delete the endpoint, and create it again unless Modelplane composed it and does so itself",
+        "delete the endpoint and create it again; Modelplane itself recreates an endpoint that it composed",
     );
     Some(problem.at(url.parts.host))
 }

@@ -7,9 +7,9 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Deny,
     cause: "FieldValueInvalid",
     summary: "The rewritePath does not start with a slash.",
-    reason: "`openai/` in the place of `/<namespace>/<service>/` makes a request target without a leading slash, \
-             and a full url makes one that holds a second url: the provider answers 400 or 404.",
-    instead: "Write the path only, from its leading slash on: `/openai/`.",
+    reason: "`openai/` in the place of `/<namespace>/<service>/` makes a request target without a leading \
+             slash, and a full url makes one that contains a second url: the provider answers 400 or 404.",
+    instead: "Write only the path, with its leading slash: `/openai/`.",
     good: &[Example::rewrite_path("https://api.example.com/openai/v1", "/openai/")],
     bad: &[
         Example::rewrite_path("https://api.example.com/openai/v1", "openai/"),
@@ -18,8 +18,8 @@ pub(crate) static RULE: Rule = Rule {
     check,
     cel: Cel::FirstOf(&[Case {
         when: "variables.path != '' && !variables.path.startsWith('/')",
-        says: "does not start with `/`, so the gateway would make a malformed request of it; write the \
-                   path only, from its leading slash on",
+        says: "does not start with `/`, so the gateway would send a malformed request; write only the path, \
+               with its leading slash",
     }]),
 };
 
@@ -35,7 +35,7 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     Some(if path.text.contains("://") {
         Problem::new(
             "is a URL, and the gateway would put all of it into the request's path",
-            "write its path only",
+            "write only its path",
         )
     } else {
         Problem::new(

@@ -7,14 +7,14 @@ pub(crate) static RULE: Rule = Rule {
     field: Field::RewritePath,
     severity: Severity::Deny,
     cause: "FieldValueInvalid",
-    summary: "The rewritePath holds a character that corrupts the request or blocks the HTTPRoute.",
+    summary: "The rewritePath contains a character that corrupts the request or blocks the HTTPRoute.",
     reason: "`/models%2Fllama/` reached the provider as `/models%252Fllama/`: the gateway escapes what it is \
-             given, so an escape is escaped once more, and `?` and `#` become part of the path. A control \
+             given, so an escape is escaped again, and `?` and `#` become part of the path. A control \
              character makes the API server refuse the HTTPRoute, and then the whole ModelService is stuck, \
-             with every endpoint of it. White space or an invisible character at a segment's edge is a copying \
+             with all its endpoints. White space or an invisible character at a segment's edge is a copying \
              error that nobody can see.",
-    instead: "Write the path as it is before any escaping, without query and fragment, and without white space \
-              around a segment.",
+    instead: "Write the path as it is before any escaping, without query and fragment, and without white \
+              space around a segment.",
     good: &[Example::rewrite_path("https://api.example.com/v1", "/models/llama 3/é/")],
     bad: &[
         Example::rewrite_path("https://api.example.com/v1", "/models%2Fllama/"),
@@ -31,13 +31,13 @@ pub(crate) static RULE: Rule = Rule {
     cel: Cel::FirstOf(&[
         Case {
             when: "variables.pathHasRefusedCharacter",
-            says: "holds a character which would corrupt the request or block the HTTPRoute of every \
-                   service that selects this endpoint; take it out",
+            says: "contains a character that would corrupt the request or block the HTTPRoute of every \
+                   service that selects this endpoint; remove it",
         },
         Case {
             when: "variables.pathHasUnseenEdge",
             says: "has white space or an invisible character at the edge of a segment, which becomes part \
-                   of the request's path; take it out",
+                   of the request's path; remove it",
         },
     ]),
 };
@@ -47,20 +47,20 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let found = NamedList(&path.faults.characters);
     let problem = match (path.faults.characters.as_slice(), path.faults.edge) {
         (['%'], _) => Problem::new(
-            "holds `%`, which the gateway escapes once more, so the server sees `%25`",
+            "contains `%`, which the gateway escapes again, so the server sees `%25`",
             "write the character itself, unescaped",
         ),
         ([], None) => return None,
         ([], Some(edge)) => Problem::new(
             format!("has {} at the edge of a segment, which becomes part of the request's path", Named(edge)),
-            "take it out",
+            "remove it",
         ),
         _ => Problem::new(
             format!(
-                "holds {found}, which would corrupt the request or block the HTTPRoute of every service that selects \
-                 this endpoint"
+                "contains {found}, which would corrupt the request or block the HTTPRoute of every service \
+                 that selects this endpoint"
             ),
-            "take it out",
+            "remove it",
         ),
     };
     Some(Problem { part: path.refused_character(), ..problem })
@@ -74,9 +74,9 @@ mod tests {
     #[test]
     fn a_lone_percent_sign_is_told_from_others() {
         for (path, beginning) in [
-            ("/a%2Fb/", "holds `%`, which the gateway escapes once more"),
-            ("/a%2Fb/?", "holds `%` and `?`, which would corrupt"),
-            ("/a?/", "holds `?`, which would corrupt"),
+            ("/a%2Fb/", "contains `%`, which the gateway escapes again"),
+            ("/a%2Fb/?", "contains `%` and `?`, which would corrupt"),
+            ("/a?/", "contains `?`, which would corrupt"),
             ("/a /", "has a space (U+0020) at the edge"),
         ] {
             let subject = Subject::new(Value::Text("http://h.example/"), Value::Text(path), None);

@@ -9,11 +9,11 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Warn,
     cause: "FieldValueInvalid",
     summary: "An update changes the url, and leaves a rewritePath that belongs to the old one.",
-    reason: "`kubectl patch` moved an endpoint from `https://api.groq.com/openai/v1` to `https://api.openai.com/v1`. \
-             Its rewritePath stayed `/openai/`, because somebody owned the field, and OpenAI answered 404. A Helm \
-             chart with `rewritePath: \"\"` owns it in the same way.",
-    instead: "Change rewritePath with the url. If you take it out of the manifest, and nobody else owns it, it follows \
-              the url by itself.",
+    reason: "`kubectl patch` moved an endpoint from `https://api.groq.com/openai/v1` to \
+             `https://api.openai.com/v1`. Its rewritePath stayed `/openai/`, because somebody owned the \
+             field, and OpenAI answered 404. A Helm chart with `rewritePath: \"\"` owns it in the same way.",
+    instead: "Change rewritePath together with the url. If you remove it from the manifest and nobody else \
+              owns it, it follows the url.",
     good: &[
         Example::update_of("http://10.0.1.50/a/v1", "http://10.0.1.51/a/v1", "/a/"),
         Example::update_of("http://10.0.1.50/a/v1", "http://10.0.1.51/v1", "/mine/"),
@@ -33,7 +33,10 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     if !stayed || default.as_str() == path {
         return None;
     }
-    let problem =
-        Problem::new(format!("is still {}, of the old url", written.show(path)), "change it with the url");
+    let problem = Problem::new(
+        format!("is still {}, from the old url", written.show(path)),
+        "change it together with \
+                                                                                    the url",
+    );
     Some(problem.meaning(Some(default.as_str().to_owned())))
 }

@@ -8,15 +8,15 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Deny,
     cause: "FieldValueTooLong",
     summary: "The rewritePath has over 1024 characters.",
-    reason: "HTTPRoute takes at most 1024 code points in `replacePrefixMatch`. The API server refuses the whole \
-             route, and the ModelService is stuck with every endpoint of it.",
+    reason: "HTTPRoute allows at most 1024 code points in `replacePrefixMatch`. The API server refuses the \
+             whole route, and the ModelService is stuck, with all its endpoints.",
     instead: "Write a path of at most 1024 characters, its final slash included.",
     good: &[Example::rewrite_path("https://api.example.com/v1", "/ml-team/qwen-72b/")],
     bad: &[Example::rewrite_path("https://api.example.com/v1", too_long())],
     check,
     cel: Cel::FirstOf(&[Case {
         when: "variables.pathIsTooLong",
-        says: "has over 1024 characters, which HTTPRoute does not take: it would block every service \
+        says: "has over 1024 characters, which HTTPRoute does not allow: it would block every service \
                    that selects this endpoint; write a shorter path",
     }]),
 };
@@ -40,8 +40,8 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let length = subject.rewrite_path.text()?.faults.too_long?;
     Some(Problem::new(
         format!(
-            "has {length} characters, and HTTPRoute takes {LONGEST}: it would block every service that selects this \
-             endpoint"
+            "has {length} characters, and HTTPRoute allows at most {LONGEST}: it would block every service \
+             that selects this endpoint"
         ),
         "write a shorter path",
     ))

@@ -8,11 +8,12 @@ pub(crate) static RULE: Rule = Rule {
     field: Field::RewritePath,
     severity: Severity::Warn,
     cause: "FieldValueInvalid",
-    summary: "The rewritePath is another path than the url's.",
-    reason: "`url: https://api.groq.com/openai/v1` with `rewritePath: /` asks Groq for `/v1/chat/completions`, which \
-             it does not serve: the path of a url is not sent, only rewritePath is.",
-    instead: "Leave rewritePath out, and it is set from the url. If rewritePath is right, write the url with the same \
-              path, or with none.",
+    summary: "The rewritePath differs from the url's path.",
+    reason: "`url: https://api.groq.com/openai/v1` with `rewritePath: /` asks Groq for \
+             `/v1/chat/completions`, which it does not serve: the path of a url is not sent, only \
+             rewritePath is.",
+    instead: "Leave rewritePath out, and it is set from the url. If rewritePath is right, write the url with \
+              the same path, or with none.",
     good: &[
         Example::rewrite_path("https://api.groq.com/openai/v1", "/openai/"),
         Example::rewrite_path("https://api.example.com", "/openai/"),

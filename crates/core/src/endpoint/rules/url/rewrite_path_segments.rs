@@ -8,9 +8,9 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Deny,
     cause: "FieldValueInvalid",
     summary: "The rewritePath has a `.`, `..` or empty segment.",
-    reason: "`/team-a/../team-b/` left the path that it seems to stay in: the gateway resolves dot segments. It \
-             also collapses empty ones, so `//api/` is not what the server sees, and some parsers take what \
-             follows a leading `//` for a host.",
+    reason: "`/team-a/../team-b/` leaves the path that it seems to stay in: the gateway resolves dot \
+             segments. It also collapses empty ones, so `//api/` is not what the server sees, and some \
+             parsers read what follows a leading `//` as a host.",
     instead: "Write the path that the server should see, one slash between segments.",
     good: &[Example::rewrite_path("https://api.example.com/v1", "/.../a..b/.well-known/")],
     bad: &[

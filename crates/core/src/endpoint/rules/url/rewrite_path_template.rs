@@ -7,11 +7,11 @@ pub(crate) static RULE: Rule = Rule {
     field: Field::RewritePath,
     severity: Severity::Warn,
     cause: "FieldValueInvalid",
-    summary: "The rewritePath holds a placeholder that was not filled in.",
-    reason: "A chart that was applied without its values stored `/${MODEL}/`. The gateway sent `/${MODEL}/v1/...` \
-             to the server as it stood there, and every request came back with 404.",
-    instead: "Render the template before you apply it, or leave rewritePath out. A policy can make this a denial; it \
-              is a warning because a server may serve such a path.",
+    summary: "The rewritePath contains a placeholder that was not filled in.",
+    reason: "A chart that was applied without its values stored `/${MODEL}/`. The gateway sent \
+             `/${MODEL}/v1/...` to the server, which answered every request with 404.",
+    instead: "Render the template before you apply it, or leave rewritePath out. A policy can make this a \
+              denial; it is a warning because a server may serve such a path.",
     good: &[Example::rewrite_path("https://api.example.com/v1", "/models/$ref/")],
     bad: &[
         Example::rewrite_path("https://api.example.com/v1", "/${MODEL}/"),
@@ -33,6 +33,6 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
         return None;
     }
     let problem =
-        Problem::new(format!("holds {}, a placeholder", path.show(found)), "render the template first");
+        Problem::new(format!("contains {}, a placeholder", path.show(found)), "render the template first");
     Some(problem.at(found))
 }

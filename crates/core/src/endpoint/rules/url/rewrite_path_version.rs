@@ -11,10 +11,11 @@ pub(crate) static RULE: Rule = Rule {
     cause: "FieldValueInvalid",
     summary: "The rewritePath has an API version, and clients send `/v1/` themselves.",
     reason: "The classic error: `url: https://api.example.com/v1` and `rewritePath: /v1/`. A client's \
-             `/v1/chat/completions` becomes `/v1/v1/chat/completions`, and the provider answers 404. `/v1beta/` \
-             becomes `/v1beta/v1/chat/completions`.",
-    instead: "Leave rewritePath out, and it is set to the url's path without the final `v1`; or write it without \
-              the version. It is right only where the server really serves `/v1/...` behind it, as the url then says.",
+             `/v1/chat/completions` becomes `/v1/v1/chat/completions`, and the provider answers 404. \
+             `/v1beta/` becomes `/v1beta/v1/chat/completions`.",
+    instead: "Leave rewritePath out, and it is set to the url's path without the final `v1`; or write it \
+              without the version. It is right only if the server really serves `/v1/...` below it, as the \
+              url then says.",
     good: &[
         Example::rewrite_path("https://api.example.com/v1", "/"),
         Example::rewrite_path("http://10.0.1.50/default/v1/v1", "/default/v1/"),
@@ -47,7 +48,7 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     }
     let version = api_path::version(path)?;
     let problem = Problem::new(
-        format!("has {}: clients get `/v1/...` behind it", written.show(version)),
+        format!("has {}: clients get `/v1/...` after it", written.show(version)),
         "leave it out",
     );
     Some(problem.at(version).meaning(subject.default_path.as_ref().map(|path| path.as_str().to_owned())))

@@ -11,9 +11,9 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Deny,
     cause: "FieldValueInvalid",
     summary: "The host is neither an IP address nor a DNS name of at least two labels.",
-    reason: "`http://vllm:8000` works from a pod beside it. Modelplane composes an EndpointSlice of the host, \
-             the API server refuses one whose name has a single label, and the endpoint never becomes ready. \
-             After an update it is worse: the old address silently goes on serving.",
+    reason: "`http://vllm:8000` works from a pod in the same namespace. Modelplane composes an EndpointSlice \
+             from the host, but the API server refuses a single-label name, so the endpoint never becomes \
+             ready. After an update it is worse: the old address silently keeps serving.",
     instead: "Write the full name. A Service of this cluster is `<service>.<namespace>.svc.cluster.local`. A \
               label has letters, digits and inner hyphens, at most 63; a name has at most 253 characters and \
               does not end in a number.",
@@ -36,29 +36,29 @@ pub(crate) static RULE: Rule = Rule {
     cel: Cel::FirstOf(&[
         Case {
             when: "variables.host == 'empty'",
-            says: "has no host, so Modelplane composes nothing for it; write one behind `//`, as \
+            says: "has no host, so Modelplane composes nothing for it; write one after `//`, as in \
                    `https://api.example.com/v1`",
         },
         Case {
             when: "variables.host == 'single-label' && !(variables.urlName in ['localhost', 'invalid', \
                    'onion'])",
-            says: "has a host of one label, which EndpointSlice refuses; write the full name, for a Service \
+            says: "has a single-label host, which EndpointSlice refuses; write the full name, for a Service \
                    `<service>.<namespace>.svc.cluster.local`",
         },
         Case {
             when: "variables.host == 'numeric-last-label'",
-            says: "has a host whose last label is a number: some parsers take it for an IPv4 address; write \
-                   a DNS name or four decimal numbers",
+            says: "has a host whose last label is a number, so some parsers read it as an IPv4 address; \
+                   write a DNS name or four decimal numbers",
         },
         Case {
             when: "variables.host == 'not-ipv6'",
-            says: "has brackets around something that is no IPv6 address; write `[2001:db8::10]`, or a name \
-                   without brackets",
+            says: "has brackets around something that is not an IPv6 address; write `[2001:db8::10]`, or a \
+                   name without brackets",
         },
         Case {
             when: "variables.host == 'malformed-name'",
-            says: "has a host that is no DNS name; write letters, digits and inner hyphens, at most 63 in a \
-                   label and 253 in all",
+            says: "has a host that is not a DNS name; write letters, digits and inner hyphens, at most 63 in \
+                   a label and 253 in all",
         },
     ]),
 };
@@ -70,24 +70,25 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let problem = match fault {
         HostFault::Name(NameFault::Empty) => Problem::new(
             "has no host, so Modelplane composes nothing for it",
-            "write one behind `//`, as `https://api.example.com/v1`",
+            "write one after `//`, as in `https://api.example.com/v1`",
         ),
         HostFault::Name(NameFault::SingleLabel) if special_name::is_special(url.parts.host) => {
             return None;
         }
         HostFault::Name(NameFault::SingleLabel) => Problem::new(
-            format!("has the host {host}, a name of one label, which EndpointSlice refuses"),
+            format!("has the host {host}, a single-label name, which EndpointSlice refuses"),
             "write the full name, for a Service `<service>.<namespace>.svc.cluster.local`",
         ),
         HostFault::Name(NameFault::NumericLastLabel(label)) => Problem::new(
             format!(
-                "has the host {host} whose last label {} is a number: some parsers take it for an IPv4 address",
+                "has the host {host} whose last label {} is a number, so some parsers read it as an IPv4 \
+                 address",
                 url.show(label)
             ),
             "write a DNS name or four decimal numbers",
         ),
         HostFault::NotIpv6 => Problem::new(
-            "has brackets around something that is no IPv6 address",
+            "has brackets around something that is not an IPv6 address",
             "write `[2001:db8::10]`, or a name without brackets",
         ),
         HostFault::Name(fault) => of_name(url, fault)?,

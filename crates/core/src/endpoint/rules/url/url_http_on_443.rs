@@ -8,8 +8,8 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Warn,
     cause: "FieldValueInvalid",
     summary: "The scheme is http and the port is 443.",
-    reason: "`http://10.0.1.50:443` is sent with TLS all the same: the gateway goes by the port. It works where \
-             the server expects TLS, and then the url says the opposite of what happens.",
+    reason: "`http://10.0.1.50:443` is sent with TLS anyway, because the gateway decides by the port. That \
+             works if the server expects TLS, but then the url says the opposite of what happens.",
     instead: "Write `https://` if the server speaks TLS; serve plain HTTP on another port if it does not.",
     good: &[Example::url("https://api.example.com:443/v1"), Example::url("http://api.example.com:80/v1")],
     bad: &[Example::url("http://api.example.com:443/v1")],

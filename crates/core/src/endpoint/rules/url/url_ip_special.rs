@@ -12,13 +12,13 @@ pub(crate) static RULE: Rule = Rule {
     field: Field::Url,
     severity: Severity::Deny,
     cause: "FieldValueForbidden",
-    summary: "The host is an address where no endpoint can live, or a cloud's metadata service.",
-    reason: "`http://127.0.0.1:8000` is the gateway itself, and EndpointSlice refuses it; a multicast address \
-             can't carry TCP. `http://169.254.169.254` and its like under other names hand out the credentials \
-             of the node that the gateway runs on: an endpoint there would let anyone who may call the gateway \
-             fetch them.",
-    instead: "Write an address that other machines reach. Private ranges (10/8, 172.16/12, 192.168/16, fd00::/8) \
-              are fine.",
+    summary: "The host is an address that no endpoint can have, or a cloud's metadata service.",
+    reason: "`http://127.0.0.1:8000` is the gateway itself, and EndpointSlice refuses it; a multicast \
+             address can't carry TCP. `http://169.254.169.254` and its like under other names hand out the \
+             credentials of the node that the gateway runs on: an endpoint there would let anyone who may \
+             call the gateway fetch them.",
+    instead: "Write an address that other machines can reach. Private ranges (10/8, 172.16/12, 192.168/16, \
+              fd00::/8) are fine.",
     good: &[
         Example::url("http://10.0.1.50:8000/v1"),
         Example::url("http://192.168.0.1/v1"),
@@ -47,18 +47,17 @@ pub(crate) static RULE: Rule = Rule {
     cel: Cel::FirstOf(&[
         Case {
             when: "variables.nameIsOfMetadataService || variables.addressIsOfMetadataService",
-            says: "has as its host a cloud's metadata service, which hands out the node's credentials; \
-                   write an address or a name that other machines reach",
+            says: "points to a cloud's metadata service, which hands out the node's credentials; \
+                   write an address or a name that other machines can reach",
         },
         Case {
             when: "variables.host == 'ipv6-zone'",
-            says: "has as its host an address with a zone id, which means something on one machine only; \
-                   write an address that other machines reach",
+            says: "points to an address with a zone ID, which is valid on one machine only; \
+                   write an address that other machines can reach",
         },
         Case {
             when: "variables.addressIsSpecial",
-            says: "has as its host an address where no endpoint can live; write one that other machines \
-                   reach",
+            says: "points to an address that no endpoint can have; write one that other machines can reach",
         },
     ]),
 };
@@ -66,10 +65,8 @@ pub(crate) static RULE: Rule = Rule {
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let url = subject.url.text()?;
     let what = what_is_special(url)?;
-    let problem = Problem::new(
-        format!("has as its host {what}"),
-        "write an address or a name that other machines reach",
-    );
+    let problem =
+        Problem::new(format!("points to {what}"), "write an address or a name that other machines can reach");
     Some(problem.at(url.parts.host))
 }
 
@@ -79,12 +76,12 @@ fn what_is_special(url: &EndpointUrl<'_>) -> Option<Cow<'static, str>> {
         return Some("a cloud's metadata service, which hands out the node's credentials".into());
     }
     if url.host? == Host::Refused(HostFault::Ipv6Zone) {
-        return Some("an address with a zone id, which means something on one machine only".into());
+        return Some("an address with a zone ID, which is valid on one machine only".into());
     }
     Some(match special(url.address()?)? {
-        Special::Unspecified => "the unspecified address, which is nobody's".into(),
+        Special::Unspecified => "the unspecified address, which no server has".into(),
         Special::Loopback => "a loopback address, which is the gateway itself".into(),
-        Special::LinkLocal => "a link-local address, which means something on one network link only".into(),
+        Special::LinkLocal => "a link-local address, which is valid on one network link only".into(),
         Special::Multicast => "a multicast address, which cannot carry TCP".into(),
         Special::Broadcast => "the broadcast address, which cannot carry TCP".into(),
         Special::Ipv4Mapped => "an IPv4 address in IPv6 form, which EndpointSlice refuses".into(),

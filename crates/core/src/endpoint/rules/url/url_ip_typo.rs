@@ -10,8 +10,8 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Warn,
     cause: "FieldValueInvalid",
     summary: "The host would be an IPv4 address if a letter in it were a digit.",
-    reason: "`http://10.0.1.5O/v1` ends in a letter O. It is a valid DNS name, so the endpoint was stored, and \
-             waited for a name to resolve that nobody has.",
+    reason: "`http://10.0.1.5O/v1` ends in a letter O. It is a valid DNS name, so the endpoint was stored, \
+             but the name never resolved.",
     instead: "Write the address with digits only.",
     good: &[Example::url("http://10.0.1.50/v1"), Example::url("http://10.0.1.5.nip.io/v1")],
     bad: &[Example::url("http://10.0.1.5O/v1"), Example::url("http://10.0.1.l0:8000/v1")],
@@ -26,7 +26,7 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let behind = parts.text.split_once(parts.host).map_or("", |(_, behind)| behind);
     let value = format!("{}://{address}{behind}", parts.scheme?);
     let problem = Problem::new(
-        format!("has the host {}, with a letter for a digit", url.show(parts.host)),
+        format!("has the host {}, with a letter in place of a digit", url.show(parts.host)),
         "write the digit",
     );
     Some(problem.at(parts.host).meaning(Some(value)))

@@ -7,10 +7,10 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Warn,
     cause: "FieldValueInvalid",
     summary: "The host is a name that only a container on a developer's machine knows.",
-    reason: "`http://host.docker.internal:11434/v1` worked in a container on a laptop, where Docker answers that \
-             name. The cluster's DNS does not know it, so the endpoint never became ready.",
-    instead: "Write a name or an address under which the gateway reaches the server. A Service of this cluster is \
-              `<service>.<namespace>.svc.cluster.local`.",
+    reason: "`http://host.docker.internal:11434/v1` worked in a container on a laptop, where Docker answers \
+             that name. The cluster's DNS does not know it, so the endpoint never became ready.",
+    instead: "Write a name or an address at which the gateway reaches the server. A Service of this cluster \
+              is `<service>.<namespace>.svc.cluster.local`.",
     good: &[
         Example::url("http://ollama.ollama.svc.cluster.local:11434/v1"),
         Example::url("http://llm.corp.internal/v1"),
@@ -45,6 +45,6 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
         return None;
     }
     let problem =
-        Problem::new("has a host that only your own machine knows", "write one that the gateway reaches");
+        Problem::new("has a host that only your own machine knows", "write one that the gateway can reach");
     Some(problem.at(url.parts.host))
 }

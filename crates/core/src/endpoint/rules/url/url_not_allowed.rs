@@ -9,9 +9,11 @@ pub(crate) static RULE: Rule = Rule {
     cause: "FieldValueForbidden",
     summary: "The url points to a place that the policy does not allow in this namespace.",
     reason: "A tenant registered `http://vault.security.svc.cluster.local:8200/` as an endpoint. The gateway \
-             reached what the tenant's own pods could not, since network policies let the gateway through, and the \
-             tenant read the answers as those of a model. Without a policy everything well-formed is allowed.",
-    instead: "Point the endpoint to a place that the policy names, or ask who keeps the policy to add yours.",
+             reached a server that the tenant's own pods could not, because network policies let the gateway \
+             through, and the tenant read its answers as those of a model. Without a policy, everything \
+             well-formed is allowed.",
+    instead: "Point the endpoint to a server that the policy allows, or ask the owner of the policy to add \
+              yours.",
     good: &[Example::url("https://api.example.com/v1").under_policy("*.example.com")],
     bad: &[
         Example::url("http://vault.security.svc.cluster.local:8200/").under_policy("*.example.com"),

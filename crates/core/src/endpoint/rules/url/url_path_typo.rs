@@ -8,12 +8,13 @@ pub(crate) static RULE: Rule = Rule {
     field: Field::Url,
     severity: Severity::Warn,
     cause: "FieldValueInvalid",
-    summary: "The url's path holds what was copied along: a second url, a port, or a sign behind the version.",
-    reason: "`https://a.example.com/v1,https://b.example.com/v1` was meant to spread the load. Everything behind \
-             the first host is a path, so b.example.com was never asked. The comma of a sentence or the quote of a \
-             line of code behind `/v1` makes a path that no server knows.",
-    instead: "Write one url, with its port behind the host and nothing behind its path. Write a second endpoint for \
-              a second server: a ModelService can select both.",
+    summary: "The url's path contains something that was copied by mistake: a second url, a port, or \
+              punctuation after the version.",
+    reason: "`https://a.example.com/v1,https://b.example.com/v1` was meant to spread the load. Everything \
+             after the first host is a path, so b.example.com was never asked. A comma or a quote that was \
+             copied along with `/v1` makes a path that no server knows.",
+    instead: "Write one url, with its port after the host and nothing after its path. For a second server, \
+              write a second endpoint: a ModelService can select both.",
     good: &[Example::url("https://api.example.com/v1"), Example::url("http://10.0.1.50/llama3:8b/v1")],
     bad: &[
         Example::url("https://a.example.com/v1,https://b.example.com/v1"),
@@ -55,7 +56,7 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
         return None;
     }
     let sign = body.get(bare.len()..)?;
-    let problem = Problem::new(format!("has {} behind its path", url.show(sign)), "take it out");
+    let problem = Problem::new(format!("has {} after its path", url.show(sign)), "remove it");
     Some(problem.at(sign).meaning(url_provider::with_path(url, bare.trim_end_matches('/'))))
 }
 

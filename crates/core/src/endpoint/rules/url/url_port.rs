@@ -7,11 +7,11 @@ pub(crate) static RULE: Rule = Rule {
     field: Field::Url,
     severity: Severity::Deny,
     cause: "FieldValueInvalid",
-    summary: "The port is 0, empty, over 65535, or no decimal number.",
+    summary: "The port is 0, empty, over 65535, or not a decimal number.",
     reason: "A port like `:80a` or `:65536` makes Modelplane compose nothing, so that the Service that was \
              serving is deleted, and freezes every ModelService that selects the endpoint. `:0` and an empty \
              port silently become the scheme's default.",
-    instead: "Write a number from 1 to 65535, or leave port and colon out for the scheme's default.",
+    instead: "Write a number from 1 to 65535, or leave out the port and the colon for the scheme's default.",
     good: &[Example::url("http://api.example.com:8000/v1"), Example::url("http://api.example.com:080/v1")],
     bad: &[
         Example::url("http://api.example.com:0/v1"),
@@ -22,8 +22,8 @@ pub(crate) static RULE: Rule = Rule {
     check,
     cel: Cel::FirstOf(&[Case {
         when: "variables.urlPortIsClear && variables.urlPortText != '' && variables.urlPort == 0",
-        says: "has a `:` without a port from 1 to 65535 behind its host, so Modelplane composes nothing \
-                   for it or takes the scheme's default; write such a port, or leave the `:` out",
+        says: "has a `:` after its host without a port from 1 to 65535, so Modelplane composes nothing for \
+               it or uses the scheme's default; write such a port, or leave the `:` out",
     }]),
 };
 
@@ -32,7 +32,7 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let problem = match url.port? {
         Port::Default | Port::Number(_) => return None,
         Port::Empty => Problem::new(
-            "has a `:` without a port behind its host",
+            "has a `:` after its host, but no port",
             "write a port from 1 to 65535, or leave the `:` out",
         ),
         Port::Zero => Problem::new(
@@ -48,7 +48,7 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
         ),
         Port::NotDecimal(text) => Problem::new(
             format!(
-                "has the port {}, which is no decimal number, so Modelplane composes nothing for it",
+                "has the port {}, which is not a decimal number, so Modelplane composes nothing for it",
                 url.show(text)
             ),
             "write a port from 1 to 65535",

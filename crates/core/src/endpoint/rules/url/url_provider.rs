@@ -13,11 +13,12 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Warn,
     cause: "FieldValueInvalid",
     summary: "A known provider serves its API elsewhere, or where a client's `/v1/...` cannot reach it.",
-    reason: "`https://api.groq.com/v1` looks right and is not: Groq serves `/openai/v1/chat/completions`. Perplexity \
-             serves `/chat/completions` without a `/v1`, so that clients of the gateway, which send `/v1/...`, get \
-             404 whatever the url is.",
-    instead: "Write the base that the provider's page names; docs/providers.md and `modelendpoint providers` have a \
-              list. Where the provider has none that ends in `/v1`, put a proxy in front of it, such as LiteLLM.",
+    reason: "`https://api.groq.com/v1` looks right and is not: Groq serves `/openai/v1/chat/completions`. \
+             Perplexity serves `/chat/completions` without a `/v1`, so that clients of the gateway, which \
+             send `/v1/...`, get 404 whatever the url is.",
+    instead: "Write the base that the provider's page names; docs/providers.md and `modelendpoint providers` \
+              have a list. Where the provider has none that ends in `/v1`, put a proxy in front of it, such \
+              as LiteLLM.",
     good: &[
         Example::url("https://api.groq.com/openai/v1"),
         Example::rewrite_path("https://api.groq.com", "/openai/"),
@@ -46,10 +47,9 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
             Problem::new(format!("is not where {name} serves its API, `{base}`"), "write that path")
                 .meaning(provider.base_to_write().and_then(|base| with_path(url, base)))
         }
-        (None, Some(&"")) => Problem::new(
-            format!("is {name}'s, which knows no `/v1`: clients get 404"),
-            "put a proxy in front",
-        ),
+        (None, Some(&"")) => {
+            Problem::new(format!("is {name}'s, which has no `/v1`: clients get 404"), "put a proxy in front")
+        }
         (None, Some(base)) => {
             Problem::new(format!("is {name}'s, which has `{base}` and no `/v1`"), "put a proxy in front")
         }

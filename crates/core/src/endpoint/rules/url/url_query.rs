@@ -7,10 +7,10 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Deny,
     cause: "FieldValueForbidden",
     summary: "The url has a query.",
-    reason: "`?api-version=2024-10-21` was written because the provider asks for it. Modelplane drops it, and \
-             the provider answered every request with an error that names a missing parameter.",
+    reason: "`?api-version=2024-10-21` was written because the provider asks for it. Modelplane drops it, \
+             and the provider answered every request with an error that names a missing parameter.",
     instead: "Leave out the `?` and what follows. If the provider needs the query, put a proxy in front that \
-              adds it, or use a path that goes without.",
+              adds it, or use a path that does not need it.",
     good: &[Example::url("https://my-resource.openai.azure.com/openai/v1")],
     bad: &[
         Example::url("https://my-resource.openai.azure.com/openai/v1?api-version=2024-10-21"),

@@ -8,7 +8,7 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Deny,
     cause: "FieldValueNotSupported",
     summary: "The scheme is neither http nor https.",
-    reason: "`grpcs://llm.example.com` was taken without a word. Modelplane knows only whether a scheme is \
+    reason: "`grpcs://llm.example.com` was accepted silently. Modelplane knows only whether a scheme is \
              https, so it routed the traffic to port 80, in plaintext.",
     instead: "Write `http://` or `https://`. A server that speaks another protocol needs a proxy in front.",
     good: &[Example::url("http://api.example.com/v1"), Example::url("HTTPS://api.example.com/v1")],

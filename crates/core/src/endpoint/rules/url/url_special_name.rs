@@ -7,10 +7,10 @@ pub(crate) static RULE: Rule = Rule {
     field: Field::Url,
     severity: Severity::Deny,
     cause: "FieldValueForbidden",
-    summary: "The host is a name that means the gateway itself, or nothing.",
-    reason: "`http://localhost:11434/v1` worked on a laptop. In the cluster, localhost is the gateway's own pod. \
-             Names under `.invalid` and `.onion` never resolve (RFC 6761, RFC 7686).",
-    instead: "Write the name under which the gateway reaches the server. A Service of this cluster is \
+    summary: "The host is a name that means the gateway itself, or that never resolves.",
+    reason: "`http://localhost:11434/v1` worked on a laptop. In the cluster, localhost is the gateway's own \
+             pod. Names under `.invalid` and `.onion` never resolve (RFC 6761, RFC 7686).",
+    instead: "Write the name at which the gateway reaches the server. A Service of this cluster is \
               `<service>.<namespace>.svc.cluster.local`.",
     good: &[
         Example::url("http://ollama.ollama.svc.cluster.local:11434/v1"),
@@ -31,8 +31,8 @@ pub(crate) static RULE: Rule = Rule {
         when: r"variables.host in ['name', 'single-label']
                     && (variables.urlName.matches(r'(^|\.)(localhost|invalid|onion)$')
                     || variables.urlName in ['localhost.localdomain', 'localhost4.localdomain4', 'localhost6.localdomain6'])",
-        says: "has a host which to the gateway means itself or nothing; write a name under which it \
-                   reaches the server, for a Service `<service>.<namespace>.svc.cluster.local`",
+        says: "has a host which means the gateway itself, or never resolves; write the server's own name, \
+               for a Service `<service>.<namespace>.svc.cluster.local`",
     }]),
 };
 
@@ -42,8 +42,11 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
         return None;
     }
     let problem = Problem::new(
-        format!("has the host {}, which to the gateway means itself or nothing", url.show(url.parts.host)),
-        "write a name under which it reaches the server, for a Service `<service>.<namespace>.svc.cluster.local`",
+        format!(
+            "has the host {}, which means the gateway itself, or never resolves",
+            url.show(url.parts.host)
+        ),
+        "write the server's own name, for a Service `<service>.<namespace>.svc.cluster.local`",
     );
     Some(problem.at(url.parts.host))
 }

@@ -8,17 +8,17 @@ pub(crate) static RULE: Rule = Rule {
     field: Field::Url,
     severity: Severity::Deny,
     cause: "FieldValueInvalid",
-    summary: "The url is no absolute URI with a host (RFC 3986) that every parser reads alike.",
-    reason: "Somebody changed a ready endpoint to `http://[::1`. Modelplane's composition code raised on it, \
-             and with it the composition of every ModelService that selects the endpoint: healthy services \
-             froze because of one typing error. A url without a scheme makes Modelplane compose nothing, so \
-             the Service that was serving is deleted. A backslash or a tab is read as one host here and as \
-             another there.",
+    summary: "The url is not an absolute URI with a host (RFC 3986) that every parser reads alike.",
+    reason: "Somebody changed a ready endpoint to `http://[::1`. Modelplane's composition code raised an \
+             exception for every ModelService that selects the endpoint: healthy services froze because of \
+             one typing error. A url without a scheme makes Modelplane compose nothing, so the Service that \
+             was serving is deleted. With a backslash or a tab, parsers disagree about the host.",
     instead: "Write scheme, host, port and path in ASCII, without white space: `https://api.example.com/v1`. \
               A block scalar (`|`, `>`) in YAML adds a line break: write the value on one line, or use `|-`. \
-              Write an internationalized name in its punycode form. The path is held to less than RFC 3986: a percent \
-              sign without two digits behind it, and brackets, are admitted there, because nothing that routes \
-              traffic reads it. It gives no default for rewritePath then, and a warning says so.",
+              Write an internationalized name in its punycode form. In the path, brackets and a percent sign \
+              without two digits after it are admitted, although RFC 3986 does not allow them, because \
+              nothing that routes traffic reads the path. Such a path gives no default for rewritePath, and \
+              a warning says so.",
     good: &[Example::url("https://api.example.com/v1"), Example::url("HTTP://[2001:db8::10]:8000/v1")],
     bad: &[
         Example::url("http://[::1"),
@@ -42,12 +42,12 @@ pub(crate) static RULE: Rule = Rule {
         },
         Case {
             when: "variables.urlFault == 'template'",
-            says: "holds a placeholder that was not filled in; render the template before you apply it",
+            says: "contains a placeholder that was not filled in; render the template before you apply it",
         },
         Case {
             when: "variables.urlFault == 'characters'",
-            says: "holds a character that no URL contains (RFC 3986) and parsers read differently; take it \
-                   out",
+            says: "contains a character that is not allowed in a URL (RFC 3986) and that parsers read \
+                   differently; take it out",
         },
         Case {
             when: "variables.urlFault == 'no-scheme'",
@@ -60,22 +60,22 @@ pub(crate) static RULE: Rule = Rule {
         },
         Case {
             when: "variables.urlFault == 'no-authority'",
-            says: "lacks the `//` in front of its host, so it has none; write `http://<host>` or \
+            says: "has no `//` before its host, so it has no host; write `http://<host>` or \
                    `https://<host>`",
         },
         Case {
             when: "variables.urlFault == 'bare-ipv6'",
-            says: "has an IPv6 address without brackets, and a colon in it is taken for a port's; write \
-                   `[2001:db8::10]`",
+            says: "has an IPv6 address without brackets, so one of its colons is read as the start of a \
+                   port; write `[2001:db8::10]`",
         },
         Case {
             when: "variables.urlFault == 'scheme-twice'",
-            says: "has its scheme twice, so that the second is taken for the host; write it once",
+            says: "has its scheme twice, so the second one is read as the host; write it once",
         },
         Case {
             when: "variables.urlFault == 'brackets'",
-            says: "has a misplaced `[` or `]`: Modelplane's parser raises on it, which freezes every \
-                   ModelService that selects this endpoint; brackets belong around an IPv6 address only",
+            says: "has a misplaced `[` or `]`: Modelplane's composition fails on it, which freezes every \
+                   ModelService that selects this endpoint; use brackets only around an IPv6 address",
         },
     ]),
 };
@@ -91,7 +91,7 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
             Problem::new("is empty", "write the endpoint's URL, as `https://api.example.com/v1`")
         }
         UrlFault::Template(placeholder) => Problem::new(
-            format!("holds {}, a placeholder that was not filled in", url.show(placeholder)),
+            format!("contains {}, a placeholder that was not filled in", url.show(placeholder)),
             "render the template before you apply it",
         ),
         UrlFault::Characters(characters) => of_characters(characters, url.parts.text),
@@ -101,19 +101,19 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
         ),
         UrlFault::Scheme => Problem::new("has a malformed scheme", "write `http://` or `https://` in front"),
         UrlFault::NoAuthority => Problem::new(
-            "lacks the `//` in front of its host, so it has none",
+            "has no `//` before its host, so it has no host",
             "write `http://<host>` or `https://<host>`",
         ),
         UrlFault::SchemeTwice => {
-            Problem::new("has its scheme twice, so that the second is taken for the host", "write it once")
+            Problem::new("has its scheme twice, so the second one is read as the host", "write it once")
         }
         UrlFault::Brackets => Problem::new(
-            "has a misplaced `[` or `]`: Modelplane's parser raises on it, which freezes every ModelService that \
-             selects this endpoint",
-            "brackets belong around an IPv6 address only, as `http://[2001:db8::10]:8000/v1`",
+            "has a misplaced `[` or `]`: Modelplane's composition fails on it, which freezes every \
+             ModelService that selects this endpoint",
+            "use brackets only around an IPv6 address, as `http://[2001:db8::10]:8000/v1`",
         ),
         UrlFault::BareIpv6(bare) => Problem::new(
-            "has an IPv6 address without brackets, and a colon in it is taken for a port's",
+            "has an IPv6 address without brackets, so one of its colons is read as the start of a port",
             match bare {
                 BareIpv6::Address(address) => format!("write `[{address}]`"),
                 BareIpv6::WithPort(address, port) => format!("write `[{address}]:{port}`"),
@@ -135,26 +135,29 @@ fn of_characters(characters: &[char], text: &str) -> Problem<'static> {
     }
     if characters.is_empty() {
         return Problem::new(
-            "holds characters that no URL contains (RFC 3986), where a secret could be",
-            "take that part out",
+            "contains characters that are not allowed in a URL (RFC 3986), in a part that could be a secret",
+            "remove that part",
         );
     }
     let found = NamedList(characters);
     if characters.contains(&'\\') {
         return Problem::new(
-            format!("holds {found}: some parsers take a backslash for a slash, and reach another host"),
+            format!("contains {found}: some parsers read a backslash as a slash, and reach another host"),
             "write URLs with `/`",
         );
     }
     if characters.iter().all(|c| !c.is_ascii() && c.is_alphanumeric()) {
         return Problem::new(
-            format!("holds {found}, and a URL is ASCII only"),
+            format!("contains {found}, but a URL is ASCII only"),
             "write a host in punycode and leave the rest out",
         );
     }
     Problem::new(
-        format!("holds {found}, which no URL contains (RFC 3986) and parsers read differently"),
-        "take it out",
+        format!(
+            "contains {found}, which is not allowed in a URL (RFC 3986) and which parsers read \
+                 differently"
+        ),
+        "remove it",
     )
 }
 
@@ -167,34 +170,41 @@ mod tests {
         for (text, beginning) in [
             ("http://h.example\n", "ends in a line break"),
             ("http://h.example\r\n", "ends in a line break"),
-            ("http://h.ex\nample\n", "holds a line break (U+000A), which no URL contains"),
+            ("http://h.ex\nample\n", "contains a line break (U+000A), which is not allowed in a URL"),
             (
                 "http://h.example \n",
-                "holds a space (U+0020) and a line break (U+000A), which no URL contains",
+                "contains a space (U+0020) and a line break (U+000A), which is not allowed in a URL",
             ),
             (
                 "http://h.example\\ü",
-                "holds a backslash (U+005C) and `ü`: some parsers take a backslash for a slash",
+                "contains a backslash (U+005C) and `ü`: some parsers read a backslash as a slash",
             ),
-            ("http://ü.example", "holds `ü`, and a URL is ASCII only"),
-            ("http://ü.example/|", "holds `ü` and `|`, which no URL contains"),
-            ("http://h.example/|", "holds `|`, which no URL contains"),
-            ("http://h.example/\u{200b}", "holds a zero-width space (U+200B), which no URL contains"),
+            ("http://ü.example", "contains `ü`, but a URL is ASCII only"),
+            ("http://ü.example/|", "contains `ü` and `|`, which is not allowed in a URL"),
+            ("http://h.example/|", "contains `|`, which is not allowed in a URL"),
+            (
+                "http://h.example/\u{200b}",
+                "contains a zero-width space (U+200B), which is not allowed in a URL",
+            ),
             (
                 "http://пароль@h.example/",
-                "holds characters that no URL contains (RFC 3986), where a secret could be",
+                "contains characters that are not allowed in a URL (RFC 3986), in a part that could be a \
+                 secret",
             ),
             (
                 "http://fd00::1/",
-                "has an IPv6 address without brackets, and a colon in it is taken for a port's; write `[fd00::1]`",
+                "has an IPv6 address without brackets, so one of its colons is read as the start of a port; \
+                 write `[fd00::1]`",
             ),
             (
                 "http://fd00:9:a:b:c:d:e:f:8000/",
-                "has an IPv6 address without brackets, and a colon in it is taken for a port's; write `[fd00:9:a:b:c:d:e:f]:8000`",
+                "has an IPv6 address without brackets, so one of its colons is read as the start of a port; \
+                 write `[fd00:9:a:b:c:d:e:f]:8000`",
             ),
             (
                 "http://fd00::1:8000/",
-                "has an IPv6 address without brackets, and a colon in it is taken for a port's; write `[fd00::1:8000]`, or `[fd00::1]:8000` if its end is the port",
+                "has an IPv6 address without brackets, so one of its colons is read as the start of a port; \
+                 write `[fd00::1:8000]`, or `[fd00::1]:8000` if its end is the port",
             ),
         ] {
             let subject = Subject::new(Value::Text(text), Value::Absent, None);

@@ -6,12 +6,12 @@ pub(crate) static RULE: Rule = Rule {
     field: Field::Url,
     severity: Severity::Deny,
     cause: "FieldValueForbidden",
-    summary: "The url holds a user name or a password.",
-    reason: "An API token written into the url was stored in the clear, for everyone to read who may get \
-             ModelEndpoints, and never reached the provider: Modelplane drops it. A user name can also look \
-             like the host (`https://api.openai.com@evil.example`).",
-    instead: "Leave out everything up to the `@`. Credentials belong into a Secret and the gateway's \
-              configuration. If a real password was applied, treat it as leaked and change it.",
+    summary: "The url contains a user name or a password.",
+    reason: "An API token in the url was stored in clear text, for everyone who may read ModelEndpoints, and \
+             never reached the provider, because Modelplane drops it. A user name can also look like the \
+             host (`https://api.openai.com@evil.example`).",
+    instead: "Leave out everything up to the `@`. Credentials belong in a Secret and in the gateway's \
+              configuration. If a real password was applied, treat it as leaked and replace it.",
     good: &[Example::url("https://api.example.com/v1"), Example::url("https://api.example.com/@me/v1")],
     bad: &[
         Example::url("https://user:secret@api.example.com/v1"),
@@ -21,16 +21,16 @@ pub(crate) static RULE: Rule = Rule {
     check,
     cel: Cel::FirstOf(&[Case {
         when: "variables.urlAuthority.contains('@')",
-        says: "holds a user name or a password before an `@`: it is stored in the clear and never sent; \
-                   leave it out and keep credentials in a Secret",
+        says: "contains a user name or a password before an `@`: it is stored in clear text and never sent; \
+                   leave it out, and keep credentials in a Secret",
     }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let userinfo = subject.url.text()?.parts.userinfo?;
     let problem = Problem::new(
-        "holds a user name or a password before an `@`: it is stored in the clear and never sent",
-        "leave it out and keep credentials in a Secret",
+        "contains a user name or a password before an `@`: it is stored in clear text and never sent",
+        "leave it out, and keep credentials in a Secret",
     );
     Some(problem.at(userinfo))
 }

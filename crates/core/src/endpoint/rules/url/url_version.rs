@@ -9,11 +9,12 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Warn,
     cause: "FieldValueInvalid",
     summary: "The url's path has an API version that is not a final `/v1`.",
-    reason: "Clients of the gateway ask for `/v1/chat/completions`. Behind `/v1beta/openai` that becomes \
+    reason: "Clients of the gateway ask for `/v1/chat/completions`. After `/v1beta/openai` that becomes \
              `/v1beta/openai/v1/chat/completions`, which few servers know.",
-    instead: "If the server's API also has a path that ends in `/v1`, write that. If it has none, put a proxy in \
-              front that takes the `/v1` out. Leave the url as it is if the server really answers \
-              `/v1/chat/completions` below this path. docs/providers.md says which of them known providers need.",
+    instead: "If the server's API also has a path that ends in `/v1`, write that. If it has none, put a \
+              proxy in front that removes the `/v1`. Leave the url as it is if the server really answers \
+              `/v1/chat/completions` below this path. docs/providers.md says which of these a known provider \
+              needs.",
     good: &[
         Example::url("https://api.groq.com/openai/v1"),
         Example::url("http://10.0.1.50/v2/my-model/v1"),
@@ -43,8 +44,8 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
         return None;
     }
     let problem = Problem::new(
-        format!("has {} in its path: clients will ask for `/v1/...` behind it", url.show(version)),
-        "check that it answers there",
+        format!("has {} in its path: clients will ask for `/v1/...` after it", url.show(version)),
+        "check that the server answers there",
     );
     Some(problem.at(version))
 }
