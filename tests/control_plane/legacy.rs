@@ -76,7 +76,7 @@ fn an_endpoint_whose_slice_is_stuck_can_be_changed_back() {
         let back = Patch::Merge(json!({ "spec": { "url": "http://10.0.1.50/v1" } }));
         let status = refused(endpoints.patch("stuck", &patch, &back).await)?;
         let message = status.message.unwrap_or_default();
-        assert!(message.contains("unless Modelplane composed it"), "{message}");
+        assert!(message.contains("Modelplane itself recreates an endpoint that it composed"), "{message}");
 
         let generation = endpoints.get("stuck").await?.metadata.generation;
         let unsynced = json!({ "status": { "conditions": [{

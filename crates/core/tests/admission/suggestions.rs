@@ -140,6 +140,8 @@ fn the_path_that_was_meant() {
         ("rewritePath: /openai/", Some("/openai/")),
         ("/a\u{200b}/\u{feff}b", Some("/a/b/")),
         ("open\u{200b}ai/", Some("/openai/")),
+        ("/openai/–chat/completions", None),
+        ("/op\u{200b}en/chat/completions", None),
         ("/\"/openai/\"//", None),
         ("null", None),
         ("~", None),

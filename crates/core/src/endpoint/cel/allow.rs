@@ -12,8 +12,8 @@ use crate::endpoint::url::Scheme;
 /// What the rule about allow lists says.
 pub(super) const CASE: Case = Case {
     when: "variables.listsNameNamespace && !variables.listsAllowUrl",
-    says: "points to a place that the policy does not allow here; write what it allows in this namespace, or ask who \
-           keeps the policy",
+    says: "points to a server that the policy does not allow in this namespace; write one that it allows, or ask \
+           the owner of the policy",
 };
 
 /// The variables of [`CASE`]; `None` if there is no list.

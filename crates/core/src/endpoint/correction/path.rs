@@ -23,12 +23,11 @@ pub(in crate::endpoint) fn correct_rewrite_path(text: &str) -> Option<Suggestion
         return None;
     }
     let bare = unwrapped(text, "rewritePath");
-    let is_disguised = bare.contains(script::is_dash) || script::look_alike(&bare).is_some();
     let is_sentence = bare.contains(char::is_whitespace);
     if bare.is_empty()
         || means_nothing(bare.trim_end_matches('/'))
         || is_expression(&bare)
-        || is_disguised
+        || is_disguised(&bare)
         || is_sentence
     {
         return None;
@@ -51,12 +50,20 @@ pub(in crate::endpoint) fn correct_rewrite_path(text: &str) -> Option<Suggestion
     suggestion(joined(&without_api(&segments)), text, &joined(&path_segments(text)))
 }
 
-/// Whether a path holds nothing that was never meant as one: no scheme, no host, no quote, no password.
+/// Whether a path contains nothing that was never meant as one: no scheme, no host, no quote, no password, and no
+/// character that is invisible or looks like another one.
 #[must_use]
 pub(in crate::endpoint) fn is_clean_path(path: &str) -> bool {
     path_segments(path).into_iter().all(is_name)
         && !path.contains(['[', ']'])
+        && !is_disguised(path)
+        && !path.contains(is_unseen)
         && !means_nothing(path.trim_matches('/'))
+}
+
+/// A dash in place of a hyphen, or a letter of another alphabet.
+fn is_disguised(text: &str) -> bool {
+    text.contains(script::is_dash) || script::look_alike(text).is_some()
 }
 
 fn path_segments(path: &str) -> Vec<&str> {

@@ -5,6 +5,7 @@
 //! holds is in an order in which it is found by halving, so that a long list costs hardly more than a
 //! short one.
 
+mod allowed;
 mod hosts;
 mod namespaces;
 mod overrides;

@@ -78,7 +78,7 @@ pub fn parse_addresses(text: &str) -> Result<RangeInclusive<IpAddr>, BadPattern>
 }
 
 /// The first and the last address that has the first `prefix` bits of this one.
-fn edges(address: IpAddr, prefix: u32) -> (IpAddr, IpAddr) {
+pub(super) fn edges(address: IpAddr, prefix: u32) -> (IpAddr, IpAddr) {
     match address {
         IpAddr::V4(address) => {
             let (bits, rest) = (address.to_bits(), u32::MAX.checked_shr(prefix).unwrap_or(0));

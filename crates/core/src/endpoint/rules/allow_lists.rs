@@ -18,9 +18,13 @@ pub(super) fn outside<'a>(subject: &Subject<'a>, url: &EndpointUrl<'a>) -> Optio
             None => ("no readable port".to_owned(), url.parts.port),
         },
     };
+    let namespace = match subject.namespace {
+        "" => "here".to_owned(),
+        name => format!("in namespace `{name}`"),
+    };
     let problem = Problem::new(
-        format!("has {what}, and the policy does not allow that here"),
-        "write what it allows in this namespace, or ask who keeps the policy",
+        format!("has {what}, which the policy does not allow {namespace}"),
+        subject.policy.allowed(subject.namespace, url, outside),
     );
     Some(Problem { part, ..problem })
 }
@@ -44,7 +48,7 @@ mod tests {
         }]);
         let subject = Subject { policy: &policy, ..Subject::new(Value::Text(url), Value::Absent, None) };
         let problem = outside(&subject, subject.url.text()?)?.problem;
-        problem.strip_prefix("has ")?.split_once(", and the policy").map(|(what, _)| what.to_owned())
+        problem.strip_prefix("has ")?.split_once(", which the policy").map(|(what, _)| what.to_owned())
     }
 
     #[test]
