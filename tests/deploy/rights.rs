@@ -1,9 +1,8 @@
 //! The service account has the rights that the webhook needs, and no others: with any of them taken
 //! away it does not work, and the API server refuses what is not among them.
 
-use anyhow::{Context, Result};
-use control_plane::{Seen, apply, eventually};
-use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
+use anyhow::Result;
+use control_plane::{Right, Seen, apply, eventually};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
@@ -22,13 +21,13 @@ async fn without_any_one_of_its_rights_the_webhook_says_which_is_missing() -> Re
         .into_iter()
         .filter(|manifest| manifest["kind"] == "Role" || manifest["kind"] == "ClusterRole")
         .collect();
-    let rights: Vec<Right> = roles.iter().flat_map(rights).collect();
+    let rights: Vec<_> = roles.iter().flat_map(Right::all_of).collect();
     assert_eq!(rights.len(), 10, "{rights:?}");
-    for right in rights {
+    for (right, without) in rights {
         installed.reset().await?;
-        let role = &roles[usize::from(roles[0]["kind"] != right.role["kind"])];
-        apply(&installed.control_plane.client(), &right.role).await?;
-        installed.allows(&right, false).await?;
+        let role = &roles[usize::from(roles[0]["kind"] != without["kind"])];
+        apply(&installed.control_plane.client(), &without).await?;
+        installed.control_plane.allows(USER, &right, false).await?;
 
         let replica = installed.start_replica(&LONG).await?;
         eventually(&format!("a complaint about {} {}", right.verb, right.resource), SOON, async || {
@@ -43,7 +42,7 @@ async fn without_any_one_of_its_rights_the_webhook_says_which_is_missing() -> Re
 
         // given back, it gets over it
         apply(&installed.control_plane.client(), role).await?;
-        installed.allows(&right, true).await?;
+        installed.control_plane.allows(USER, &right, true).await?;
         ready(&replica).await?;
     }
     Ok(())
@@ -84,44 +83,10 @@ async fn the_service_account_can_do_nothing_else() -> Result<()> {
             name: name.to_owned(),
             verb: verb.to_owned(),
             namespace: None,
-            role: Value::Null,
         };
-        assert!(!installed.is_allowed(&right).await?, "{right:?}");
+        assert!(!installed.control_plane.is_allowed(USER, &right).await?, "{right:?}");
     }
     Ok(())
-}
-
-/// One verb on one object, and the role without it.
-#[derive(Debug)]
-struct Right {
-    group: String,
-    resource: String,
-    name: String,
-    verb: String,
-    namespace: Option<String>,
-    role: Value,
-}
-
-fn rights(role: &Value) -> Vec<Right> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let mut rights = Vec::new();
-    for (index, rule) in role["rules"].as_array().into_iter().flatten().enumerate() {
-        for verb in rule["verbs"].as_array().into_iter().flatten() {
-            let mut without = role.clone();
-            if let Some(verbs) = without["rules"][index]["verbs"].as_array_mut() {
-                verbs.retain(|kept| kept != verb);
-            }
-            rights.push(Right {
-                group: text(&rule["apiGroups"][0]),
-                resource: text(&rule["resources"][0]),
-                name: text(&rule["resourceNames"][0]),
-                verb: text(verb),
-                namespace: role["metadata"]["namespace"].as_str().map(str::to_owned),
-                role: without,
-            });
-        }
-    }
-    rights
 }
 
 impl Installed {
@@ -132,38 +97,5 @@ impl Installed {
         }
         self.set_ca_bundles(None).await?;
         Ok(())
-    }
-
-    /// The authorizer hears of a role some time after it was stored.
-    async fn allows(&self, right: &Right, allowed: bool) -> Result<()> {
-        eventually("the authorizer's new answer", SOON, async || {
-            Ok(if self.is_allowed(right).await? == allowed {
-                Seen::Done(())
-            } else {
-                Seen::NotYet(format!("allowed: {}", !allowed))
-            })
-        })
-        .await
-    }
-
-    async fn is_allowed(&self, right: &Right) -> Result<bool> {
-        let review = SubjectAccessReview {
-            spec: SubjectAccessReviewSpec {
-                user: Some(USER.to_owned()),
-                resource_attributes: Some(ResourceAttributes {
-                    group: Some(right.group.clone()),
-                    resource: Some(right.resource.clone()),
-                    name: Some(right.name.clone()),
-                    namespace: right.namespace.clone(),
-                    verb: Some(right.verb.clone()),
-                    ..ResourceAttributes::default()
-                }),
-                ..SubjectAccessReviewSpec::default()
-            },
-            ..SubjectAccessReview::default()
-        };
-        let reviews = Api::<SubjectAccessReview>::all(self.control_plane.client());
-        let reviewed = reviews.create(&PostParams::default(), &review).await?;
-        Ok(reviewed.status.context("a status")?.allowed)
     }
 }

@@ -11,6 +11,7 @@
 //!        ├─ webhook_registration   the manifests of deploy/, pointed at a local port
 //!        ├─ manifests              applied as they are
 //!        ├─ service_account        access with the rights of one, and no more
+//!        ├─ rights                 what a role grants, one verb at a time
 //!        ├─ helm                   a chart, rendered or installed
 //!        └─ webhook                the webhook's own binary, with certificates for it
 //! supervised      every process that is started, and why none is left behind
@@ -31,6 +32,7 @@ mod helm;
 mod manifests;
 mod own_directory;
 mod release;
+mod rights;
 mod service_account;
 mod supervised;
 mod webhook;
@@ -46,6 +48,7 @@ pub use crd::{
 pub use eventually::{Seen, eventually};
 pub use helm::Helm;
 pub use manifests::{api, apply, kustomize};
+pub use rights::Right;
 pub use service_account::ServiceAccountFiles;
 pub use webhook::Webhook;
 pub use webhook_certificates::WebhookCertificates;

@@ -4,9 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use control_plane::{POLICY_REPORTS as POLICY_REPORTS_CRD, REPORTS, Seen, apply, eventually, kustomize};
+use control_plane::{POLICY_REPORTS as POLICY_REPORTS_CRD, REPORTS, Right, apply, kustomize};
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
-use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::Api;
 use kube::api::PostParams;
@@ -14,10 +13,11 @@ use serde_json::{Value, json};
 
 use crate::audited::{Audited, entry};
 use crate::relay::kubeconfig_with_token;
-use crate::running::{Running, SOON};
+use crate::running::Running;
 
 const NAMESPACE: &str = "modelendpoint-webhook";
 const NAME: &str = "modelendpoint-audit";
+const USER: &str = "system:serviceaccount:modelendpoint-webhook:modelendpoint-audit";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_any_one_of_its_rights_the_audit_says_which_is_missing() -> Result<()> {
@@ -28,56 +28,27 @@ async fn without_any_one_of_its_rights_the_audit_says_which_is_missing() -> Resu
         let role = manifests().await?.into_iter().find(|manifest| manifest["kind"] == "ClusterRole");
         let role = role.context("a role")?;
         let plural = if definition == REPORTS { "reports" } else { "policyreports" };
-        let rights: Vec<_> = rights(&role)
+        let rights: Vec<_> = Right::all_of(&role)
             .into_iter()
-            .filter(|right| right.resource == plural || right.resource == "modelendpoints")
+            .filter(|(right, _)| right.resource == plural || right.resource == "modelendpoints")
             .collect();
         assert_eq!(rights.len(), 6, "{rights:?}");
-        for right in rights {
+        for (right, without) in rights {
             audited.needs_every_right(definition == REPORTS).await?;
-            apply(&audited.control_plane.client(), &right.role).await?;
-            audited.allows(&right, false).await?;
+            apply(&audited.control_plane.client(), &without).await?;
+            audited.control_plane.allows(USER, &right, false).await?;
             let audit = Running::start(&kubeconfig, &[]).await?;
             audit.logs(&format!("cannot {} resource \"{}\"", right.verb, right.resource)).await?;
 
             // given back, it gets over it
             apply(&audited.control_plane.client(), &role).await?;
-            audited.allows(&right, true).await?;
+            audited.control_plane.allows(USER, &right, true).await?;
             audit.has("report_writes_total{outcome=\"deleted\"} 1").await?;
             audited.store("default", "c", json!({ "url": "ftp://10.0.1.50/", "rewritePath": "/" })).await?;
             audit.has("endpoints{verdict=\"refused\"} 2").await?;
         }
     }
     Ok(())
-}
-
-/// One verb on one resource, and the role without it.
-#[derive(Debug)]
-struct Right {
-    group: String,
-    resource: String,
-    verb: String,
-    role: Value,
-}
-
-fn rights(role: &Value) -> Vec<Right> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let mut rights = Vec::new();
-    for (index, rule) in role["rules"].as_array().into_iter().flatten().enumerate() {
-        for verb in rule["verbs"].as_array().into_iter().flatten() {
-            let mut without = role.clone();
-            if let Some(verbs) = without["rules"][index]["verbs"].as_array_mut() {
-                verbs.retain(|kept| kept != verb);
-            }
-            rights.push(Right {
-                group: text(&rule["apiGroups"][0]),
-                resource: text(&rule["resources"][0]),
-                verb: text(verb),
-                role: without,
-            });
-        }
-    }
-    rights
 }
 
 /// What the component adds to an installation.
@@ -118,29 +89,5 @@ impl Audited {
         assert_eq!(self.found(api_version).await?, [entry("default", "b", &["url-port"])]);
         self.change("default", "b", json!({ "url": "http://10.0.1.50/" })).await?;
         self.store("default", "a", bad).await
-    }
-
-    /// The authorizer hears of a role some time after it was stored.
-    async fn allows(&self, right: &Right, allowed: bool) -> Result<()> {
-        let review = SubjectAccessReview {
-            spec: SubjectAccessReviewSpec {
-                user: Some(format!("system:serviceaccount:{NAMESPACE}:{NAME}")),
-                resource_attributes: Some(ResourceAttributes {
-                    group: Some(right.group.clone()),
-                    resource: Some(right.resource.clone()),
-                    verb: Some(right.verb.clone()),
-                    ..ResourceAttributes::default()
-                }),
-                ..SubjectAccessReviewSpec::default()
-            },
-            ..SubjectAccessReview::default()
-        };
-        let reviews = Api::<SubjectAccessReview>::all(self.control_plane.client());
-        eventually("the authorizer's new answer", SOON, async || {
-            let reviewed = reviews.create(&PostParams::default(), &review).await?;
-            let is_allowed = reviewed.status.context("a status")?.allowed;
-            Ok(if is_allowed == allowed { Seen::Done(()) } else { Seen::NotYet(format!("{is_allowed}")) })
-        })
-        .await
     }
 }
