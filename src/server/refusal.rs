@@ -50,14 +50,15 @@ impl Refusal {
         match self {
             Self::NoSuchPath => "There is nothing at this path.".to_owned(),
             Self::Stranger(stranger) => format!(
-                "Your client certificate {stranger}, and none of its names may call this webhook (--client-name)."
+                "Your client certificate {stranger}, and none of its names may call this webhook \
+                 (--client-name)."
             ),
             Self::NotThisMethod(method) => format!("This path is only for {method}."),
             Self::NotJson => "Send an AdmissionReview as Content-Type: application/json.".to_owned(),
             Self::Encoded => "Send the AdmissionReview as it is, without a Content-Encoding.".to_owned(),
             Self::TooLarge(limit) => format!(
-                "The body is larger than {} MiB, which is more than an AdmissionReview can take: \
-                 the API server's limit for an object is 3 MiB.",
+                "The body is larger than {} MiB, which is more than an AdmissionReview can need: the API \
+                 server's limit for an object is 3 MiB.",
                 limit / (1024 * 1024)
             ),
             Self::Slow => "The body took too long to arrive.".to_owned(),

@@ -17,8 +17,8 @@ use test_support::webhook::{Webhook, eventually};
 
 const NOT_JSON: &str = "Send an AdmissionReview as Content-Type: application/json.";
 const NO_PATH: &str = "There is nothing at this path.";
-const TOO_LARGE: &str = "The body is larger than 7 MiB, which is more than an AdmissionReview can take: \
-                         the API server's limit for an object is 3 MiB.\n";
+const TOO_LARGE: &str = "The body is larger than 7 MiB, which is more than an AdmissionReview can need: the \
+                         API server's limit for an object is 3 MiB.\n";
 const MIB: usize = 1024 * 1024;
 
 #[tokio::test]
@@ -122,7 +122,8 @@ async fn more_than_7_mib_is_refused_before_it_is_read() {
     let webhook = Webhook::self_signed(&[]).await;
     let mut stream = webhook.client().stream().await.expect("the server accepts");
     let head = format!(
-        "POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        "POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: \
+         {}\r\n\r\n",
         7 * MIB + 1
     );
     stream.write_all(head.as_bytes()).await.expect("the server reads");

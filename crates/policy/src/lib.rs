@@ -43,7 +43,7 @@ pub fn parse(text: &str) -> Result<Policy, Vec<Mistake>> {
         [Ok(document)] => document,
         [Err(broken), ..] | [_, Err(broken), ..] => {
             let is_pattern = text.get(broken.at..).is_some_and(|rest| rest.starts_with('*'));
-            let advice = if is_pattern { "; in YAML, write what begins with `*` in quotes" } else { "" };
+            let advice = if is_pattern { "; in YAML, quote a value that begins with `*`" } else { "" };
             return Err(vec![mistake(broken.at, format!("{}{advice}", broken.why))]);
         }
         [] => return Err(vec![mistake(0, NOTHING.to_owned())]),
@@ -83,7 +83,7 @@ impl Reader<'_> {
         if let Some(tagged) = self.document.odd_tag(root) {
             self.mistake(
                 tagged,
-                "YAML tags are not read here; write the value itself, without a tag".to_owned(),
+                "YAML tags are not supported here; write the value itself, without a tag".to_owned(),
             );
         }
         for (key, value) in self.fields(root, &["rules", "overrides", "allow", "clusterLabelUsers"]) {
@@ -215,7 +215,7 @@ impl Reader<'_> {
         for entry in entries {
             let key = self.scalar(entry.key).unwrap_or_default();
             if !seen.insert(key) {
-                twice.push((entry.key, format!("`{key}` is there twice; write it once")));
+                twice.push((entry.key, format!("`{key}` appears twice; write it once")));
             }
         }
         let entries = entries.iter().map(|entry| (entry.key, entry.value)).collect();
@@ -233,7 +233,8 @@ impl Reader<'_> {
             if let Some(known) = known.iter().find(|known| **known == name) {
                 fields.push((*known, value));
             } else {
-                let why = format!("`{name}` is unknown here; known are {}", known.join(", "));
+                let why =
+                    format!("`{name}` is not a known key here; the known keys are {}", known.join(", "));
                 self.mistake(key, why);
             }
         }
@@ -281,9 +282,10 @@ mod tests {
     #[test]
     fn a_policy_is_read() {
         let policy = parse(
-            "rules:\n  url-http-on-443: deny\n  url-version: off\nallow:\n- namespaces: [team-*]\n  hosts: ['*.example.com']\n  \
-             cidrs: [10.0.0.0/8]\n  schemes: [https]\n  ports: [443, 8000-8999]\noverrides:\n- namespaces: [new-*]\n  \
-             enforcement: warn\n  rules: {url-port: off}\n- namespaces: [a]\n",
+            "rules:\n  url-http-on-443: deny\n  url-version: off\nallow:\n- namespaces: [team-*]\n  hosts: \
+             ['*.example.com']\n  cidrs: [10.0.0.0/8]\n  schemes: [https]\n  ports: [443, \
+             8000-8999]\noverrides:\n- namespaces: [new-*]\n  enforcement: warn\n  rules: {url-port: off}\n- \
+             namespaces: [a]\n",
         )
         .expect("a policy");
         let mut expected = Policy::NONE;
@@ -314,23 +316,26 @@ mod tests {
         let policy = parse("clusterLabelUsers: [ada, 'system:serviceaccount:ml:*']\n").expect("a policy");
         let users = ["ada", "system:serviceaccount:ml:composer", "system:serviceaccount:crossplane-system:c"];
         assert_eq!(users.map(|user| policy.may_set_cluster(user)), [true, true, false]);
-        let why = "no user can match `*a`: write a name as `system:serviceaccount:<namespace>:<name>`, and `*` at its end \
-                   only";
+        let why = "no user can match `*a`: write a name as `system:serviceaccount:<namespace>:<name>`, and \
+                   `*` at its end only";
         assert_eq!(mistakes("clusterLabelUsers: ['*a']\n"), [(1, 21, why.to_owned())]);
     }
 
     #[test]
     fn every_mistake_has_its_line_and_column() {
-        let text = "rule: {}\nrules:\n  url-prt: deny\n  url-port: no\n  url-host: warn\n  url-host: off\nallow:\n- hosts: \
-                    [https://a]\n- namespaces: []\n- namespaces: [a]\n  cidrs: 10.0.0.0/8\n  ports: [{}]\n  schemes: [ftp]\n- 5\n- {}\n- namespaces: [null, True, 'true', 12]\n";
-        let known = "`rule` is unknown here; known are rules, overrides, allow, clusterLabelUsers";
+        let text = "rule: {}\nrules:\n  url-prt: deny\n  url-port: no\n  url-host: warn\n  url-host: \
+                    off\nallow:\n- hosts: [https://a]\n- namespaces: []\n- namespaces: [a]\n  cidrs: \
+                    10.0.0.0/8\n  ports: [{}]\n  schemes: [ftp]\n- 5\n- {}\n- namespaces: [null, True, \
+                    'true', 12]\n";
+        let known =
+            "`rule` is not a known key here; the known keys are rules, overrides, allow, clusterLabelUsers";
         assert_eq!(
             mistakes(text),
             [
                 (1, 1, known.to_owned()),
                 (3, 3, "there is no rule `url-prt`; `modelendpoint rules` lists them all".to_owned()),
                 (4, 13, "a rule is set to `deny`, `warn` or `off`".to_owned()),
-                (6, 3, "`url-host` is there twice; write it once".to_owned()),
+                (6, 3, "`url-host` appears twice; write it once".to_owned()),
                 (8, 3, "`namespaces` is missing; write `[\"*\"]` for all of them".to_owned()),
                 (
                     8,
@@ -352,7 +357,7 @@ mod tests {
     /// A reader that decodes it would see another policy.
     #[test]
     fn a_tag_is_a_mistake() {
-        let why = "YAML tags are not read here; write the value itself, without a tag";
+        let why = "YAML tags are not supported here; write the value itself, without a tag";
         for (text, column) in [
             ("allow: [{namespaces: ['*'], hosts: [!!binary YS5i]}]", 46),
             ("!x {rules: {}}", 4),
@@ -372,7 +377,12 @@ mod tests {
                 (2, 3, "`namespaces` is missing; write `[\"*\"]` for all of them".to_owned()),
                 (2, 16, "the mode is `audit`, `warn` or `deny`".to_owned()),
                 (4, 11, "there is no rule `url-prt`; `modelendpoint rules` lists them all".to_owned()),
-                (5, 3, "`allow` is unknown here; known are namespaces, enforcement, rules".to_owned()),
+                (
+                    5,
+                    3,
+                    "`allow` is not a known key here; the known keys are namespaces, enforcement, rules"
+                        .to_owned()
+                ),
             ]
         );
     }
@@ -385,7 +395,7 @@ mod tests {
         }
         assert_eq!(mistakes("rules: {url-port: de")[0].0, 1);
         let star = &mistakes("allow:\n- namespaces: [a]\n  hosts: [*.example.com]\n")[0];
-        assert!(star.2.ends_with("; in YAML, write what begins with `*` in quotes"), "{star:?}");
+        assert!(star.2.ends_with("; in YAML, quote a value that begins with `*`"), "{star:?}");
         assert_eq!((star.0, star.1), (3, 11));
         assert_eq!(
             mistakes("rules: {}\n---\nrules: {}\n"),

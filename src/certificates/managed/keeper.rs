@@ -218,7 +218,8 @@ impl Keeper {
             Step::Start { previous } => Stored::start(&name, now, lifetimes)?.with_previous(previous),
             Step::Adopt { previous } => {
                 warn!(
-                    "the Secret was replaced: adding its previous CAs, because a replica may still serve a leaf of one"
+                    "the Secret was replaced: adding its previous CAs, because a replica may still serve a \
+                     leaf of one"
                 );
                 stored?.with_previous(previous)
             }
@@ -265,8 +266,8 @@ impl Keeper {
             warn!(
                 ?kind,
                 %field,
-                "the webhook configuration differs from the one that this version is installed with: find out \
-                 who changed it, and apply the manifests again"
+                "the webhook configuration differs from the one that this version is installed with: find \
+                 out who changed it, and apply the manifests again"
             );
         }
         self.differed = all;
@@ -279,8 +280,8 @@ impl Keeper {
         match (self.clock.is_off(), std::mem::replace(&mut self.was_off, self.clock.is_off())) {
             (true, false) => warn!(
                 seconds,
-                "the clock of this node differs from the API server's: leaving the renewal of certificates to \
-                 other replicas, until there is no other way; synchronize the clocks"
+                "the clock of this node differs from the API server's: leaving the renewal of certificates \
+                 to other replicas for as long as possible; synchronize the clocks"
             ),
             (false, true) => info!(seconds, "the clock of this node agrees with the API server's again"),
             _ => {}

@@ -75,7 +75,7 @@ impl Metrics {
 impl Collector for Dropped {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         let lines = ConstCounter::new(self.lines());
-        let help = "Log lines that stderr did not take in time";
+        let help = "Log lines that stderr did not accept in time";
         lines.encode(encoder.encode_descriptor("log_lines_dropped", help, None, lines.metric_type())?)
     }
 }

@@ -243,7 +243,7 @@ fn an_error_says_what_and_where() {
         (r#"{"a":"x","other":01}"#, "something that is not a JSON value at byte 17"),
         (r#"{"a":"\q"}"#, "a string with a control character or a broken escape in it at byte 9"),
         ("{\"a\":\"\n\"}", "a string with a control character or a broken escape in it at byte 8"),
-        (r#"{"a":"x"}}"#, "more text behind the end at byte 9"),
+        (r#"{"a":"x"}}"#, "more text after the end at byte 9"),
     ] {
         assert_eq!(from_slice::<Pair<'_>>(text.as_bytes()).expect_err(text).to_string(), error, "{text}");
     }

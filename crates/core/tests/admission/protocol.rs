@@ -152,8 +152,8 @@ fn a_patch_is_base64_and_has_its_type() {
             "patchType": "JSONPatch",
             "auditAnnotations": { "mutated": "normalize-trailing-slash" },
             "warnings": [
-                "spec.rewritePath: is stored as `/a/`, not `/a`: it ends in exactly one slash; write that value \
-                 [normalize-trailing-slash]"
+                "spec.rewritePath: is stored as `/a/`, not `/a`: it ends in exactly one slash; write that \
+                 value [normalize-trailing-slash]"
             ],
         }))
     );
@@ -498,7 +498,7 @@ fn garbled_bytes_are_answered_with_their_uid() {
         (deep.into_bytes(), "it is cut off, at byte 50066"),
         (with(br#"{"spec":{"url":"a","url":"b"}}}}"#), "`url` appears twice, the second time at byte 91"),
         (with(b"{\"spec\":{\"url\":\"\xff\"}}}}"), "text that is not UTF-8 at byte 84"),
-        (with(b"{}}} trailing"), "more text behind the end at byte 71"),
+        (with(b"{}}} trailing"), "more text after the end at byte 71"),
         (with(b"{},}}"), "a trailing comma at byte 69"),
     ] {
         for hook in HOOKS {

@@ -99,8 +99,8 @@ fn github_commands_are_escaped() {
     assert_eq!(lines.len(), 2, "{}", run.out);
     assert_eq!(
         lines[0],
-        "::error title=url-syntax,file=a b%25%2C%3A.yaml,line=7,endLine=7,col=8,endColumn=32::spec.url has no scheme, so \
-         Modelplane composes nothing for it; write `http://` or `https://` in front"
+        "::error title=url-syntax,file=a b%25%2C%3A.yaml,line=7,endLine=7,col=8,endColumn=32::spec.url has \
+         no scheme, so Modelplane composes nothing for it; write `http://` or `https://` in front"
     );
     assert!(
         lines[1].starts_with(
@@ -171,12 +171,13 @@ fn errors_show_what_a_file_name_hides() {
     let run = workspace.check(&["--policy", "a\n::error::", "p\n.yaml"]);
     assert_eq!(
         run.err,
-        "error: cannot read --policy a<U+000A>::error::: No such file or directory (os error 2); give a file that exists\n"
+        "error: cannot read --policy a<U+000A>::error::: No such file or directory (os error 2); give a file \
+         that exists\n"
     );
     let run = workspace.check(&["--policy", "p\n.yaml", "p\n.yaml"]);
     assert_eq!(
         run.err,
-        "error: the policy can't be used:\n\
-         p<U+000A>.yaml:1:1: `a<U+000A>::error::` is unknown here; known are rules, overrides, allow, clusterLabelUsers\n"
+        "error: the policy can't be used:\np<U+000A>.yaml:1:1: `a<U+000A>::error::` is not a known key here; \
+         the known keys are rules, overrides, allow, clusterLabelUsers\n"
     );
 }

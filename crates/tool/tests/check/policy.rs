@@ -62,7 +62,7 @@ fn every_mistake_is_told_with_its_place() {
         run.err,
         "error: the policy can't be used:\n\
          p.yaml:2:3: there is no rule `url-prt`; `modelendpoint rules` lists them all\n\
-         p.yaml:3:1: `alow` is unknown here; known are rules, overrides, allow, clusterLabelUsers\n"
+         p.yaml:3:1: `alow` is not a known key here; the known keys are rules, overrides, allow, clusterLabelUsers\n"
     );
     let run = workspace.check(&["--policy", "missing.yaml", "e.yaml"]);
     assert!(run.err.starts_with("error: cannot read --policy missing.yaml"), "{}", run.err);

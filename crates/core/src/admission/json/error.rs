@@ -54,7 +54,7 @@ impl Display for SyntaxError {
             SyntaxError::NoValue => "something that is not a JSON value",
             SyntaxError::BrokenString => "a string with a control character or a broken escape in it",
             SyntaxError::NotUtf8 => "text that is not UTF-8",
-            SyntaxError::TextBehind => "more text behind the end",
+            SyntaxError::TextBehind => "more text after the end",
             SyntaxError::Twice(name) => return write!(f, "`{name}` appears twice, the second time"),
             SyntaxError::Not(what) => return write!(f, "a value is not {what}"),
             SyntaxError::Missing(name) => return write!(f, "{name} is missing or empty,"),

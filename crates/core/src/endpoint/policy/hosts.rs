@@ -90,13 +90,13 @@ impl HostPattern {
             return bad("write the host only, without scheme and path");
         }
         if name.contains('*') {
-            return bad("a `*` stands alone or in front, as in `*.example.com`");
+            return bad("a `*` must stand alone or at the start, as in `*.example.com`");
         }
         if text.parse::<IpAddr>().is_ok() || text.starts_with('[') {
-            return bad("addresses belong into `cidrs`");
+            return bad("addresses belong in `cidrs`");
         }
         if text.contains(':') {
-            return bad("ports belong into `ports`");
+            return bad("ports belong in `ports`");
         }
         if name.ends_with('.') {
             return bad("leave out the dot at the end");
@@ -108,7 +108,7 @@ impl HostPattern {
             // the rule about names of one label can be off
             None | Some(NameFault::SingleLabel) if text.len() <= dns::LONGEST_NAME => {}
             Some(NameFault::OnlyNumbers | NameFault::NumericLastLabel(_)) => {
-                return bad("a name does not end in a number");
+                return bad("a name cannot end in a number");
             }
             _ => return bad("it is not a DNS name"),
         }
@@ -165,17 +165,17 @@ mod tests {
         for (text, why) in [
             ("https://h.example", "write the host only, without scheme and path"),
             ("h.example/v1", "write the host only, without scheme and path"),
-            ("a.*.example", "a `*` stands alone or in front, as in `*.example.com`"),
-            ("*a.example", "a `*` stands alone or in front, as in `*.example.com`"),
-            ("10.0.0.1", "addresses belong into `cidrs`"),
-            ("[::1]", "addresses belong into `cidrs`"),
-            ("h.example:443", "ports belong into `ports`"),
+            ("a.*.example", "a `*` must stand alone or at the start, as in `*.example.com`"),
+            ("*a.example", "a `*` must stand alone or at the start, as in `*.example.com`"),
+            ("10.0.0.1", "addresses belong in `cidrs`"),
+            ("[::1]", "addresses belong in `cidrs`"),
+            ("h.example:443", "ports belong in `ports`"),
             ("h.example.", "leave out the dot at the end"),
             ("bücher.example", "write it in punycode"),
-            ("*.0.0.1", "a name does not end in a number"),
-            ("a.0x10", "a name does not end in a number"),
-            ("*.0x10", "a name does not end in a number"),
-            ("256.1.1.1", "a name does not end in a number"),
+            ("*.0.0.1", "a name cannot end in a number"),
+            ("a.0x10", "a name cannot end in a number"),
+            ("*.0x10", "a name cannot end in a number"),
+            ("256.1.1.1", "a name cannot end in a number"),
             ("", "it is not a DNS name"),
             ("*.", "it is not a DNS name"),
             ("a_b.example", "it is not a DNS name"),

@@ -33,13 +33,13 @@ impl NamespacePattern {
             None if !has_upper => {}
             Some(NameFault::Hyphen(_)) if !has_upper => {
                 return Err(BadPattern(format!(
-                    "no namespace can match `{text}`: it begins and ends with a letter or a digit"
+                    "no namespace can match `{text}`: a namespace begins and ends with a letter or a digit"
                 )));
             }
             _ => {
                 return Err(BadPattern(format!(
-                    "no namespace can match `{text}`: write lower-case letters, digits, `-`, and `*` for any number \
-                     of characters"
+                    "no namespace can match `{text}`: write lower-case letters, digits, `-`, and `*` for any \
+                     number of characters"
                 )));
             }
         }
@@ -150,13 +150,16 @@ mod tests {
         assert_eq!(NamespacePattern::parse(longest), Ok(NamespacePattern(longest.to_owned())));
         for text in ["", "Team", "a.b", "a b", &long] {
             let why = format!(
-                "no namespace can match `{text}`: write lower-case letters, digits, `-`, and `*` for any number of \
-                 characters"
+                "no namespace can match `{text}`: write lower-case letters, digits, `-`, and `*` for any \
+                 number of characters"
             );
             assert_eq!(NamespacePattern::parse(text), Err(BadPattern(why)));
         }
         for text in ["-", "-a", "team-", "-*"] {
-            let why = format!("no namespace can match `{text}`: it begins and ends with a letter or a digit");
+            let why = format!(
+                "no namespace can match `{text}`: a namespace begins and ends with a letter or \
+                               a digit"
+            );
             assert_eq!(NamespacePattern::parse(text), Err(BadPattern(why)));
         }
     }

@@ -94,10 +94,10 @@ pub(super) fn edges(address: IpAddr, prefix: u32) -> (IpAddr, IpAddr) {
 /// Reads `443` or `8000-8999`.
 ///
 /// # Errors
-/// When no port is in it.
+/// If it is not a port from 1 to 65535, or a range of them.
 pub fn parse_ports(text: &str) -> Result<RangeInclusive<u16>, BadPattern> {
     let bad =
-        || BadPattern(format!("no port is in `{text}`; write one from 1 to 65535, or two as `8000-8999`"));
+        || BadPattern(format!("`{text}` is not a port or a range of ports; write `443` or `8000-8999`"));
     let port = |digits: &str| {
         let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         digits.parse::<u16>().ok().filter(|port| plain && *port > 0).ok_or_else(bad)
@@ -162,7 +162,7 @@ mod tests {
             );
         }
         for text in ["", "0", "65536", "9-8", "0-1", "1-", "-1", "+1", "1-2-3", "http"] {
-            let why = format!("no port is in `{text}`; write one from 1 to 65535, or two as `8000-8999`");
+            let why = format!("`{text}` is not a port or a range of ports; write `443` or `8000-8999`");
             assert_eq!(parse_ports(text), Err(BadPattern(why)));
         }
         assert_eq!((parse_ports("1-65535"), parse_ports("443")), (Ok(1..=65535), Ok(443..=443)));

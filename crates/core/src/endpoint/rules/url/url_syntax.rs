@@ -47,7 +47,7 @@ pub(crate) static RULE: Rule = Rule {
         Case {
             when: "variables.urlFault == 'characters'",
             says: "contains a character that is not allowed in a URL (RFC 3986) and that parsers read \
-                   differently; take it out",
+                   differently; remove it",
         },
         Case {
             when: "variables.urlFault == 'no-scheme'",
