@@ -13,6 +13,7 @@ use anyhow::anyhow;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::error;
 
+use modelendpoint_files::follow::{Followed, Look};
 use modelendpoint_files::{Accept, read_for_flag};
 
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -50,59 +51,18 @@ pub(crate) async fn keep_reloading<Source: InFiles>(
     loaded: Source::Content,
     tell: impl Fn(Reload),
 ) {
-    let mut reloader = Reloader { source, loaded, failure: None, tell };
+    let mut files = Followed::new(loaded);
     let mut ticks = interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        reloader.look();
-    }
-}
-
-struct Reloader<Source: InFiles, Tell> {
-    source: Source,
-    loaded: Source::Content,
-    failure: Option<Failure>,
-    tell: Tell,
-}
-
-/// A reload that failed, and whether it was reported. It is reported when the next look finds it again. Otherwise the
-/// files were just being replaced.
-struct Failure {
-    why: String,
-    reported: bool,
-}
-
-impl<Source: InFiles, Tell: Fn(Reload)> Reloader<Source, Tell> {
-    fn look(&mut self) {
-        let content = match self.source.read() {
-            Ok(content) => content,
-            Err(error) => return self.failed(format!("{error:#}")),
-        };
-        if content == self.loaded {
-            self.failure = None;
-            return;
-        }
-        match self.source.adopt(&content) {
-            Ok(()) => {
-                (self.tell)(Reload::Swapped);
-                self.loaded = content;
-                self.failure = None;
+        match files.look(source.read(), |content| source.adopt(content)) {
+            Look::New(()) => tell(Reload::Swapped),
+            Look::Refused(why) => {
+                tell(Reload::Refused);
+                error!(why, "{} not reloaded: using the one from before", Source::NAME);
             }
-            Err(defect) => self.failed(format!("{defect:#}")),
-        }
-    }
-
-    fn failed(&mut self, why: String) {
-        match &mut self.failure {
-            Some(failure) if failure.why == why => {
-                if !failure.reported {
-                    failure.reported = true;
-                    (self.tell)(Reload::Refused);
-                    error!(why, "{} not reloaded: using the one from before", Source::NAME);
-                }
-            }
-            _ => self.failure = Some(Failure { why, reported: false }),
+            Look::Same | Look::Pending => {}
         }
     }
 }

@@ -1,6 +1,8 @@
 //! A path in, the bytes of its file out: no more than a limit, and without waiting for anybody who would
 //! have to write them first.
 
+pub mod follow;
+
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
