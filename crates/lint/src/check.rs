@@ -73,6 +73,7 @@ pub fn check(source: &str, terms: Terms<'_>) -> Checked {
 
 fn check_document(lines: &Lines<'_>, document: &Document<'_>, terms: Terms<'_>, checked: &mut Checked) {
     let manifests = Manifests::of(document);
+    checked.mask.hide_in(lines.text(), document, &manifests);
     checked.count.skipped += manifests.skipped;
     for unknown in manifests.unknown {
         let mut finding = unknown_version(&unknown);
@@ -80,7 +81,6 @@ fn check_document(lines: &Lines<'_>, document: &Document<'_>, terms: Terms<'_>, 
         finding.context = Some(finding.at.clone());
         checked.findings.push(finding);
     }
-    let has_endpoints = !manifests.endpoints.is_empty() || !manifests.tagged.is_empty();
     for node in manifests.tagged {
         let mut finding = Finding::new(
             TAGGED,
@@ -92,13 +92,7 @@ fn check_document(lines: &Lines<'_>, document: &Document<'_>, terms: Terms<'_>, 
         finding.at = document.node(node).span.clone();
         checked.findings.push(finding);
     }
-    if has_endpoints {
-        for node in document.nodes() {
-            checked.mask.hide(lines.text(), document, node);
-        }
-    }
     for manifest in manifests.endpoints {
-        checked.hide_secrets(lines, document, manifest);
         let located = Located { lines, source: lines.text(), document, manifest };
         checked.count.endpoints += 1;
         check_endpoint(&located, terms, checked);
@@ -147,18 +141,6 @@ fn check_endpoint(located: &Located<'_>, terms: Terms<'_>, checked: &mut Checked
 }
 
 impl Checked {
-    /// Hides what could be secret in the fields of an endpoint.
-    pub(crate) fn hide_secrets(&mut self, lines: &Lines<'_>, document: &Document<'_>, manifest: Manifest) {
-        for field in Field::ALL {
-            let Some(entry) = manifest.entry(document, field) else { continue };
-            match field {
-                // somebody may have pasted the key itself
-                Field::SecretName | Field::SecretKey => self.mask.hide_all(document, entry.value),
-                _ => self.mask.hide_all_but_the_path(lines.text(), document, entry.value),
-            }
-        }
-    }
-
     /// Brings what was found into order; to be called before anything is shown.
     pub(crate) fn seal(&mut self) {
         self.mask.seal();

@@ -15,3 +15,4 @@ pub mod manifests;
 pub mod mask;
 pub mod migrate;
 mod schema;
+pub mod shown;

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::manifests::Manifests;
+use modelendpoint_core::endpoint::Field;
 use modelendpoint_core::endpoint::url::Url;
 use modelendpoint_yaml::spelling::locate;
 use modelendpoint_yaml::{Document, Kind, NodeId};
@@ -11,20 +13,40 @@ use modelendpoint_yaml::{Document, Kind, NodeId};
 pub struct Mask(Vec<Range<usize>>);
 
 impl Mask {
+    /// Hides what could be secret in a document with endpoints.
+    pub(crate) fn hide_in(&mut self, source: &str, document: &Document<'_>, manifests: &Manifests) {
+        if manifests.endpoints.is_empty() && manifests.tagged.is_empty() {
+            return;
+        }
+        for node in document.nodes() {
+            self.hide(source, document, node);
+        }
+        let fields = manifests.endpoints.iter().flat_map(|manifest| {
+            Field::ALL.into_iter().filter_map(|field| Some((field, manifest.entry(document, field)?.value)))
+        });
+        for (field, value) in fields {
+            match field {
+                // somebody may have pasted the key itself
+                Field::SecretName | Field::SecretKey => self.hide_all(document, value),
+                _ => self.hide_all_but_the_path(source, document, value),
+            }
+        }
+    }
+
     /// Hides what is secret in a value that is a url, whatever field it is in.
-    pub(crate) fn hide(&mut self, source: &str, document: &Document<'_>, value: NodeId) {
+    fn hide(&mut self, source: &str, document: &Document<'_>, value: NodeId) {
         if matches!(&document.node(value).kind, Kind::Scalar { text, .. } if text.contains("://")) {
             self.hide_all_but_the_path(source, document, value);
         }
     }
 
     /// Hides a value.
-    pub(crate) fn hide_all(&mut self, document: &Document<'_>, value: NodeId) {
+    fn hide_all(&mut self, document: &Document<'_>, value: NodeId) {
         self.0.push(document.node(value).span.clone());
     }
 
     /// Hides what could be secret in a value that should be a url or a path.
-    pub(crate) fn hide_all_but_the_path(&mut self, source: &str, document: &Document<'_>, value: NodeId) {
+    fn hide_all_but_the_path(&mut self, source: &str, document: &Document<'_>, value: NodeId) {
         let node = document.node(value);
         let Kind::Scalar { text, style } = &node.kind else { return };
         for secret in Url::split(text).secrets() {
@@ -84,10 +106,10 @@ impl Mask {
         (shown, start..end)
     }
 
-    /// All of the source.
-    #[must_use]
-    pub fn show_all(&self, source: &str) -> String {
-        self.show(source, &(0..source.len()), &(0..0)).0
+    /// Whether something in a piece of the source is hidden.
+    pub(crate) fn touches(&self, piece: &Range<usize>) -> bool {
+        let first = self.0.partition_point(|hidden| hidden.end <= piece.start);
+        self.0.get(first).is_some_and(|hidden| hidden.start < piece.end)
     }
 }
 
@@ -106,7 +128,9 @@ mod tests {
         let mut mask = Mask(vec![7..9, 1..4, 3..5, 1..2, 5..6]);
         mask.seal();
         assert_eq!(mask, Mask(vec![1..5, 5..6, 7..9]));
-        assert_eq!(mask.show_all("0123456789"), "0……6…9");
+        assert_eq!(mask.show("0123456789", &(0..10), &(0..0)).0, "0……6…9");
+        let touched = (0..10).filter(|at| mask.touches(&(*at..at + 1)));
+        assert_eq!(touched.collect::<Vec<_>>(), [1, 2, 3, 4, 5, 7, 8]);
     }
 
     #[test]

@@ -65,10 +65,10 @@ fn migrate_document(
     expected: &mut Vec<Led>,
 ) -> Vec<Edit> {
     let manifests = Manifests::of(document);
+    checked.mask.hide_in(lines.text(), document, &manifests);
     checked.count.skipped += manifests.skipped;
     let mut edits = Vec::new();
     for manifest in manifests.endpoints {
-        checked.hide_secrets(lines, document, manifest);
         checked.count.endpoints += 1;
         let spec = manifest.spec(document);
         if spec.generation() != Some(Generation::Url) {

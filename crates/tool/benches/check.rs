@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use modelendpoint::lint::run::{Fix, run};
-use modelendpoint::lint::sources::{Source, find};
+use modelendpoint::lint::sources::{Search, Source, find};
 use modelendpoint_core::endpoint::policy;
 use modelendpoint_lint::check::Terms;
 use modelendpoint_yaml::parse;
@@ -24,9 +24,10 @@ fn main() {
     }
     let paths = [PathBuf::from(directory.path())];
     let terms = Terms { policy: &policy::NONE, namespace: "default", generation: None };
-    let plain = best(|| parse_all(&find(&paths).0));
+    let sources = || find(&paths, &Search::default()).expect("no pattern").sources;
+    let plain = best(|| parse_all(&sources()));
     let checked = best(|| {
-        let report = run(&find(&paths).0, terms, Fix::No, |_| {});
+        let report = run(&sources(), terms, Fix::No, |_| {});
         assert_eq!((report.count().endpoints, report.count().refused), (MANIFESTS, MANIFESTS / 100));
     });
     println!("{MANIFESTS} manifests, best of {ROUNDS}");

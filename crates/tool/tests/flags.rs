@@ -59,6 +59,96 @@ fn bash_completes_every_flag_of_every_command() {
     }
 }
 
+/// What bash offers for a word.
+fn completed(words: &[&str]) -> Vec<String> {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let script = directory.path().join("completions");
+    fs::write(&script, run(&["completions", "bash"])).expect("a file");
+    let ask = r#"
+        source "$0"
+        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+        $(complete -p modelendpoint | grep -o -- '-F [^ ]*' | cut -c4-) modelendpoint "${@: -1}" "${@: -2:1}"
+        printf '%s\n' "${COMPREPLY[@]}""#;
+    let output = Command::new("bash").args(["-c", ask]).arg(&script).args(words).output().expect("bash");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    String::from_utf8(output.stdout).expect("UTF-8").lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn shells_complete_the_ids_of_rules_and_the_names_of_providers() {
+    assert_eq!(completed(&["modelendpoint", "rules", "url-tls"]), ["url-tls-port"]);
+    assert_eq!(completed(&["modelendpoint", "rules", "default-rew"]), ["default-rewrite-path"]);
+    let providers = completed(&["modelendpoint", "providers", "a"]);
+    for name in ["azure-openai", "amazon-bedrock-mantle", "ai21"] {
+        assert!(providers.iter().any(|offered| offered == name), "{name}: {providers:?}");
+    }
+    // every name that is offered finds its provider, and as it is written too
+    let names = completed(&["modelendpoint", "providers", ""]);
+    let names: Vec<_> = names.iter().filter(|name| !name.starts_with('-')).collect();
+    let catalogue: Vec<serde_json::Value> =
+        serde_json::from_slice(&run(&["providers", "--format", "json"])).expect("JSON");
+    assert_eq!(names.len(), catalogue.len(), "{names:?}");
+    for (name, provider) in names.iter().zip(&catalogue) {
+        for asked in [name.as_str(), provider["name"].as_str().expect("a name")] {
+            let found = String::from_utf8(run(&["providers", asked, "--format", "json"])).expect("UTF-8");
+            assert!(found.contains(&format!("\"name\": {}", provider["name"])), "{asked}: {found}");
+        }
+    }
+    // any other text is no usage error, but none that is known
+    let unknown = Command::new(env!("CARGO_BIN_EXE_modelendpoint"))
+        .args(["rules", "url-prt"])
+        .output()
+        .expect("it ends");
+    let told = String::from_utf8(unknown.stderr).expect("UTF-8");
+    assert_eq!(told, "error: there is no rule `url-prt`; `modelendpoint rules` lists them all\n");
+}
+
+#[test]
+fn help_is_in_groups_with_examples_and_fits_on_a_terminal() {
+    for (command, groups) in [
+        (
+            "check",
+            &["Arguments:", "Options:", "Search:", "Judging:", "Fixes:", "Cluster:", "Output:", "Examples:"]
+                [..],
+        ),
+        ("migrate", &["Arguments:", "Options:", "Search:", "Output:"]),
+        ("audit", &["Options:", "Judging:", "Cluster:", "Reports:", "Metrics and log:"]),
+        ("rules", &["Arguments:", "Options:"]),
+    ] {
+        for flag in ["-h", "--help"] {
+            let help = String::from_utf8(run(&[command, flag])).expect("UTF-8");
+            let found: Vec<_> =
+                help.lines().filter(|line| line.ends_with(':') && !line.starts_with(' ')).collect();
+            assert_eq!(found, groups, "{command} {flag}");
+            let long = help.lines().find(|line| line.chars().count() > 100);
+            assert_eq!(long, None, "{command} {flag}");
+        }
+    }
+}
+
+/// Each example is a command that there is.
+#[test]
+fn examples_in_the_help_can_be_parsed() {
+    let command = Cli::command();
+    let of_check = command.find_subcommand("check").expect("a command").get_after_help();
+    let examples =
+        [command.get_after_help(), of_check].map(|help| help.expect("examples").to_string()).join("\n");
+    let examples: Vec<_> = examples.lines().filter(|line| line.starts_with("  ")).collect();
+    assert_eq!(examples.len(), 11, "{examples:?}");
+    for example in examples {
+        let (_, call) = example.rsplit_once("modelendpoint ").expect("the program");
+        let (call, _) = call.split_once("  ").expect("what it does");
+        if let Some(topic) = call.strip_prefix("help ") {
+            assert!(command.find_subcommand(topic).is_some(), "{example}");
+            continue;
+        }
+        let words = std::iter::once("modelendpoint").chain(call.split_whitespace());
+        if let Err(error) = Cli::command().try_get_matches_from(words) {
+            panic!("{example}: {error}");
+        }
+    }
+}
+
 #[test]
 fn every_command_has_a_page_with_its_flags_and_their_variables() {
     let directory = tempfile::tempdir().expect("a temporary directory");

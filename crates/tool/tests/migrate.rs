@@ -97,6 +97,51 @@ fn what_can_not_be_mapped_is_left_alone_and_told() {
 }
 
 #[test]
+fn a_diff_shows_no_secret_and_says_what_it_leaves_out() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("e.yaml");
+    let annotations = "  annotations:\n    docs: http://u:s3cret@docs.example/\n";
+    let source = format!(
+        "{HEAD}{annotations}spec:\n  url: https://h.example.com/v1\n  crossplane: {{a: 'http://u:s3cret@b.example/'}}\n"
+    );
+    fs::write(&file, &source).expect("written");
+    let path = file.to_str().expect("UTF-8");
+    let dry = migrate(&["--diff", path], "");
+    let told = String::from_utf8(dry.stderr).expect("UTF-8");
+    assert_eq!((dry.status.code(), String::from_utf8(dry.stdout).expect("UTF-8")), (Some(0), String::new()));
+    let note = "note: the diff leaves out line 8 of ";
+    assert!(told.contains(note) && told.ends_with("without --diff, migrate writes it\n"), "{told}");
+
+    fs::write(&file, source.replace("  crossplane: {a: 'http://u:s3cret@b.example/'}\n", ""))
+        .expect("written");
+    let dry = migrate(&["--diff", path], "");
+    let diff = String::from_utf8(dry.stdout).expect("UTF-8");
+    assert!(
+        diff.contains("@@ -7,2 +7,2 @@\n spec:\n-  url: https://h.example.com/v1\n+  origin: "),
+        "{diff}"
+    );
+    // what nothing is to be done about is no change
+    let input = format!("{HEAD}spec:\n  origin: https://h.example.com\n");
+    assert_eq!(migrate(&["--diff", "-"], &input).stdout, b"");
+}
+
+#[test]
+fn what_git_ignores_or_a_pattern_matches_is_left_alone() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let source = format!("{HEAD}spec:\n  url: https://h.example.com/v1\n");
+    for name in ["a.yaml", "b.yaml", "c.yaml"] {
+        fs::write(directory.path().join(name), &source).expect("written");
+    }
+    fs::create_dir(directory.path().join(".git")).expect("a directory");
+    fs::write(directory.path().join(".gitignore"), "b.yaml\n").expect("written");
+    let output = migrate(&["--exclude", "c.*", directory.path().to_str().expect("UTF-8")], "");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let is_migrated = ["a.yaml", "b.yaml", "c.yaml"]
+        .map(|name| fs::read_to_string(directory.path().join(name)).expect("read") != source);
+    assert_eq!(is_migrated, [true, false, false]);
+}
+
+#[test]
 fn what_others_share_is_told_with_what_to_write() {
     let source = format!("{HEAD}spec:\n  url: &u https://h.example.com/a/v1\n  crossplane: {{x: *u}}\n");
     let output = migrate(&["-"], &source);

@@ -55,13 +55,15 @@ fn krew_gets_an_archive_for_each_platform_that_is_built() {
     let workflow = fs::read_to_string(root().join(".github/workflows/release.yaml")).expect("a workflow");
     let (_, tool) = workflow.split_once("\n  tool:\n").expect("the job");
     let (matrix, _) = tool.split_once("\n    runs-on:").expect("its matrix");
-    let mut built: Vec<_> = matrix.lines().filter_map(|line| line.split_once("name: ")?.1.strip_suffix(" }")).collect();
+    let mut built: Vec<_> =
+        matrix.lines().filter_map(|line| line.split_once("name: ")?.1.strip_suffix(" }")).collect();
     built.sort_unstable();
     assert_eq!(built, ["darwin-amd64", "darwin-arm64", "linux-amd64", "linux-arm64"]);
 
     let archives = tempfile::tempdir().expect("a temporary directory");
     for platform in &built {
-        fs::write(archives.path().join(format!("modelendpoint-{platform}.tar.gz")), platform).expect("a file");
+        fs::write(archives.path().join(format!("modelendpoint-{platform}.tar.gz")), platform)
+            .expect("a file");
     }
     let directory = archives.path().to_str().expect("UTF-8");
     let (succeeded, manifest, told) = run(&root(), ".ci/krew-manifest", &["1.2.3", directory]);

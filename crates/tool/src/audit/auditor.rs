@@ -16,8 +16,9 @@ use super::report::{findings, fingerprint, name, report};
 use super::reports::{Format, Found, Reports, Written};
 use crate::cluster::changes::Change;
 use crate::cluster::pages::{Page, Pages};
-use crate::cluster::{Stored, endpoints_path};
-use modelendpoint_core::endpoint::Policy;
+use crate::cluster::{Stored, endpoints_path, why};
+use modelendpoint_core::endpoint::{Generation, Policy};
+use modelendpoint_lint::check::Terms;
 use modelendpoint_lint::finding::Finding;
 
 /// Bounds of what is kept and shown.
@@ -32,6 +33,7 @@ pub(super) struct Bounds {
 pub(super) struct Auditor {
     client: Client,
     policy: Policy,
+    generation: Option<Generation>,
     bounds: Bounds,
     figures: Arc<Figures>,
     reports: Option<Reports>,
@@ -56,6 +58,7 @@ struct Known {
 }
 
 #[derive(Default)]
+#[must_use]
 struct Judged {
     broken: Broken,
     /// Whether it gets no report, because there are too many.
@@ -70,6 +73,7 @@ struct Trouble {
 }
 
 /// What a full pass came to.
+#[must_use]
 pub(super) struct Passed {
     /// Where changes go on; `None` where the cluster knows no ModelEndpoints.
     pub(super) version: Option<String>,
@@ -80,10 +84,16 @@ pub(super) struct Passed {
 }
 
 impl Auditor {
-    pub(super) fn new(client: Client, policy: Policy, bounds: Bounds, figures: Arc<Figures>) -> Self {
+    pub(super) fn new(
+        client: Client,
+        (policy, generation): (Policy, Option<Generation>),
+        bounds: Bounds,
+        figures: Arc<Figures>,
+    ) -> Self {
         Auditor {
             client,
             policy,
+            generation,
             bounds,
             figures,
             reports: None,
@@ -171,19 +181,30 @@ impl Auditor {
         for known in self.known.values_mut() {
             known.fingerprint = None;
         }
-        if let Some(superseded) = superseded {
-            let mut pages = superseded.stored();
-            while let Some(page) = pages.next::<Json>().await? {
-                for report in &page.items {
-                    let (namespace, name) = key_of(report);
-                    superseded.delete(&namespace, &name).await;
-                }
-            }
+        if let Some(superseded) = superseded
+            && let Err(error) = self.delete_all(&superseded).await
+        {
+            let api = superseded.format.api_version();
+            warn!(api, error = %why(&error), "cannot list the reports that were written before, so they stay");
         }
         let Some(reports) = self.reports.take() else { return Ok(()) };
         let read = self.read_reports(&reports).await;
-        self.reports = Some(reports);
+        self.reports = Some(reports).filter(|_| !self.trouble.is_kind_gone);
         read
+    }
+
+    async fn delete_all(&mut self, superseded: &Reports) -> kube::Result<()> {
+        let mut pages = superseded.stored();
+        while let Some(page) = pages.next::<Json>().await? {
+            for report in &page.items {
+                let key = key_of(report);
+                match superseded.delete(&key.0, &key.1).await {
+                    Written::KindGone => return Ok(()),
+                    written => self.note(written, "delete", &key),
+                };
+            }
+        }
+        Ok(())
     }
 
     async fn read_reports(&mut self, reports: &Reports) -> kube::Result<()> {
@@ -194,7 +215,8 @@ impl Auditor {
                 if self.known.len() < self.bounds.reports || self.known.contains_key(&key) {
                     self.known.entry(key).or_default().fingerprint = Some(fingerprint(report));
                 } else {
-                    reports.delete(&key.0, &key.1).await;
+                    let written = reports.delete(&key.0, &key.1).await;
+                    self.note(written, "delete", &key);
                 }
             }
         }
@@ -239,7 +261,8 @@ impl Auditor {
 
     /// Judges an endpoint, and sees to its report.
     async fn judge(&mut self, endpoint: &Stored) -> Judged {
-        let findings = findings(endpoint, &self.policy);
+        let terms = Terms { policy: &self.policy, namespace: "", generation: self.generation };
+        let findings = findings(endpoint, terms);
         let broken: Broken = findings.iter().map(|finding| (finding.id, finding.level)).collect();
         let key = key(endpoint);
         if findings.is_empty() {
@@ -308,7 +331,7 @@ impl Auditor {
                 figures.failed_writes += 1;
                 // one line, however many fail
                 if self.trouble.failures == 0 {
-                    error!(namespace, name, %error, "cannot {verb} a report");
+                    error!(namespace, name, error = %why(&error), "cannot {verb} a report");
                 }
                 self.trouble.failures += 1;
                 return false;

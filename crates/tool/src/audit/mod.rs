@@ -19,20 +19,23 @@ mod policy;
 mod report;
 mod reports;
 
+use std::fmt::Write as _;
+use std::io::{Write as _, stdout};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use kube::Client;
 use tokio::net::TcpListener;
 use tokio::select;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{Instant, interval, sleep, sleep_until};
+use tokio::signal::ctrl_c;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Instant, interval_at, sleep, sleep_until};
 use tracing::{error, info, warn};
 
-use crate::cli;
+use crate::cli::{self, Modelplane};
 use crate::cluster::changes::{Changes, Ended};
-use crate::cluster::connect;
+use crate::cluster::{Cluster, connect, why};
 use auditor::{Auditor, Bounds, Passed};
 use figures::Figures;
 use policy::PolicyFile;
@@ -49,42 +52,56 @@ const WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 /// When it can't start, or `--once` can't be done.
 pub(crate) async fn run(args: &cli::Audit) -> anyhow::Result<()> {
     let policy = PolicyFile::load(args.policy.as_deref())?;
-    let client = connect().await?.client;
+    let Cluster { client, address, .. } = connect(&args.access).await?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let figures = Arc::new(Figures::new(args.metric_namespaces));
     let bounds = Bounds { reports: args.max_reports, namespaces: args.metric_namespaces };
-    let auditor = Auditor::new(client.clone(), policy.policy.clone(), bounds, Arc::clone(&figures));
+    let terms = (policy.policy.clone(), args.modelplane.map(Modelplane::generation));
+    let auditor = Auditor::new(client.clone(), terms, bounds, Arc::clone(&figures));
     if args.once {
-        return once(auditor, &figures).await;
+        return select! {
+            done = once(auditor, &figures, &address) => done,
+            () = stopped(&mut terminate) => Err(anyhow!("stopped before everything was read")),
+        };
     }
     let listener = TcpListener::bind(args.ops_listen).await;
     let listener = listener.with_context(|| format!("cannot listen at --ops-listen {}", args.ops_listen))?;
     info!(address = %listener.local_addr()?, "listening");
     tokio::spawn(ops::serve(listener, Arc::clone(&figures)));
-    let mut stop = signal(SignalKind::terminate()).context("cannot wait for signals")?;
-    let audit = Audit { auditor, policy, client, figures, every: args.every };
+    let audit = Audit { auditor, policy, client, address, figures, every: args.every };
     select! {
         never = audit.keep_going() => match never {},
-        _ = stop.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+        () = stopped(&mut terminate) => {}
     }
     info!("stopping");
     Ok(())
 }
 
-async fn once(mut auditor: Auditor, figures: &Figures) -> anyhow::Result<()> {
-    let passed = auditor.pass().await.context("cannot read what the cluster stores")?;
+async fn stopped(terminate: &mut Signal) {
+    select! {
+        _ = terminate.recv() => {}
+        _ = ctrl_c() => {}
+    }
+}
+
+async fn once(mut auditor: Auditor, figures: &Figures, address: &str) -> anyhow::Result<()> {
+    let passed = auditor
+        .pass()
+        .await
+        .map_err(|error| anyhow!("cannot read what the cluster at {address} stores: {}", why(&error)))?;
     if passed.version.is_none() {
-        bail!("the cluster knows no ModelEndpoints: is Modelplane installed there?");
+        bail!("the cluster at {address} knows no ModelEndpoints: is Modelplane installed there?");
     }
     let figures = figures.lock();
     let counts = &figures.counts;
-    println!(
-        "{} ModelEndpoints: {} would be refused, {} with warnings; {} reports, of which {} written; {} deleted",
+    let mut told = format!(
+        "{} ModelEndpoints: {} would be refused, {} with warnings; {} reports, of which {} written; {} deleted\n",
         counts.endpoints, counts.refused, counts.warned, figures.reports, figures.applied, figures.deleted,
     );
     if counts.unreported > 0 {
-        println!("{} more have no report: raise --max-reports", counts.unreported);
+        let _ = writeln!(told, "{} more have no report: raise --max-reports", counts.unreported);
     }
+    stdout().lock().write_all(told.as_bytes()).context("cannot write to standard output")?;
     if !passed.is_whole {
         bail!("{} reports could not be written", figures.failed_writes);
     }
@@ -95,6 +112,7 @@ struct Audit {
     auditor: Auditor,
     policy: PolicyFile,
     client: Client,
+    address: String,
     figures: Arc<Figures>,
     every: Duration,
 }
@@ -130,7 +148,11 @@ impl Audit {
                 }
                 Err(error) => {
                     self.figures.lock().failed_passes += 1;
-                    error!(%error, "cannot read what the cluster stores; trying again");
+                    error!(
+                        error = %why(&error),
+                        cluster = %self.address,
+                        "cannot read what the cluster stores; trying again"
+                    );
                 }
             }
             // what went well for long is no sign of trouble that lasts
@@ -141,7 +163,7 @@ impl Audit {
 
     /// Judges changes until something asks for a full pass.
     async fn follow(&mut self, passed: &Passed, began: Instant) -> Because {
-        let Audit { auditor, policy, client, every, figures } = self;
+        let Audit { auditor, policy, client, address, every, figures } = self;
         let took = began.elapsed();
         // what may have been missed, or not written, is not left so for long
         let soon = LOOK_AGAIN.max(took * 2);
@@ -151,7 +173,7 @@ impl Audit {
             let looks_for_reports = !auditor.has_reports();
             let changes = async {
                 match &passed.version {
-                    Some(version) => judge_changes(auditor, client, version).await,
+                    Some(version) => judge_changes(auditor, client, version, address).await,
                     None => std::future::pending().await,
                 }
             };
@@ -169,31 +191,34 @@ impl Audit {
     }
 }
 
-async fn judge_changes(auditor: &mut Auditor, client: &Client, version: &str) -> Because {
+async fn judge_changes(auditor: &mut Auditor, client: &Client, version: &str, address: &str) -> Because {
     let mut changes = Changes::after(client.clone(), version.to_owned());
     let mut wait = WAITS.0;
     loop {
-        match changes.next().await {
+        let error = match changes.next().await {
             Ok(change) => {
-                wait = WAITS.0;
+                if changes.lasts() {
+                    wait = WAITS.0;
+                }
                 if !auditor.changed(&change).await {
                     return Because::Failed;
                 }
+                continue;
             }
             Err(Ended::Gone) => return Because::Gone,
             // its definition was deleted
             Err(Ended::Failed(kube::Error::Api(status))) if status.code == 404 => return Because::Gone,
-            Err(Ended::Failed(error)) => {
-                warn!(%error, "cannot follow changes; trying again");
-                sleep(wait).await;
-                wait = (wait * 2).min(WAITS.1);
-            }
-        }
+            Err(Ended::Failed(error)) => why(&error),
+            Err(Ended::AtOnce) => "the watch ended as soon as it began".to_owned(),
+        };
+        warn!(%error, cluster = %address, "cannot follow changes; trying again");
+        sleep(wait).await;
+        wait = (wait * 2).min(WAITS.1);
     }
 }
 
 async fn reports_appear(client: &Client) {
-    let mut looks = interval(LOOK_AGAIN);
+    let mut looks = interval_at(Instant::now() + LOOK_AGAIN, LOOK_AGAIN);
     loop {
         looks.tick().await;
         if Reports::find(client).await.is_ok_and(|found| found.chosen.is_some()) {

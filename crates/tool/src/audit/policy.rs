@@ -5,19 +5,19 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::time::interval;
+use tokio::time::{Instant, interval_at};
 use tracing::{error, info};
 
 use super::figures::Figures;
 use modelendpoint_core::endpoint::Policy;
 use modelendpoint_files::Accept;
+use modelendpoint_files::follow::{Followed, Look};
 use modelendpoint_policy::{Loaded, load, read, understand};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) struct PolicyFile {
-    path: Option<PathBuf>,
-    content: Vec<u8>,
+    file: Option<(PathBuf, Followed<Vec<u8>>)>,
     pub(super) policy: Policy,
 }
 
@@ -25,45 +25,30 @@ impl PolicyFile {
     /// # Errors
     /// Every mistake in it, or why it can't be read.
     pub(super) fn load(path: Option<&Path>) -> anyhow::Result<Self> {
-        let Some(path) = path else {
-            return Ok(PolicyFile { path: None, content: Vec::new(), policy: Policy::NONE });
-        };
+        let Some(path) = path else { return Ok(PolicyFile { file: None, policy: Policy::NONE }) };
         let Loaded { content, policy } = load(path, Accept::Regular)?;
-        Ok(PolicyFile { path: Some(path.to_owned()), content, policy })
+        Ok(PolicyFile { file: Some((path.to_owned(), Followed::new(content))), policy })
     }
 
     /// Waits until the file holds another policy. One that can't be used is told of, and the one from before holds.
     pub(super) async fn changed(&mut self, figures: &Figures) {
-        let Some(path) = &self.path else { return std::future::pending().await };
-        let mut looks = interval(LOOK_EVERY);
-        let mut told = String::new();
+        let Some((path, file)) = &mut self.file else { return std::future::pending().await };
+        let mut looks = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
         loop {
             looks.tick().await;
-            let content = read(path, Accept::Regular);
-            let policy = match content {
-                Ok(content) if content == self.content => {
-                    figures.lock().is_policy_refused = false;
-                    told.clear();
-                    continue;
-                }
-                Ok(content) => understand(path, &content).map(|policy| (content, policy)),
-                Err(error) => Err(error),
-            };
-            match policy {
-                Ok((content, policy)) => {
-                    (self.content, self.policy) = (content, policy);
+            match file.look(read(path, Accept::Regular), |content| understand(path, content)) {
+                Look::New(policy) => {
+                    self.policy = policy;
                     figures.lock().is_policy_refused = false;
                     info!("the policy changed");
                     return;
                 }
-                Err(why) => {
-                    let why = format!("{why:#}");
-                    if why != told {
-                        error!(why, "the policy from before stays in use");
-                        told = why;
-                    }
+                Look::Same => figures.lock().is_policy_refused = false,
+                Look::Refused(why) => {
                     figures.lock().is_policy_refused = true;
+                    error!(why, "the policy from before stays in use");
                 }
+                Look::Pending => {}
             }
         }
     }

@@ -6,10 +6,10 @@ use serde_json::{Value as Json, json};
 
 use super::reports::Format;
 use crate::cluster::Stored;
-use modelendpoint_core::endpoint::gate::{Decision, GROUP, KIND, VERSION};
+use modelendpoint_core::endpoint::Field;
+use modelendpoint_core::endpoint::gate::{GROUP, KIND, VERSION};
 use modelendpoint_core::endpoint::quote::Quoted;
-use modelendpoint_core::endpoint::{Field, Policy};
-use modelendpoint_lint::check::findings_of;
+use modelendpoint_lint::check::Terms;
 use modelendpoint_lint::finding::{Finding, Level};
 
 /// Who wrote a report: its label, its field manager, and the source of its results.
@@ -20,16 +20,15 @@ const PREFIX: &str = "modelendpoint-";
 /// The longest name of an object.
 const LONGEST: usize = 253;
 
-/// What is wrong with a stored endpoint, under a policy.
-pub(super) fn findings(endpoint: &Stored, policy: &Policy) -> Vec<Finding> {
-    let spec = endpoint.spec();
-    let decision = Decision::on_create(spec, (policy, &endpoint.metadata.namespace));
-    let mut findings: Vec<_> = findings_of(&decision, spec).into_iter().map(|(_, finding)| finding).collect();
+/// What is wrong with a stored endpoint.
+pub(super) fn findings(endpoint: &Stored, terms: Terms<'_>) -> Vec<Finding> {
+    let (decision, mut findings) = endpoint.judged(terms);
+    let change = decision.and_then(|decision| decision.mutation.change);
     let is_default =
         |finding: &&mut Finding| finding.level == Level::Change && finding.field == Some(Field::RewritePath);
     for finding in findings.iter_mut().filter(is_default) {
         // it is stored already, so that nothing sets it
-        if let Some(change) = &decision.mutation.change {
+        if let Some(change) = &change {
             finding.problem = "is not set, so servers are asked for `/<namespace>/<service>/v1/...`".into();
             finding.remedy = Some(format!("set it to {}", Quoted(&change.value)).into());
         }

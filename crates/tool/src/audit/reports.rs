@@ -2,11 +2,12 @@
 
 use kube::Client;
 use kube::Resource;
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams, Request};
 use serde_json::Value as Json;
 use tokio::time::sleep;
 
-use super::report::WRITER;
+use super::report::{LABEL, WRITER};
+use crate::cluster::ask::ask;
 use crate::cluster::pages::Pages;
 use crate::cluster::{Waits, in_time};
 
@@ -25,6 +26,7 @@ pub(super) struct Reports {
 }
 
 /// What a cluster knows.
+#[must_use]
 pub(super) struct Found {
     /// Where reports are written.
     pub(super) chosen: Option<Reports>,
@@ -34,6 +36,7 @@ pub(super) struct Found {
 
 /// What became of a write.
 #[derive(Debug)]
+#[must_use]
 pub(super) enum Written {
     Done,
     /// The namespace is going, or gone, and the report with it.
@@ -100,30 +103,32 @@ impl Reports {
     /// All reports that were written here.
     pub(super) fn stored(&self) -> Pages {
         let path = DynamicObject::url_path(&self.format.resource(), None);
-        Pages::of(self.client.clone(), path).labelled("app.kubernetes.io/managed-by=modelendpoint-audit")
+        Pages::of(self.client.clone(), path).labelled(format!("{LABEL}={WRITER}"))
     }
 
     pub(super) async fn apply(&self, namespace: &str, name: &str, report: &Json) -> Written {
         let params = PatchParams::apply(WRITER).force();
         let patch = Patch::Apply(report);
-        let api = self.api(namespace);
-        self.write(async || api.patch(name, &params, &patch).await.map(drop)).await
+        self.write(self.requests(namespace).patch(name, &params, &patch)).await
     }
 
     pub(super) async fn delete(&self, namespace: &str, name: &str) -> Written {
-        let api = self.api(namespace);
-        self.write(async || api.delete(name, &DeleteParams::default()).await.map(drop)).await
+        self.write(self.requests(namespace).delete(name, &DeleteParams::default())).await
     }
 
-    fn api(&self, namespace: &str) -> Api<DynamicObject> {
-        Api::namespaced_with(self.client.clone(), namespace, &self.format.resource())
+    fn requests(&self, namespace: &str) -> Request {
+        Request::new(DynamicObject::url_path(&self.format.resource(), Some(namespace)))
     }
 
-    async fn write(&self, attempt: impl AsyncFn() -> kube::Result<()>) -> Written {
+    async fn write(&self, request: Result<http::Request<Vec<u8>>, kube::core::request::Error>) -> Written {
+        let request = match request {
+            Ok(request) => request,
+            Err(error) => return Written::Failed(kube::Error::BuildRequest(error)),
+        };
         let mut waits = Waits::new();
         loop {
-            match in_time(attempt()).await {
-                Ok(()) => return Written::Done,
+            match ask(&self.client, request.clone()).await {
+                Ok(_) => return Written::Done,
                 Err(kube::Error::Api(status)) if status.code == 404 => {
                     // of a kind that it knows, the API server names what it did not find
                     let names_it = status.details.as_ref().is_some_and(|details| !details.name.is_empty());

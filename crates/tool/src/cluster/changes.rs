@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::{Stream, StreamExt};
 use kube::Client;
 use kube::api::WatchEvent;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{Stored, endpoints_path, in_time};
 
@@ -14,12 +14,16 @@ use super::{Stored, endpoints_path, in_time};
 const QUIET: Duration = Duration::from_mins(2);
 /// After so long, the API server ends the watch.
 const SECONDS: u32 = 290;
+/// A watch that ends sooner is one that the API server, or something in front of it, does not keep.
+const SHORT: Duration = Duration::from_secs(10);
 
 /// A watch on all ModelEndpoints.
 pub(crate) struct Changes {
     client: Client,
     version: String,
     events: Option<Events>,
+    /// When it was made.
+    began: Instant,
 }
 
 type Events = Pin<Box<dyn Stream<Item = kube::Result<WatchEvent<Stored>>> + Send>>;
@@ -34,16 +38,19 @@ pub(crate) enum Change {
 
 /// Why there are no more changes.
 #[derive(Debug)]
+#[must_use]
 pub(crate) enum Ended {
     /// The API server no longer knows what happened since: everything has to be read again.
     Gone,
+    /// The watch ended as soon as it began.
+    AtOnce,
     Failed(kube::Error),
 }
 
 impl Changes {
     /// What happens after a resource version.
     pub(crate) fn after(client: Client, version: String) -> Self {
-        Changes { client, version, events: None }
+        Changes { client, version, events: None, began: Instant::now() }
     }
 
     /// The next change.
@@ -54,7 +61,11 @@ impl Changes {
         loop {
             let events = match &mut self.events {
                 Some(events) => events,
-                none => none.insert(watch(&self.client, &self.version).await.map_err(ended)?),
+                none => {
+                    let events = watch(&self.client, &self.version).await.map_err(ended)?;
+                    self.began = Instant::now();
+                    none.insert(events)
+                }
             };
             match timeout(QUIET, events.next()).await {
                 Ok(Some(Ok(WatchEvent::Added(stored)))) => return Ok(self.at(stored, Change::Created)),
@@ -72,13 +83,21 @@ impl Changes {
                     return Err(ended(error));
                 }
                 // it ends after a while, and goes on where it was
-                Ok(None) | Err(_) => self.events = None,
+                Ok(None) | Err(_) => {
+                    self.events = None;
+                    if !self.lasts() {
+                        return Err(Ended::AtOnce);
+                    }
+                }
             }
         }
     }
-}
 
-impl Changes {
+    /// Whether the watch has been there for a while.
+    pub(crate) fn lasts(&self) -> bool {
+        self.began.elapsed() >= SHORT
+    }
+
     fn at(&mut self, stored: Stored, change: fn(Stored) -> Change) -> Change {
         self.version.clone_from(&stored.metadata.resource_version);
         change(stored)

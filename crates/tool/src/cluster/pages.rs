@@ -7,25 +7,24 @@
 
 use std::fmt::Write;
 
-use http_body_util::{BodyExt, Limited};
+use http::HeaderMap;
 use kube::Client;
-use kube::client::Body;
 use kube::core::Status;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::sleep;
 
-use super::{Waits, in_time};
+use super::Waits;
+use super::ask::{ask, refusal};
 
 /// So many objects come at a time, unless they are large.
 const OBJECTS: u32 = 500;
-/// The largest page, in bytes. Modelplane's endpoints take 3 KiB each; one alone can take 3 MiB.
-const BYTES: usize = 8 << 20;
+
 /// A collection that is being read.
 pub(crate) struct Pages {
     client: Client,
     path: String,
-    selector: Option<&'static str>,
+    selector: Option<String>,
     limit: u32,
     next: Next,
     /// The resource version of what was read last.
@@ -55,7 +54,7 @@ impl Pages {
     }
 
     /// Those that have a label.
-    pub(crate) fn labelled(self, selector: &'static str) -> Self {
+    pub(crate) fn labelled(self, selector: String) -> Self {
         Pages { selector: Some(selector), ..self }
     }
 
@@ -89,29 +88,17 @@ impl Pages {
 
     async fn ask<T: DeserializeOwned>(&self, token: Option<&str>) -> kube::Result<Asked<T>> {
         let mut uri = format!("{}?limit={}", self.path, self.limit);
-        for (key, value) in [("labelSelector", self.selector), ("continue", token)] {
+        for (key, value) in [("labelSelector", self.selector.as_deref()), ("continue", token)] {
             if let Some(value) = value {
                 let _ = write!(uri, "&{key}={}", escaped(value));
             }
         }
-        let request = http::Request::get(uri).body(Body::empty()).map_err(kube::Error::HttpError)?;
-        let answer = async {
-            let response = self.client.send(request).await?;
-            let status = response.status();
-            match Limited::new(response.into_body(), BYTES).collect().await {
-                Ok(body) => Ok(Some((status, body.to_bytes()))),
-                Err(error) if error.is::<http_body_util::LengthLimitError>() => Ok(None),
-                Err(error) => Err(kube::Error::Service(error)),
-            }
-        };
-        let Some((status, body)) = in_time(answer).await? else {
+        let request = http::Request::get(uri).body(Vec::new()).map_err(kube::Error::HttpError)?;
+        match ask(&self.client, request).await? {
+            Some(body) => serde_json::from_slice(&body).map(Asked::Page).map_err(kube::Error::SerdeError),
+            None if self.limit > 1 => Ok(Asked::TooLarge),
             // one object alone is never as large
-            return if self.limit > 1 { Ok(Asked::TooLarge) } else { Err(refusal(500, b"it is too large")) };
-        };
-        if status.is_success() {
-            serde_json::from_slice(&body).map(Asked::Page).map_err(kube::Error::SerdeError)
-        } else {
-            Err(refusal(status.as_u16(), &body))
+            None => Err(refusal(500, &HeaderMap::new(), b"it is too large")),
         }
     }
 
@@ -156,15 +143,6 @@ struct ListMetadata {
     #[serde(rename = "continue")]
     next: Option<String>,
     remaining_item_count: Option<usize>,
-}
-
-/// What the API server answers, which is no Status where it does not know the path.
-fn refusal(code: u16, body: &[u8]) -> kube::Error {
-    let status = serde_json::from_slice(body).unwrap_or_else(|_| {
-        let message = String::from_utf8_lossy(body).trim().chars().take(200).collect();
-        Status { code, message, ..Status::default() }
-    });
-    kube::Error::Api(status.boxed())
 }
 
 /// Percent-encoded for a query.

@@ -1,56 +1,69 @@
 //! `check`: manifests in, findings out, with the verdict of the served webhook.
 
+use std::fs;
 use std::io::{IsTerminal, Write, stderr, stdout};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use clap::ColorChoice;
 
+use super::output::{style, tell, write};
+use super::policy_of;
 use crate::cli::{self, CheckFormat, Modelplane};
 use crate::lint::cluster::{self, Scope};
 use crate::lint::diff;
 use crate::lint::format::text::Style;
 use crate::lint::format::{github, json, sarif, text};
 use crate::lint::run::{Fix, Report, run as check_all};
-use crate::lint::sources::{Source, Unreadable, find};
+use crate::lint::sources::{Found, Search, Source, Unreadable, Way, find};
+use modelendpoint_core::endpoint::Generation;
 use modelendpoint_core::endpoint::quote::Seen;
-use modelendpoint_core::endpoint::{Generation, Policy};
-use modelendpoint_files::Accept;
 use modelendpoint_lint::check::Terms;
+use modelendpoint_lint::finding::Level;
 use modelendpoint_lint::fix::Extent;
-use modelendpoint_policy::load;
 
 /// # Errors
 /// When there is nothing to check, or nowhere to write to.
 pub fn run(args: &cli::Check) -> anyhow::Result<ExitCode> {
-    let policy = match &args.policy {
-        Some(file) => load(file, Accept::Any)?.policy,
-        None => Policy::NONE,
-    };
+    let policy = policy_of(args.policy.as_deref())?;
     let terms = Terms {
         policy: &policy,
         namespace: args.namespace.as_deref().unwrap_or("default"),
         generation: args.modelplane.map(Modelplane::generation),
     };
-    if args.cluster {
-        let mut report = ask_cluster(args, terms)?;
-        report.is_verbose = args.verbose;
-        return tell(&report, args, Fix::No);
+    let fix = fix_of(args)?;
+    let mut report = if args.cluster { ask_cluster(args, terms)? } else { read(args, terms, fix)? };
+    report.is_verbose = args.verbose;
+    show(&report, args, fix)?;
+    for Unreadable(why) in &report.unreadable {
+        tell(&format!("error: {}\n", Seen(why)));
     }
-    let (sources, unreadable) = find(&args.paths);
-    if sources.iter().filter(|source| **source == Source::StandardInput).count() > 1 {
-        bail!("`-` stands for standard input, which can be read once: name it once");
-    }
+    Ok(exit_code(&report, args.warnings_as_errors))
+}
+
+fn fix_of(args: &cli::Check) -> anyhow::Result<Fix> {
     let extent = Extent { guesses: args.unsafe_fixes, defaults: args.fix_defaults };
-    let fix = match (args.diff, args.fix) {
+    Ok(match (args.diff, args.fix) {
         (true, _) => Fix::Show(extent),
         (false, true) => Fix::Write(extent),
         (false, false) if extent != Extent::default() => {
             bail!("--unsafe-fixes and --fix-defaults go with --fix or --diff")
         }
         (false, false) => Fix::No,
-    };
-    let progress = Progress::of("files");
+    })
+}
+
+fn read(args: &cli::Check, terms: Terms<'_>, fix: Fix) -> anyhow::Result<Report> {
+    if args.access.context.is_some() || args.access.kubeconfig.is_some() {
+        bail!("--context and --kubeconfig go with --cluster");
+    }
+    let Found { mut sources, unreadable, empty, .. } = find(&args.paths, &Search::from(&args.search))?;
+    if let Some(output) = &args.output {
+        sources.retain(|source| !is_found_as(source, output));
+    }
+    let progress = Progress::of("files", args.quiet);
     let mut report = check_all(&sources, terms, fix, |done| {
         // as often as a person can see
         if done.is_multiple_of((sources.len() / 100).max(1)) {
@@ -59,12 +72,36 @@ pub fn run(args: &cli::Check) -> anyhow::Result<ExitCode> {
     });
     progress.end();
     report.unreadable.splice(0..0, unreadable);
-    report.is_verbose = args.verbose;
-    tell(&report, args, fix)
+    for directory in report.without_endpoints(&args.paths) {
+        let shown = directory.display();
+        report.notes.push(if empty.iter().any(|empty| empty == directory) {
+            format!(
+                "there is no .yaml, .yml or .json file in {shown}; hidden files are not read, nor what .gitignore or \
+                 --exclude leaves out"
+            )
+        } else {
+            format!("there is no ModelEndpoint in {shown}")
+        });
+    }
+    Ok(report)
+}
+
+impl From<&cli::Search> for Search {
+    fn from(flags: &cli::Search) -> Self {
+        Search { exclude: flags.exclude.clone(), ignored_too: flags.no_ignore }
+    }
+}
+
+/// What was written before is not checked the next time.
+fn is_found_as(source: &Source, output: &Path) -> bool {
+    let Source::File(path, Way::Found | Way::LinkedOut) = source else { return false };
+    path.file_name() == output.file_name()
+        && fs::canonicalize(path)
+            .is_ok_and(|path| fs::canonicalize(output).is_ok_and(|output| path == output))
 }
 
 impl Modelplane {
-    fn generation(self) -> Generation {
+    pub(crate) fn generation(self) -> Generation {
         match self {
             Modelplane::V0_3 => Generation::Url,
             Modelplane::V0_5 => Generation::Origin,
@@ -72,58 +109,58 @@ impl Modelplane {
     }
 }
 
-fn tell(report: &Report, args: &cli::Check, fix: Fix) -> anyhow::Result<ExitCode> {
-    show(report, args, fix).context("cannot write to standard output")?;
-    for Unreadable(why) in &report.unreadable {
-        eprintln!("error: {}", Seen(why));
-    }
-    Ok(exit_code(report, args.warnings_as_errors))
-}
-
 fn ask_cluster(args: &cli::Check, terms: Terms<'_>) -> anyhow::Result<Report> {
     let scope = if args.all_namespaces { Scope::All } else { Scope::Namespace(args.namespace.as_deref()) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let progress = Progress::of("ModelEndpoints");
-    let check = cluster::check(scope, terms, |done, all| progress.tell(done, all));
+    let progress = Progress::of("ModelEndpoints", args.quiet);
+    let check = cluster::check(&args.access, scope, terms, |done, all| progress.tell(done, all));
     let report = runtime.context("cannot start the runtime")?.block_on(check);
     progress.end();
     report
 }
 
-fn show(report: &Report, args: &cli::Check, fix: Fix) -> std::io::Result<()> {
-    let text = match args.format {
-        CheckFormat::Text => text::render(report, if is_coloured() { Style::Coloured } else { Style::Plain }),
+/// Findings go to standard output; beside it, where that has a diff or the text that was piped in.
+fn show(report: &Report, args: &cli::Check, fix: Fix) -> anyhow::Result<()> {
+    let is_piped = matches!(fix, Fix::Write(_)) && args.paths.iter().any(|path| path.as_os_str() == "-");
+    let mut notes = report.notes.clone();
+    if matches!(fix, Fix::Show(_)) {
+        let diff = diff::render(report, "--fix writes it");
+        write(&diff.text, args.output.as_deref())?;
+        if !args.quiet {
+            tell(&format!("{}\n", text::summary(report)));
+        }
+        notes.extend(diff.notes);
+    } else if is_piped {
+        let mut piped = report.outcomes.iter().filter(|outcome| outcome.source == Source::StandardInput);
+        let piped = piped.find_map(|outcome| outcome.fixed.as_deref()).unwrap_or_default();
+        write(piped, args.output.as_deref())?;
+        tell(&formatted(report, args, style(args.color.when, &stderr())));
+    } else {
+        let style = match (&args.output, args.color.when) {
+            (Some(_), ColorChoice::Auto) => Style::Plain,
+            (_, wanted) => style(wanted, &stdout()),
+        };
+        write(&formatted(report, args, style), args.output.as_deref())?;
+    }
+    if !args.quiet {
+        for note in &notes {
+            tell(&format!("note: {}\n", Seen(note)));
+        }
+    }
+    Ok(())
+}
+
+fn formatted(report: &Report, args: &cli::Check, style: Style) -> String {
+    match args.format {
+        CheckFormat::Text if args.quiet => text::findings(report, style),
+        CheckFormat::Text => text::render(report, style),
         CheckFormat::Json => json::render(report),
         CheckFormat::Sarif => sarif::render(report),
         CheckFormat::Github => github::render(report),
-    };
-    // what was piped in goes on its way, and findings go beside it, even where there is nothing to write
-    let is_piped = matches!(fix, Fix::Write(_)) && args.paths.iter().any(|path| path.as_os_str() == "-");
-    let mut piped = report.outcomes.iter().filter(|outcome| outcome.source == Source::StandardInput);
-    let piped = piped.find_map(|outcome| outcome.fixed.as_deref()).unwrap_or_default();
-    match (fix, is_piped) {
-        (Fix::Show(_), _) => {
-            stdout().lock().write_all(diff::render(report).as_bytes())?;
-            stderr().lock().write_all(format!("{}\n", text::summary(report)).as_bytes())
-        }
-        (_, true) => {
-            stdout().lock().write_all(piped.as_bytes())?;
-            stderr().lock().write_all(text.as_bytes())
-        }
-        (_, false) => stdout().lock().write_all(text.as_bytes()),
     }
 }
 
-/// <https://no-color.org> and <https://bixense.com/clicolors>
-pub(super) fn is_coloured() -> bool {
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let forced = std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0");
-    let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-    !refused && (forced || stdout().is_terminal() && !dumb)
-}
-
 fn exit_code(report: &Report, warnings_as_errors: bool) -> ExitCode {
-    use modelendpoint_lint::finding::Level;
     let worst = report.outcomes.iter().flat_map(|outcome| &outcome.checked.findings);
     let worst = worst.map(|finding| finding.level).max();
     match worst {
@@ -145,8 +182,8 @@ impl Progress {
     const PATIENCE: Duration = Duration::from_millis(500);
     const WIDTH: usize = 30;
 
-    fn of(of_what: &'static str) -> Self {
-        Progress { of_what, began: Instant::now(), is_shown: stderr().is_terminal() }
+    fn of(of_what: &'static str, is_quiet: bool) -> Self {
+        Progress { of_what, began: Instant::now(), is_shown: !is_quiet && stderr().is_terminal() }
     }
 
     fn tell(&self, done: usize, all: usize) {

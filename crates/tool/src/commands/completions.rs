@@ -1,11 +1,10 @@
 //! `completions`: a shell's name in, a script for it on standard output.
 
-use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::CommandFactory;
 
+use super::output::print;
 use crate::cli::{self, Cli};
 
 /// # Errors
@@ -13,6 +12,6 @@ use crate::cli::{self, Cli};
 pub fn run(args: &cli::Completions) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "modelendpoint", &mut script);
-    std::io::stdout().lock().write_all(&script).context("cannot write to standard output")?;
+    print(&String::from_utf8_lossy(&script))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,40 +1,28 @@
 //! `migrate`: manifests of Modelplane before 0.5 in, the same for Modelplane 0.5 out.
 
-use std::io::{Write, stderr, stdout};
+use std::io::{stderr, stdout};
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
-
-use super::check::is_coloured;
+use super::output::{print, style, tell};
 use crate::cli;
-use crate::lint::diff;
-use crate::lint::format::text::{Style, findings};
-use crate::lint::run::{Report, SourceReport};
-use crate::lint::sources::{Source, Unreadable, Way, find};
-use crate::lint::write::write;
+use crate::lint::diff::{self, Diff};
+use crate::lint::format::text::findings;
+use crate::lint::run::{Report, SourceReport, each};
+use crate::lint::sources::{Found, Search, Source, Unreadable, find};
 use modelendpoint_core::endpoint::policy::NONE;
 use modelendpoint_core::endpoint::quote::Seen;
-use modelendpoint_lint::check::{Checked, Terms, read};
+use modelendpoint_lint::check::{Terms, read};
 use modelendpoint_lint::migrate::{Migration, migrate};
 
 /// # Errors
 /// When standard input is named twice, or there is nowhere to write to.
 pub fn run(args: &cli::Migrate) -> anyhow::Result<ExitCode> {
-    let (sources, unreadable) = find(&args.paths);
-    let piped = sources.iter().filter(|source| **source == Source::StandardInput).count();
-    if piped > 1 {
-        bail!("`-` stands for standard input, which can be read once: name it once");
-    }
-    let mut report = Report { unreadable, ..Report::default() };
-    for source in sources {
-        match migrate_one(source, args.diff) {
-            Ok(outcome) => report.outcomes.push(outcome),
-            Err(unreadable) => report.unreadable.push(unreadable),
-        }
-    }
-    show(&report, args.diff).context("cannot write to standard output")?;
+    let Found { sources, unreadable, .. } = find(&args.paths, &Search::from(&args.search))?;
+    let mut report = each(&sources, |source| migrate_one(source, args.diff), |_| {});
+    report.unreadable.splice(0..0, unreadable);
+    show(&report, args)?;
     for Unreadable(why) in &report.unreadable {
-        eprintln!("error: {}", Seen(why));
+        tell(&format!("error: {}\n", Seen(why)));
     }
     Ok(match report.count().refused {
         _ if !report.unreadable.is_empty() => ExitCode::from(2),
@@ -43,48 +31,43 @@ pub fn run(args: &cli::Migrate) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn migrate_one(source: Source, is_dry: bool) -> Result<SourceReport, Unreadable> {
+fn migrate_one(source: &Source, is_dry: bool) -> Result<SourceReport, Unreadable> {
     let text = match read(source.read()?) {
         Ok(text) => text,
-        Err(finding) => {
-            let checked = Checked { findings: vec![*finding], ..Checked::default() };
-            return Ok(SourceReport { source, text: String::new(), checked, fixed: None, fixes: 0 });
-        }
+        Err(finding) => return Ok(SourceReport::unread(source, *finding)),
     };
     let terms = Terms { policy: &NONE, namespace: "default", generation: None };
     let Migration { checked, migrated } = migrate(&text, terms);
-    let fixed = match (&source, migrated) {
-        // what is piped through must come out
-        (Source::StandardInput, migrated) => Some(migrated.unwrap_or_else(|| text.clone())),
-        (_, migrated) => migrated,
-    };
-    if let (Source::File(path, way), Some(new), false) = (&source, &fixed, is_dry) {
-        let cannot =
-            |why: &dyn std::fmt::Display| Unreadable(format!("cannot migrate {}: {why}", path.display()));
-        if *way == Way::LinkedOut {
-            return Err(cannot(&"it is a link to a file outside of what was named; name that file too"));
+    if let Some(new) = &migrated {
+        source.may_be_written()?;
+        if !is_dry {
+            source.write(&text, new)?;
         }
-        write(path, &text, new).map_err(|error| cannot(&error))?;
     }
-    Ok(SourceReport { source, text, checked, fixed, fixes: 0 })
+    // what is piped through must come out
+    let is_piped = *source == Source::StandardInput && !is_dry;
+    let fixed = migrated.or_else(|| is_piped.then(|| text.clone()));
+    Ok(SourceReport { fixed, ..SourceReport::of(source, text, checked) })
 }
 
 /// The new text of standard input, or the changes, on standard output; what is left to do beside it.
-fn show(report: &Report, is_dry: bool) -> std::io::Result<()> {
-    let style = if is_coloured() { Style::Coloured } else { Style::Plain };
-    let told = format!("{}{}\n", findings(report, style), summary(report, is_dry));
+fn show(report: &Report, args: &cli::Migrate) -> anyhow::Result<()> {
+    let told = |style| format!("{}{}\n", findings(report, style), summary(report, args.diff));
     let piped = report.outcomes.iter().find(|outcome| outcome.source == Source::StandardInput);
-    let out = match piped {
-        _ if is_dry => Some(diff::render(report)),
-        piped => piped.and_then(|outcome| outcome.fixed.clone()),
-    };
-    match out {
-        Some(out) => {
-            stdout().lock().write_all(out.as_bytes())?;
-            stderr().lock().write_all(told.as_bytes())
+    if args.diff {
+        let Diff { text, notes } = diff::render(report, "without --diff, migrate writes it");
+        print(&text)?;
+        tell(&told(style(args.color.when, &stderr())));
+        for note in notes {
+            tell(&format!("note: {}\n", Seen(&note)));
         }
-        None => stdout().lock().write_all(told.as_bytes()),
+    } else if let Some(new) = piped.and_then(|outcome| outcome.fixed.as_deref()) {
+        print(new)?;
+        tell(&told(style(args.color.when, &stderr())));
+    } else {
+        print(&told(style(args.color.when, &stdout())))?;
     }
+    Ok(())
 }
 
 fn summary(report: &Report, is_dry: bool) -> String {

@@ -6,6 +6,21 @@ pub mod check;
 pub mod completions;
 pub mod man;
 pub mod migrate;
+mod output;
 pub mod policies;
 pub mod providers;
 pub mod rules;
+
+use std::path::Path;
+
+use modelendpoint_core::endpoint::Policy;
+use modelendpoint_files::Accept;
+use modelendpoint_policy::load;
+
+/// The policy that a flag names, or the one that changes nothing.
+fn policy_of(flag: Option<&Path>) -> anyhow::Result<Policy> {
+    Ok(match flag {
+        Some(file) => load(file, Accept::Any)?.policy,
+        None => Policy::NONE,
+    })
+}

@@ -1,14 +1,14 @@
 //! `providers`: the catalogue of providers flows in, text, JSON or Markdown flows out.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use modelendpoint_core::endpoint::providers::{self, Provider, Schema};
 use serde_json::{Value, json};
 
-use crate::cli::{self, RulesFormat};
+use super::output::print;
+use crate::cli::{self, RulesFormat, slug};
 
 /// Prints the catalogue, or what matches a name.
 ///
@@ -27,7 +27,7 @@ pub fn run(args: &cli::Providers) -> anyhow::Result<ExitCode> {
         }
         RulesFormat::Text => list(&found),
     };
-    std::io::stdout().lock().write_all(text.as_bytes()).context("cannot write to standard output")?;
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -35,10 +35,12 @@ pub fn run(args: &cli::Providers) -> anyhow::Result<ExitCode> {
 fn matching(name: &str) -> Vec<&'static Provider> {
     let name = name.to_lowercase();
     let exact = providers::at(&name);
+    let slug_of_name = slug(&name);
     let is_match = |provider: &&Provider| {
         let is_of_host = exact.is_some_and(|exact| exact.name == provider.name);
         is_of_host
             || provider.name.to_lowercase().contains(&name)
+            || !slug_of_name.is_empty() && slug(provider.name).contains(&slug_of_name)
             || provider.hosts.iter().any(|host| host.contains(&name))
     };
     providers::all().iter().filter(is_match).collect()

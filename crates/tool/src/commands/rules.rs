@@ -1,12 +1,12 @@
 //! `rules`: the rule catalogue flows in, text, JSON or Markdown flows out.
 
 use std::fmt::{self, Display, Write as _};
-use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use serde_json::{Value, json};
 
+use super::output::print;
 use crate::cli::{self, RulesFormat};
 use modelendpoint_core::endpoint::judge::judge_example;
 use modelendpoint_core::endpoint::mutation::{self, MutationDoc};
@@ -25,7 +25,7 @@ pub fn run(args: &cli::Rules) -> anyhow::Result<ExitCode> {
             None => bail!("there is no rule `{id}`; `modelendpoint rules` lists them all"),
         },
     };
-    std::io::stdout().lock().write_all(text.as_bytes()).context("cannot write to standard output")?;
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,12 +8,11 @@ use tokio::signal::ctrl_c;
 
 use super::run::{Report, SourceReport};
 use super::sources::{Source, Unreadable};
+use crate::cli::Access;
 use crate::cluster::pages::Pages;
-use crate::cluster::{Cluster, Stored, connect, endpoints_path, served_generation};
-use modelendpoint_core::endpoint::gate::Decision;
-use modelendpoint_lint::check::{Checked, Terms, findings_of};
+use crate::cluster::{Cluster, Stored, connect, endpoints_path, served_generation, why};
+use modelendpoint_lint::check::{Checked, Terms};
 use modelendpoint_lint::finding::Name;
-use modelendpoint_lint::generation::of_other_generation;
 
 /// Which endpoints to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,15 +28,18 @@ pub(crate) enum Scope<'a> {
 /// # Errors
 /// What to change, when the cluster can't be asked.
 pub(crate) async fn check(
+    access: &Access,
     scope: Scope<'_>,
     terms: Terms<'_>,
     tell: impl Fn(usize, usize),
 ) -> anyhow::Result<Report> {
-    let Cluster { client, namespace } = connect().await?;
+    let Cluster { client, namespace, address } = connect(access).await?;
     let namespace = match scope {
         Scope::All => None,
         Scope::Namespace(name) => Some(name.unwrap_or(&namespace)),
     };
+    let source = Source::Cluster(namespace.map(str::to_owned));
+    let refused = |error| refused(&error, &source, &address);
     let generation = match terms.generation {
         None => served_generation(&client).await,
         told => told,
@@ -65,38 +67,38 @@ pub(crate) async fn check(
                 tell(done, done + page.remaining.unwrap_or_default());
             }
             Ok(None) => break,
-            Err(error) if checked.count.endpoints == 0 => return Err(refused(&error)),
+            Err(error) if checked.count.endpoints == 0 => return Err(refused(error)),
             Err(error) => {
                 unreadable
-                    .push(Unreadable(format!("the rest of the cluster was not read: {}", refused(&error))));
+                    .push(Unreadable(format!("the rest of the cluster was not read: {}", refused(error))));
                 break;
             }
         }
     }
-    let outcomes = vec![SourceReport::of(Source::Cluster, checked)];
-    Ok(Report { outcomes, unreadable, is_verbose: false })
+    let mut notes = Vec::new();
+    if checked.count.endpoints == 0 && unreadable.is_empty() {
+        let advice = if namespace.is_some() { "; -A reads all namespaces" } else { "" };
+        notes.push(format!("there is no ModelEndpoint in {}{advice}", source.name()));
+    }
+    let outcomes = vec![SourceReport::of(&source, String::new(), checked)];
+    Ok(Report { outcomes, unreadable, notes, is_verbose: false })
 }
 
 fn check_endpoint(endpoint: &Stored, terms: Terms<'_>, checked: &mut Checked) {
     let name = Name { namespace: endpoint.metadata.namespace.clone(), name: endpoint.metadata.name.clone() };
     checked.count.endpoints += 1;
-    let spec = endpoint.spec();
-    if let Some(mut finding) = of_other_generation(&spec, terms.generation) {
-        finding.endpoint = Some(name.clone());
-        checked.keep(vec![finding], &name);
-        return;
+    match endpoint.judged(terms) {
+        (Some(decision), findings) => checked.add(&decision, findings, &name),
+        (None, findings) => checked.keep(findings, &name),
     }
-    let decision = Decision::on_create(spec, (terms.policy, &name.namespace));
-    let findings = findings_of(&decision, spec).into_iter().map(|(_, finding)| finding).collect();
-    checked.add(&decision, findings, &name);
 }
 
-fn refused(error: &kube::Error) -> anyhow::Error {
+fn refused(error: &kube::Error, source: &Source, address: &str) -> anyhow::Error {
     match error {
         kube::Error::Api(status) if status.code == 404 => {
-            anyhow!("the cluster knows no ModelEndpoints: is Modelplane installed there?")
+            anyhow!("the cluster at {address} knows no ModelEndpoints: is Modelplane installed there?")
         }
-        kube::Error::Api(status) => anyhow!("cannot list the ModelEndpoints: {}", status.message),
-        _ => anyhow!("cannot ask the cluster: {error}"),
+        kube::Error::Api(_) => anyhow!("cannot list the ModelEndpoints in {}: {}", source.name(), why(error)),
+        _ => anyhow!("cannot ask the cluster at {address}: {}", why(error)),
     }
 }

@@ -1,49 +1,128 @@
-//! What a fix would write, as a unified diff. Nothing that could be secret is in it, so a line that
-//! holds a password can't be patched with it.
+//! What a fix would write in, a unified diff that `git apply` and `patch -p1` accept out.
+//!
+//! Nothing that could be secret is in it. What can't be applied without such a line is left out, and told.
 
+use std::collections::BTreeSet;
+use std::env;
 use std::fmt::Write;
-use std::ops::Range;
+use std::fs;
 
+use similar::DiffOp;
 use similar::algorithms::{Capture, Compact, Replace, myers};
 use similar::udiff::UnifiedHunkHeader;
-use similar::{DiffOp, DiffableStr};
 
 use super::run::{Report, SourceReport};
+use super::sources::Source;
 use modelendpoint_core::endpoint::quote::is_invisible;
-use modelendpoint_lint::check::{Terms, check};
-use modelendpoint_lint::manifests::Manifests;
-use modelendpoint_lint::mask::Mask;
-use modelendpoint_yaml::parse;
-use modelendpoint_yaml::source::Lines;
+use modelendpoint_lint::shown::{Shown, shown};
 
-#[must_use]
-pub(crate) fn render(report: &Report) -> String {
-    report.outcomes.iter().filter_map(|outcome| Some(one(outcome, outcome.fixed.as_deref()?))).collect()
+/// What would be written.
+#[derive(Debug, Default)]
+pub(crate) struct Diff {
+    pub(crate) text: String,
+    /// Why the diff does not do all of it, for people.
+    pub(crate) notes: Vec<String>,
 }
 
-fn one(outcome: &SourceReport, fixed: &str) -> String {
-    let before = outcome.checked.mask.show_all(&outcome.text);
-    let after = mask_of(fixed).show_all(fixed);
-    let (before, after) = (before.tokenize_lines(), after.tokenize_lines());
-    let shown = lines_of_endpoints(&outcome.text);
-    // lines that break elsewhere, or were hidden: nothing to rely on
-    let is_known = before.len() == outcome.text.lines().count();
-    let may_show = |line: usize| {
-        let lines = shown.get(shown.partition_point(|lines| lines.end <= line));
-        is_known && lines.is_some_and(|lines| lines.contains(&line))
-    };
-    let mut text = format!("--- {}\n+++ {}\n", header('a', outcome), header('b', outcome));
-    for hunk in hunks(&changes(&before, &after), may_show) {
-        let _ = writeln!(text, "{}", UnifiedHunkHeader::new(&hunk));
-        for change in hunk.iter().flat_map(|op| op.iter_changes(&before[..], &after[..])) {
-            let line = change.value();
-            let _ = write!(text, "{}{line}", change.tag());
-            if !line.ends_with_newline() {
-                text.push_str("\n\\ No newline at end of file\n");
-            }
+/// The diff of all that has a fix; `instead` says how to write what is left out.
+#[must_use]
+pub(crate) fn render(report: &Report, instead: &str) -> Diff {
+    let mut diff = Diff::default();
+    for outcome in &report.outcomes {
+        if let Some(fixed) = &outcome.fixed {
+            diff.add(outcome, fixed, instead);
         }
     }
-    text
+    diff
+}
+
+impl Diff {
+    fn add(&mut self, outcome: &SourceReport, fixed: &str, instead: &str) {
+        let (after, left_out) = what_can_be_shown(&outcome.text, fixed);
+        let before: Vec<_> = outcome.text.split_inclusive('\n').collect();
+        let hunks = hunks(&changes(&before, &after), &shown(&outcome.text));
+        let path = Named::of(&outcome.source);
+        if !hunks.is_empty() {
+            let _ = writeln!(self.text, "--- {}\n+++ {}", path.below('a'), path.below('b'));
+        }
+        for hunk in &hunks {
+            let _ = writeln!(self.text, "{}", UnifiedHunkHeader::new(hunk));
+            for change in hunk.iter().flat_map(|op| op.iter_changes(&before[..], &after[..])) {
+                let line = change.value();
+                let _ = write!(self.text, "{}{line}", change.tag());
+                if !line.ends_with('\n') {
+                    self.text.push_str("\n\\ No newline at end of file\n");
+                }
+            }
+        }
+        let name = outcome.source.name();
+        if path.is_outside && !hunks.is_empty() {
+            self.notes
+                .push(format!("{name} is not below the working directory: apply its part of the diff in /"));
+        }
+        if !left_out.is_empty() {
+            let lines: Vec<_> = left_out.iter().map(ToString::to_string).collect();
+            let plural = if lines.len() == 1 { "" } else { "s" };
+            self.notes.push(format!(
+                "the diff leaves out line{plural} {} of {name}, which could show a secret, or the line after it could; \
+                 {instead}",
+                lines.join(", ")
+            ));
+        }
+    }
+}
+
+/// The lines of what was fixed, but for changes that can't be shown, which stay as they were; and where those are,
+/// from 1.
+fn what_can_be_shown<'a>(text: &'a str, fixed: &'a str) -> (Vec<&'a str>, BTreeSet<usize>) {
+    let before = lines(text);
+    let mut after = lines(fixed);
+    let mut left_out = BTreeSet::new();
+    loop {
+        let count = left_out.len();
+        let mut kept = Vec::with_capacity(after.len());
+        for op in changes(&texts(&before), &texts(&after)) {
+            let (old, new) = (&before[op.old_range()], &after[op.new_range()]);
+            if matches!(op, DiffOp::Equal { .. }) {
+                kept.extend_from_slice(new);
+                continue;
+            }
+            // git wants a line after a change, unless it is at the end of the file
+            let is_followed = before.get(op.old_range().end).is_none_or(|next| next.shown == Shown::Yes);
+            let pieces = if old.len() == new.len() { old.len() } else { 1 };
+            let sizes = (old.len() / pieces.max(1), new.len() / pieces.max(1));
+            for piece in 0..pieces {
+                let old = &old[piece * sizes.0..][..sizes.0];
+                let new = &new[piece * sizes.1..][..sizes.1];
+                let is_followed = is_followed || piece + 1 < pieces;
+                if is_followed && old.iter().chain(new).all(|line| line.shown != Shown::Never) {
+                    kept.extend_from_slice(new);
+                } else {
+                    kept.extend_from_slice(old);
+                    left_out.insert(op.old_range().start + piece * sizes.0 + 1);
+                }
+            }
+        }
+        after = kept;
+        // a line that now stays can be the one after a change
+        if left_out.len() == count {
+            return (texts(&after), left_out);
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    text: &'a str,
+    shown: Shown,
+}
+
+fn lines(text: &str) -> Vec<Line<'_>> {
+    text.split_inclusive('\n').zip(shown(text)).map(|(text, shown)| Line { text, shown }).collect()
+}
+
+fn texts<'a>(lines: &[Line<'a>]) -> Vec<&'a str> {
+    lines.iter().map(|line| line.text).collect()
 }
 
 /// By one algorithm: `TextDiff` brings all five along, in variants that take 140 KB.
@@ -55,83 +134,106 @@ fn changes(before: &[&str], after: &[&str]) -> Vec<DiffOp> {
     }
 }
 
-/// As `git apply` takes it below `a` or `b`: relative, without a dot, with a tab behind it where there is a
-/// space in it, and like a string in C where there is something in it that could not be seen.
-fn header(side: char, outcome: &SourceReport) -> String {
-    let name = outcome.source.name();
-    let name = name.trim_start_matches("./").trim_start_matches('/');
-    if !name.contains(|character| is_invisible(character) || matches!(character, '"' | '\\')) {
-        let end = if name.contains(' ') { "\t" } else { "" };
-        return format!("{side}/{name}{end}");
-    }
-    let mut quoted = format!("\"{side}/");
-    for character in name.chars() {
-        if is_invisible(character) {
-            for byte in character.encode_utf8(&mut [0; 4]).bytes() {
-                let _ = write!(quoted, "\\{byte:03o}");
-            }
-        } else {
-            quoted.extend(matches!(character, '"' | '\\').then_some('\\'));
-            quoted.push(character);
-        }
-    }
-    quoted + "\""
-}
-
-fn mask_of(text: &str) -> Mask {
-    let terms =
-        Terms { policy: &modelendpoint_core::endpoint::policy::NONE, namespace: "", generation: None };
-    check(text, terms).mask
-}
-
-/// The lines, from 0, of documents with nothing but endpoints in them, and the `---` around these. Beside
-/// what can't be known to hold no secret, only what changes is shown.
-fn lines_of_endpoints(source: &str) -> Vec<Range<usize>> {
-    let text: Vec<_> = source.lines().collect();
-    let lines = Lines::of(source);
-    let is_separator = |line: usize| text.get(line).is_some_and(|text| text.trim_end() == "---");
-    let documents = parse(source);
-    let open = documents.iter().flatten().filter(|document| {
-        let manifests = Manifests::of(document);
-        !manifests.endpoints.is_empty() && manifests.skipped == 0 && manifests.unknown.is_empty()
-    });
-    open.map(|document| {
-        let span = &document.node(document.root()).span;
-        let end = source.get(..span.end).unwrap_or_default().trim_end().len();
-        let (first, last) = (lines.position(span.start).line - 1, lines.position(end).line - 1);
-        let before = usize::from(first > 0 && is_separator(first - 1));
-        first - before..last + 1 + usize::from(is_separator(last + 1))
-    })
-    .collect()
-}
-
 /// Changes with up to three lines around them, as far as these may be shown.
-fn hunks(ops: &[DiffOp], may_show: impl Fn(usize) -> bool) -> Vec<Vec<DiffOp>> {
+fn hunks(ops: &[DiffOp], lines: &[Shown]) -> Vec<Vec<DiffOp>> {
     const AROUND: usize = 3;
-    let (mut hunks, mut hunk) = (Vec::new(), Vec::new());
-    for (at, op) in ops.iter().enumerate() {
-        let DiffOp::Equal { old_index, new_index, len } = *op else {
-            hunk.push(*op);
-            continue;
+    let may_show = |line: usize| lines.get(line) == Some(&Shown::Yes);
+    let mut hunks: Vec<Hunk> = Vec::new();
+    for op in ops.iter().filter(|op| !matches!(op, DiffOp::Equal { .. })) {
+        let (start, end) = (op.old_range().start, op.old_range().end);
+        let before = (0..start).rev().take(AROUND).take_while(|line| may_show(*line)).count();
+        let behind = (end..lines.len()).take(AROUND).take_while(|line| may_show(*line)).count();
+        match hunks.last_mut() {
+            Some(last) if last.end + last.behind >= start - before => {
+                last.ops.push(*op);
+                (last.end, last.behind) = (end, behind);
+            }
+            _ => hunks.push(Hunk { ops: vec![*op], start, end, before, behind }),
+        }
+    }
+    hunks.into_iter().map(|hunk| hunk.balanced(lines.len()).with_context()).collect()
+}
+
+/// Changes that are near each other, and how many lines are shown around them; in lines of the old text.
+struct Hunk {
+    ops: Vec<DiffOp>,
+    start: usize,
+    end: usize,
+    before: usize,
+    behind: usize,
+}
+
+impl Hunk {
+    /// With as many lines before as behind: `patch` takes the shorter side for the edge of the file.
+    fn balanced(mut self, lines: usize) -> Self {
+        if self.start > self.before {
+            self.behind = self.behind.min(self.before.max(1));
+        }
+        if self.end + self.behind < lines {
+            self.before = self.before.min(self.behind);
+        }
+        self
+    }
+
+    fn with_context(&self) -> Vec<DiffOp> {
+        let mut ops = Vec::with_capacity(2 * self.ops.len() + 1);
+        let mut at = self.start - self.before;
+        for op in &self.ops {
+            let (old, new) = (op.old_range(), op.new_range());
+            let len = old.start - at;
+            ops.extend((len > 0).then(|| DiffOp::Equal { old_index: at, new_index: new.start - len, len }));
+            ops.push(*op);
+            at = old.end;
+        }
+        if let Some(last) = self.ops.last().filter(|_| self.behind > 0) {
+            ops.push(DiffOp::Equal { old_index: at, new_index: last.new_range().end, len: self.behind });
+        }
+        ops
+    }
+}
+
+/// A file as a patch names it.
+struct Named {
+    path: String,
+    /// Whether it is not below the working directory, so that its name is that below the root.
+    is_outside: bool,
+}
+
+impl Named {
+    /// The file itself, where a link leads to it: no patch is applied to a link.
+    fn of(source: &Source) -> Self {
+        let file = match source {
+            Source::File(path, _) => fs::canonicalize(path).ok(),
+            Source::StandardInput | Source::Cluster(_) => None,
         };
-        let part =
-            |skip, len| DiffOp::Equal { old_index: old_index + skip, new_index: new_index + skip, len };
-        let shown = |line: &usize| may_show(old_index + line);
-        let (is_first, is_last) = (at == 0, at + 1 == ops.len());
-        let behind = if is_first { 0 } else { (0..len).take(AROUND).take_while(shown).count() };
-        let before = if is_last { 0 } else { (0..len).rev().take(AROUND).take_while(shown).count() };
-        if !is_first && !is_last && behind + before >= len {
-            hunk.push(*op);
-            continue;
-        }
-        if !is_first {
-            hunk.extend((behind > 0).then(|| part(0, behind)));
-            hunks.push(std::mem::take(&mut hunk));
-        }
-        hunk.extend((before > 0).then(|| part(len - before, before)));
+        let Some(file) = file else {
+            return Named { path: source.name().trim_start_matches('/').to_owned(), is_outside: false };
+        };
+        let directory = env::current_dir().and_then(fs::canonicalize).unwrap_or_default();
+        let below = file.strip_prefix(&directory).ok().filter(|_| directory.is_absolute());
+        let path = below.or_else(|| file.strip_prefix("/").ok()).unwrap_or(&file);
+        Named { path: path.display().to_string(), is_outside: below.is_none() }
     }
-    if !hunk.is_empty() {
-        hunks.push(hunk);
+
+    /// As git writes it below `a` or `b`: with a tab behind it where there is a space in it, and like a string in C
+    /// where there is something in it that could not be seen.
+    fn below(&self, side: char) -> String {
+        let name = &self.path;
+        if !name.contains(|character| is_invisible(character) || matches!(character, '"' | '\\')) {
+            let end = if name.contains(' ') { "\t" } else { "" };
+            return format!("{side}/{name}{end}");
+        }
+        let mut quoted = format!("\"{side}/");
+        for character in name.chars() {
+            if is_invisible(character) {
+                for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+                    let _ = write!(quoted, "\\{byte:03o}");
+                }
+            } else {
+                quoted.extend(matches!(character, '"' | '\\').then_some('\\'));
+                quoted.push(character);
+            }
+        }
+        quoted + "\""
     }
-    hunks
 }

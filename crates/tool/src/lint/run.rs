@@ -1,20 +1,22 @@
 //! Sources in, a report on all of them out: every core takes the next source until none is left.
 
+use std::fs;
 use std::num::NonZero;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use super::sources::{Source, Unreadable, Way};
-use super::write::write;
+use super::sources::{Source, Unreadable};
 use modelendpoint_lint::check::{Checked, Count, Terms, check, read};
+use modelendpoint_lint::finding::Finding;
 use modelendpoint_lint::fix::{Extent, Fixed, fix};
 
 /// What became of a source.
 #[derive(Debug)]
 pub struct SourceReport {
     pub source: Source,
-    /// As it is now; empty where nothing was found.
+    /// As it is now; empty where nothing was found and nothing written.
     pub text: String,
     pub checked: Checked,
     /// What a fix makes of it, if that is something else.
@@ -28,6 +30,8 @@ pub struct SourceReport {
 pub struct Report {
     pub outcomes: Vec<SourceReport>,
     pub unreadable: Vec<Unreadable>,
+    /// What else a person should know.
+    pub notes: Vec<String>,
     /// Whether people are told of values that are stored as another, with nothing wrong about them.
     pub is_verbose: bool,
 }
@@ -43,13 +47,22 @@ pub enum Fix {
 /// Checks all sources; `tell` hears how many are done.
 #[must_use]
 pub fn run(sources: &[Source], terms: Terms<'_>, how: Fix, tell: impl Fn(usize) + Sync) -> Report {
+    each(sources, |source| check_one(source, terms, how), tell)
+}
+
+/// A report on all sources, whatever is done with each of them.
+pub(crate) fn each(
+    sources: &[Source],
+    one: impl Fn(&Source) -> Result<SourceReport, Unreadable> + Sync,
+    tell: impl Fn(usize) + Sync,
+) -> Report {
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let slots: Vec<Mutex<Option<Result<SourceReport, Unreadable>>>> =
         sources.iter().map(|_| Mutex::new(None)).collect();
     let cores = thread::available_parallelism().map_or(1, NonZero::get).min(sources.len());
     let work = || {
         while let Some(at) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|at| *at < sources.len()) {
-            let outcome = run_one(&sources[at], terms, how);
+            let outcome = one(&sources[at]);
             *slots[at].lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
             tell(done.fetch_add(1, Ordering::Relaxed) + 1);
         }
@@ -71,50 +84,54 @@ pub fn run(sources: &[Source], terms: Terms<'_>, how: Fix, tell: impl Fn(usize) 
     report
 }
 
-fn run_one(source: &Source, terms: Terms<'_>, how: Fix) -> Result<SourceReport, Unreadable> {
-    let mut text = match read(source.read()?) {
+fn check_one(source: &Source, terms: Terms<'_>, how: Fix) -> Result<SourceReport, Unreadable> {
+    let text = match read(source.read()?) {
         Ok(text) => text,
-        Err(finding) => {
-            let checked = Checked { findings: vec![*finding], ..Checked::default() };
-            return Ok(SourceReport::of(source.clone(), checked));
-        }
+        Err(finding) => return Ok(SourceReport::unread(source, *finding)),
     };
-    let mut checked = check(&text, terms);
-    let found = |extent| if checked.findings.is_empty() { None } else { fix(&text, terms, extent) };
-    let fixed = match how {
-        Fix::No => None,
+    let checked = check(&text, terms);
+    let (Fix::Show(extent) | Fix::Write(extent)) = how else {
+        return Ok(SourceReport::of(source, text, checked));
+    };
+    let fixed = if checked.findings.is_empty() { None } else { fix(&text, terms, extent) };
+    if fixed.is_some() {
+        source.may_be_written()?;
+    }
+    match (how, fixed) {
+        (Fix::Write(_), Some(Fixed { text: new, count })) => {
+            source.write(&text, &new)?;
+            let report = SourceReport::of(source, String::new(), check(&new, terms));
+            Ok(SourceReport { text: new.clone(), fixed: Some(new), fixes: count, ..report })
+        }
         // what is piped through must come out
-        Fix::Write(extent) if *source == Source::StandardInput => {
-            Some(found(extent).unwrap_or_else(|| Fixed { text: text.clone(), count: 0 }))
+        (Fix::Write(_), None) if *source == Source::StandardInput => {
+            let report = SourceReport::of(source, String::new(), checked);
+            Ok(SourceReport { text: text.clone(), fixed: Some(text), ..report })
         }
-        Fix::Show(extent) | Fix::Write(extent) => found(extent),
-    };
-    if let (Source::File(path, Way::LinkedOut), Some(_)) = (source, &fixed) {
-        let why = "it is a link to a file outside of what was named; name that file too";
-        return Err(Unreadable(format!("cannot fix {}: {why}", path.display())));
-    }
-    if let (Fix::Write(_), Some(Fixed { text: new, .. })) = (how, &fixed) {
-        if let Source::File(path, _) = source {
-            write(path, &text, new)
-                .map_err(|error| Unreadable(format!("cannot write {}: {error}", path.display())))?;
+        (_, fixed) => {
+            let report = SourceReport::of(source, text, checked);
+            Ok(match fixed {
+                Some(Fixed { text, count }) => SourceReport { fixed: Some(text), fixes: count, ..report },
+                None => report,
+            })
         }
-        checked = check(new, terms);
-        text.clone_from(new);
     }
-    if checked.findings.is_empty() && fixed.is_none() {
-        text = String::new();
-    }
-    let report = SourceReport { text, ..SourceReport::of(source.clone(), checked) };
-    Ok(match fixed {
-        Some(Fixed { text, count }) => SourceReport { fixed: Some(text), fixes: count, ..report },
-        None => report,
-    })
 }
 
 impl SourceReport {
-    /// Of a source of which nothing can be shown.
-    pub(super) fn of(source: Source, checked: Checked) -> Self {
-        SourceReport { source, text: String::new(), checked, fixed: None, fixes: 0 }
+    pub(crate) fn of(source: &Source, text: String, checked: Checked) -> Self {
+        let text = if checked.findings.is_empty() { String::new() } else { text };
+        SourceReport { source: source.clone(), text, checked, fixed: None, fixes: 0 }
+    }
+
+    /// Of a source that is no text.
+    pub(crate) fn unread(source: &Source, finding: Finding) -> Self {
+        SourceReport::of(source, String::new(), Checked { findings: vec![finding], ..Checked::default() })
+    }
+
+    /// Whether there was an endpoint in it, or what could not be read as one.
+    fn has_something(&self) -> bool {
+        self.checked.count.endpoints > 0 || !self.checked.findings.is_empty()
     }
 }
 
@@ -131,5 +148,24 @@ impl Report {
             sum.skipped += count.skipped;
         }
         sum
+    }
+
+    /// The directories of these in which there is no endpoint, and nothing that may be one.
+    pub(crate) fn without_endpoints<'a>(&self, named: &'a [PathBuf]) -> Vec<&'a Path> {
+        let files = || {
+            let outcomes = self.outcomes.iter().filter(|outcome| outcome.has_something());
+            outcomes.filter_map(|outcome| match &outcome.source {
+                Source::File(path, _) => Some(path),
+                Source::StandardInput | Source::Cluster(_) => None,
+            })
+        };
+        let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let is_below = |directory: &&Path| {
+            // a file that is found on several ways has the name of the first
+            files().any(|file| file.starts_with(directory))
+                || files().any(|file| real(file).starts_with(real(directory)))
+        };
+        let directories = named.iter().map(PathBuf::as_path).filter(|path| path.is_dir());
+        directories.filter(|directory| !is_below(directory)).collect()
     }
 }

@@ -11,3 +11,4 @@ mod flood;
 mod reports;
 mod rights;
 mod scale;
+mod stand;

@@ -135,9 +135,67 @@ fn a_namespace_is_the_one_given_or_that_of_the_kubeconfig() {
     let summary = |what: &str| format!("{what} changed when stored; 0 other objects skipped");
     assert_eq!(
         last(&check(&["-n", "a"])),
-        summary("3 ModelEndpoints in the cluster: 2 refused, 0 with warnings, 0")
+        summary("3 ModelEndpoints in the namespace a of the cluster: 2 refused, 0 with warnings, 0")
     );
-    assert_eq!(last(&check(&[])), summary("1 ModelEndpoint in the cluster: 0 refused, 0 with warnings, 1"));
+    assert_eq!(
+        last(&check(&[])),
+        summary("1 ModelEndpoint in the namespace b of the cluster: 0 refused, 0 with warnings, 1")
+    );
+}
+
+#[test]
+fn a_namespace_without_endpoints_is_named_as_such() {
+    let empty =
+        Stand::of(Router::new().fallback(get(async || json!({ "metadata": {}, "items": [] }).to_string())));
+    let told = |flags: &[&str]| {
+        let run = empty.workspace.check_with(&[&["--cluster"], flags].concat(), &[KUBECONFIG]);
+        (run.code, run.err)
+    };
+    let of_namespace =
+        "note: there is no ModelEndpoint in the namespace c of the cluster; -A reads all namespaces\n";
+    assert_eq!(told(&["-n", "c"]), (Some(0), of_namespace.to_owned()));
+    assert_eq!(told(&["-A"]), (Some(0), "note: there is no ModelEndpoint in the cluster\n".to_owned()));
+}
+
+#[test]
+fn the_cluster_is_that_of_the_kubeconfig_and_the_context() {
+    let stand = Stand::of(api_server());
+    let workspace = &stand.workspace;
+    let run = |flags: &[&str], variables: &[(&str, &str)]| {
+        let run = workspace.check_with(&[&["--cluster", "-q"], flags].concat(), variables);
+        (run.code, run.err)
+    };
+    let mut kubeconfig: Value = serde_json::from_str(&workspace.read("kubeconfig")).expect("JSON");
+    // an address with what nobody should see, where nobody listens
+    let away = json!({ "name": "away", "cluster": { "server": "http://user:s3cret@127.0.0.1:1" } });
+    let context = json!({ "name": "far", "context": { "cluster": "away", "user": "c" } });
+    for (list, item) in [("clusters", away), ("contexts", context)] {
+        kubeconfig[list].as_array_mut().expect("a list").push(item);
+    }
+    workspace.write("kubeconfig", kubeconfig.to_string());
+    let refused = "error: cannot ask the cluster at http://127.0.0.1:1: ServiceError: client error (Connect): tcp connect \
+                   error: Connection refused (os error 111)\n";
+    let far = (Some(2), refused.to_owned());
+    for variables in [&[][..], &[("KUBECONFIG", "nowhere")]] {
+        assert_eq!(run(&["--kubeconfig", "kubeconfig"], variables), (Some(0), String::new()));
+        assert_eq!(run(&["--kubeconfig", "kubeconfig", "--context", "far"], variables), far);
+    }
+    assert_eq!(run(&["--context", "c"], &[KUBECONFIG]), (Some(0), String::new()));
+    assert_eq!(run(&["--context", "far"], &[KUBECONFIG]), far);
+    for (flags, why) in [
+        (&["--context", "fra"][..], "the kubeconfig has no context `fra`; it has `c`, `far`"),
+        (
+            &["--kubeconfig", "nowhere"],
+            "cannot read --kubeconfig nowhere: No such file or directory (os error 2)",
+        ),
+    ] {
+        assert_eq!(run(flags, &[KUBECONFIG]), (Some(2), format!("error: {why}\n")));
+    }
+    let files = workspace.check(&["--context", "c", "."]);
+    assert_eq!(
+        (files.code, files.err.as_str()),
+        (Some(2), "error: --context and --kubeconfig go with --cluster\n")
+    );
 }
 
 #[test]
@@ -156,5 +214,9 @@ fn a_cluster_that_does_not_answer_is_told() {
     let workspace = Workspace::with(&[]);
     let run = workspace.check_with(&["--cluster"], &[("KUBECONFIG", "missing")]);
     assert_eq!((run.code, run.out.as_str()), (Some(2), ""));
-    assert!(run.err.starts_with("error: found no cluster to ask; set KUBECONFIG"), "{}", run.err);
+    assert!(
+        run.err.starts_with("error: found no cluster to ask; set KUBECONFIG or give --kubeconfig: "),
+        "{}",
+        run.err
+    );
 }

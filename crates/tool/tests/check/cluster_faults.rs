@@ -101,7 +101,8 @@ fn what_was_read_before_an_error_is_reported_with_it() {
             at => page(at.parse().expect("a number")),
         }),
     ));
-    let error = "error: the rest of the cluster was not read: cannot list the ModelEndpoints: no\n";
+    let error =
+        "error: the rest of the cluster was not read: cannot list the ModelEndpoints in the cluster: no\n";
     assert_eq!((run.code, run.out, run.err), (Some(2), summary("2 ModelEndpoints"), error.to_owned()));
 }
 

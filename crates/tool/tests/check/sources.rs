@@ -319,3 +319,118 @@ fn any_object_with_items_is_a_list() {
         assert_eq!((run.code, names(&run)), (Some(1), vec!["a"]), "{list}\n{}", run.out);
     }
 }
+
+/// A repository with what it ignores, in all the ways of git.
+fn repository() -> Workspace {
+    let files = ["m/a.yaml", "m/made/b.yaml", "m/c.yaml", "m/d/e.yaml", "m/d/f.yaml", "m/.hidden/g.yaml"];
+    let workspace = Workspace::with(&[]);
+    for file in files {
+        let name = file.rsplit_once('/').map_or(file, |(_, name)| name).trim_end_matches(".yaml");
+        workspace.write(file, bad(name));
+    }
+    std::fs::create_dir(workspace.path(".git")).expect("a directory");
+    workspace.write(".gitignore", "made/\n");
+    workspace.write("m/d/.gitignore", "/f.yaml\n");
+    workspace.write(".git/info/exclude", "c.yaml\n");
+    // that of another tool
+    workspace.write(".ignore", "*.yaml\n");
+    workspace
+}
+
+#[test]
+fn what_git_ignores_is_left_out_unless_it_is_named() {
+    let workspace = repository();
+    for (args, found) in [
+        (&["."][..], &["a", "e"][..]),
+        (&["m"], &["a", "e"]),
+        (&["m/d"], &["e"]),
+        (&["m/d/f.yaml", "m/c.yaml"], &["f", "c"]),
+        // a directory that is named is searched
+        (&["m/made"], &["b"]),
+        (&["--no-ignore", "m"], &["a", "c", "e", "f", "b"]),
+    ] {
+        let run = workspace.check(args);
+        assert_eq!((names(&run).as_slice(), run.err.as_str()), (found, ""), "{args:?}");
+    }
+    // outside of a repository, nothing is git's
+    std::fs::rename(workspace.path(".git"), workspace.path("git")).expect("a directory");
+    assert_eq!(names(&workspace.check(&["m"])), ["a", "c", "e", "f", "b"]);
+    // nor is what it ignores fixed
+    let workspace = repository();
+    let slashless = endpoint("b", &["url: http://h.example/", "rewritePath: /a"]);
+    workspace.write("m/made/b.yaml", &slashless);
+    workspace.check(&["--fix", "m"]);
+    assert_eq!(workspace.read("m/made/b.yaml"), slashless);
+}
+
+#[test]
+fn what_matches_a_pattern_is_left_out_unless_it_is_named() {
+    let workspace = repository();
+    let absolute = workspace.path("m");
+    for (args, found) in [
+        (&["--exclude", "d", "m"][..], &["a"][..]),
+        (&["--exclude", "e.yaml", "m"], &["a"]),
+        (&["--exclude", "m/a.yaml", "."], &["e"]),
+        (&["--exclude", "/m/d/*.yaml", absolute.to_str().expect("UTF-8")], &["a"]),
+        (&["--exclude", "{a,x}.yaml", "--exclude", "none", "m"], &["e"]),
+        (&["--exclude", "a.yaml", "m/a.yaml"], &["a"]),
+        (&["--exclude", "a.yaml", "--no-ignore", "m"], &["c", "e", "f", "b"]),
+    ] {
+        let run = workspace.check(args);
+        assert_eq!((names(&run).as_slice(), run.err.as_str()), (found, ""), "{args:?}");
+    }
+    let run = workspace.check(&["--exclude", "[a", "m"]);
+    assert_eq!((run.code, run.out.as_str()), (Some(2), ""));
+    assert!(run.err.starts_with("error: cannot use --exclude [a: "), "{}", run.err);
+}
+
+/// Ways to a file do not change with what is left out.
+#[test]
+fn a_link_to_what_git_ignores_is_checked() {
+    let workspace = repository();
+    symlink("made/b.yaml", workspace.path("m/z.yaml")).expect("a link");
+    symlink("made", workspace.path("m/y")).expect("a link");
+    assert_eq!(names(&workspace.check(&["m"])), ["a", "e", "b"]);
+}
+
+#[test]
+fn a_directory_without_endpoints_is_told() {
+    let service = "apiVersion: v1\nkind: Service\n";
+    let workspace =
+        Workspace::with(&[("other/s.yaml", service), ("m/b.yaml", &bad("b")), ("broken/x.yaml", "a: [")]);
+    std::fs::create_dir(workspace.path("empty")).expect("a directory");
+    workspace.write(".git/HEAD", "");
+    workspace.write("ignored/b.yaml", bad("b"));
+    workspace.write("ignored/.gitignore", "*");
+    let none = |directory: &str| {
+        format!(
+            "note: there is no .yaml, .yml or .json file in {directory}; hidden files are not read, nor what .gitignore or \
+             --exclude leaves out\n"
+        )
+    };
+    let no_endpoint = "note: there is no ModelEndpoint in other\n".to_owned();
+    for (args, code, told) in [
+        (&["empty"][..], 0, none("empty")),
+        (&["ignored"], 0, none("ignored")),
+        (&["other"], 0, no_endpoint.clone()),
+        (&["m", "other", "empty"], 1, no_endpoint.clone() + &none("empty")),
+        (&["--format", "json", "other"], 0, no_endpoint.clone()),
+        (
+            &["--diff", "other"],
+            0,
+            format!(
+                "{}\n{no_endpoint}",
+                "0 ModelEndpoints in 1 file: 0 refused, 0 with warnings, 0 changed when stored; 1 other object skipped"
+            ),
+        ),
+        // what can't be read may be one
+        (&["broken"], 1, String::new()),
+        // and a file that is found on two ways is in both
+        (&["m/b.yaml", "./m"], 1, String::new()),
+        (&["other/s.yaml"], 0, String::new()),
+        (&["--quiet", "empty", "other"], 0, String::new()),
+    ] {
+        let run = workspace.check(args);
+        assert_eq!((run.code, run.err), (Some(code), told), "{args:?}");
+    }
+}

@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::{Located, Span, located, printed};
 use crate::lint::run::Report;
-use crate::lint::sources::Source;
 use modelendpoint_core::endpoint::rules::Applicability;
 
 #[must_use]
@@ -25,7 +24,7 @@ pub(crate) fn render(report: &Report) -> String {
 }
 
 fn files(report: &Report) -> usize {
-    report.outcomes.iter().filter(|outcome| outcome.source != Source::Cluster).count()
+    report.outcomes.iter().filter(|outcome| !outcome.source.is_cluster()).count()
 }
 
 fn finding(located: &Located<'_>) -> Value {

@@ -10,7 +10,6 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::run::{Report, SourceReport};
-use super::sources::Source;
 use modelendpoint_core::endpoint::quote::{Seen, is_invisible};
 use modelendpoint_lint::finding::{Finding, Level};
 use modelendpoint_yaml::source::{Lines, Position};
@@ -73,7 +72,7 @@ pub(crate) fn located(report: &Report) -> impl Iterator<Item = Located<'_>> {
         outcome.checked.findings.iter().map(move |finding| Located {
             finding,
             outcome,
-            at: (outcome.source != Source::Cluster).then(|| Span {
+            at: (!outcome.source.is_cluster()).then(|| Span {
                 file: file.clone(),
                 start: lines.position(finding.at.start),
                 end: lines.position(finding.at.end),

@@ -7,7 +7,6 @@ use annotate_snippets::{AnnotationKind, Level as Title, Origin, Renderer, Snippe
 
 use super::{Located, Span, seen, told};
 use crate::lint::run::Report;
-use crate::lint::sources::Source;
 use modelendpoint_core::endpoint::mutation::NORMALIZE;
 use modelendpoint_core::endpoint::quote::Seen;
 use modelendpoint_core::endpoint::rules::Applicability;
@@ -93,9 +92,11 @@ fn render_one(renderer: &Renderer, located: &Located<'_>) -> String {
 pub(crate) fn summary(report: &Report) -> String {
     let Count { endpoints, refused, warned, changed, skipped } = report.count();
     let plural = |count: usize| if count == 1 { "" } else { "s" };
-    let of_cluster = report.outcomes.iter().any(|outcome| outcome.source == Source::Cluster);
     let files = report.outcomes.len();
-    let place = if of_cluster { "the cluster".to_owned() } else { format!("{files} file{}", plural(files)) };
+    let place = match report.outcomes.as_slice() {
+        [outcome] if outcome.source.is_cluster() => outcome.source.name(),
+        _ => format!("{files} file{}", plural(files)),
+    };
     format!(
         "{endpoints} ModelEndpoint{} in {place}: {refused} refused, {warned} with warnings, {changed} changed when \
          stored; {skipped} other object{} skipped",

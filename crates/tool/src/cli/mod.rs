@@ -1,22 +1,35 @@
 //! Every flag, defined and documented once. Each can be given by an environment variable too.
 
+mod known;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use modelendpoint_admission_policies::Minor;
+
+pub(crate) use known::slug;
+use known::{Known, provider_names, rule_ids};
 
 /// Checks Modelplane `ModelEndpoint`s as the admission webhook would.
 ///
 /// Exit codes: 0 fine, 1 findings, 2 usage or start-up error.
 #[derive(Debug, Parser)]
-#[command(name = "modelendpoint", version, max_term_width = 100)]
+#[command(name = "modelendpoint", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  modelendpoint check manifests/            what the webhook would say of these files
+  modelendpoint rules url-port              what a rule prevents
+  modelendpoint providers groq              what to write for a provider
+  modelendpoint check --cluster -A          what the webhook would say of what is stored
+  modelendpoint help check                  more about a command";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -31,31 +44,72 @@ pub enum Command {
     Man(Man),
 }
 
+// the headings of the help
+const SEARCH: &str = "Search";
+const JUDGING: &str = "Judging";
+const FIXES: &str = "Fixes";
+const CLUSTER: &str = "Cluster";
+const OUTPUT: &str = "Output";
+const REPORTS: &str = "Reports";
+const METRICS: &str = "Metrics and log";
+
 /// Check manifests as the webhook would: what it would refuse, warn of or change, and where.
 ///
-/// Other kinds are skipped. Exit codes: 0 fine, 1 something would be refused, 2 something can't be read.
+/// Other kinds are skipped. Exit codes: 0 nothing would be refused; 1 something would be refused, or with
+/// --warnings-as-errors be warned about; 2 something can't be read or written, or a flag is wrong.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
+#[command(after_help = CHECK_EXAMPLES)]
 pub struct Check {
     /// Files, directories (searched for .yaml, .yml and .json), or `-` for standard input.
     #[arg(value_name = "FILE|DIR|-", required_unless_present = "cluster")]
     pub paths: Vec<PathBuf>,
 
-    /// How to write what was found.
+    #[command(flatten)]
+    pub search: Search,
+
+    /// Severities of rules and allow lists of hosts, as `serve` takes them: docs/policy.md.
+    #[arg(long, value_name = "FILE", env = "MODELENDPOINT_WEBHOOK_CHECK_POLICY", help_heading = JUDGING)]
+    pub policy: Option<PathBuf>,
+
+    /// The namespace of manifests that name none, `default` if it is not given; with --cluster, the one
+    /// to read.
     #[arg(
         long,
-        value_enum,
-        default_value_t = CheckFormat::Text,
-        env = "MODELENDPOINT_WEBHOOK_CHECK_FORMAT"
+        short,
+        value_name = "NAME",
+        env = "MODELENDPOINT_WEBHOOK_CHECK_NAMESPACE",
+        help_heading = JUDGING
     )]
-    pub format: CheckFormat,
+    pub namespace: Option<String>,
+
+    /// The Modelplane that the endpoints are for: one before 0.5 has url and rewritePath, 0.5 has origin, api, model
+    /// and credential. Without it, --cluster asks the cluster, and manifests are judged by the fields that they have.
+    #[arg(
+        long,
+        value_name = "VERSION",
+        value_enum,
+        env = "MODELENDPOINT_WEBHOOK_CHECK_MODELPLANE",
+        help_heading = JUDGING
+    )]
+    pub modelplane: Option<Modelplane>,
+
+    /// Exit with 1 for warnings too.
+    #[arg(
+        long,
+        env = "MODELENDPOINT_WEBHOOK_CHECK_WARNINGS_AS_ERRORS",
+        value_parser = BoolishValueParser::new(),
+        help_heading = JUDGING
+    )]
+    pub warnings_as_errors: bool,
 
     /// Correct what is only spelled wrong: slashes, white space, the text of an address. Standard input comes
     /// out on standard output.
     #[arg(
         long,
         env = "MODELENDPOINT_WEBHOOK_CHECK_FIX",
-        value_parser = BoolishValueParser::new()
+        value_parser = BoolishValueParser::new(),
+        help_heading = FIXES
     )]
     pub fix: bool,
 
@@ -63,7 +117,8 @@ pub struct Check {
     #[arg(
         long,
         env = "MODELENDPOINT_WEBHOOK_CHECK_UNSAFE_FIXES",
-        value_parser = BoolishValueParser::new()
+        value_parser = BoolishValueParser::new(),
+        help_heading = FIXES
     )]
     pub unsafe_fixes: bool,
 
@@ -71,38 +126,19 @@ pub struct Check {
     #[arg(
         long,
         env = "MODELENDPOINT_WEBHOOK_CHECK_FIX_DEFAULTS",
-        value_parser = BoolishValueParser::new()
+        value_parser = BoolishValueParser::new(),
+        help_heading = FIXES
     )]
     pub fix_defaults: bool,
 
-    /// Show what --fix would write, and write nothing.
+    /// Show what --fix would write as a patch for `git apply` or `patch -p1`, and write nothing.
     #[arg(
         long,
         env = "MODELENDPOINT_WEBHOOK_CHECK_DIFF",
-        value_parser = BoolishValueParser::new()
+        value_parser = BoolishValueParser::new(),
+        help_heading = FIXES
     )]
     pub diff: bool,
-
-    /// Severities of rules and allow lists of hosts, as `serve` takes them: docs/policy.md.
-    #[arg(long, value_name = "FILE", env = "MODELENDPOINT_WEBHOOK_CHECK_POLICY")]
-    pub policy: Option<PathBuf>,
-
-    /// Tell of every value that is stored as another too, such as a default.
-    #[arg(
-        long,
-        short,
-        env = "MODELENDPOINT_WEBHOOK_CHECK_VERBOSE",
-        value_parser = BoolishValueParser::new()
-    )]
-    pub verbose: bool,
-
-    /// Exit with 1 for warnings too.
-    #[arg(
-        long,
-        env = "MODELENDPOINT_WEBHOOK_CHECK_WARNINGS_AS_ERRORS",
-        value_parser = BoolishValueParser::new()
-    )]
-    pub warnings_as_errors: bool,
 
     /// Check what a cluster stores: which ModelEndpoints would be refused or changed if they were written
     /// today. The cluster is that of the kubeconfig, or the one that this runs in.
@@ -110,19 +146,10 @@ pub struct Check {
         long,
         conflicts_with_all = ["paths", "fix", "diff"],
         env = "MODELENDPOINT_WEBHOOK_CHECK_CLUSTER",
-        value_parser = BoolishValueParser::new()
+        value_parser = BoolishValueParser::new(),
+        help_heading = CLUSTER
     )]
     pub cluster: bool,
-
-    /// The namespace of manifests that name none, `default` if it is not given; with --cluster, the one
-    /// to read.
-    #[arg(long, short, value_name = "NAME", env = "MODELENDPOINT_WEBHOOK_CHECK_NAMESPACE")]
-    pub namespace: Option<String>,
-
-    /// The Modelplane that the manifests are for: one before 0.5 has url and rewritePath, 0.5 has origin, api, model
-    /// and credential. Without it, --cluster asks the cluster, and manifests are judged by the fields that they have.
-    #[arg(long, value_name = "VERSION", value_enum, env = "MODELENDPOINT_WEBHOOK_CHECK_MODELPLANE")]
-    pub modelplane: Option<Modelplane>,
 
     /// With --cluster, read all namespaces.
     #[arg(
@@ -131,9 +158,110 @@ pub struct Check {
         requires = "cluster",
         conflicts_with_all = ["namespace", "paths"],
         env = "MODELENDPOINT_WEBHOOK_CHECK_ALL_NAMESPACES",
-        value_parser = BoolishValueParser::new()
+        value_parser = BoolishValueParser::new(),
+        help_heading = CLUSTER
     )]
     pub all_namespaces: bool,
+
+    #[command(flatten)]
+    pub access: Access,
+
+    /// How to write what was found.
+    #[arg(
+        long,
+        value_enum,
+        default_value_t = CheckFormat::Text,
+        env = "MODELENDPOINT_WEBHOOK_CHECK_FORMAT",
+        help_heading = OUTPUT
+    )]
+    pub format: CheckFormat,
+
+    /// Write to this file what would go to standard output.
+    #[arg(
+        long,
+        short,
+        value_name = "FILE",
+        env = "MODELENDPOINT_WEBHOOK_CHECK_OUTPUT",
+        help_heading = OUTPUT
+    )]
+    pub output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub color: Color,
+
+    /// Tell of every value that is stored as another too, such as a default.
+    #[arg(
+        long,
+        short,
+        env = "MODELENDPOINT_WEBHOOK_CHECK_VERBOSE",
+        value_parser = BoolishValueParser::new(),
+        help_heading = OUTPUT
+    )]
+    pub verbose: bool,
+
+    /// Tell of findings and errors only: no summary, no note, no progress.
+    #[arg(
+        long,
+        short,
+        conflicts_with = "verbose",
+        env = "MODELENDPOINT_WEBHOOK_CHECK_QUIET",
+        value_parser = BoolishValueParser::new(),
+        help_heading = OUTPUT
+    )]
+    pub quiet: bool,
+}
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  modelendpoint check manifests/                        all manifests in a directory
+  kustomize build . | modelendpoint check -             what a program renders
+  modelendpoint check --fix manifests/                  correct what is only spelled wrong
+  modelendpoint check --diff --unsafe-fixes manifests/  look at every correction first
+  modelendpoint check --format sarif -o check.sarif .   for code scanning
+  modelendpoint check --cluster -A --context prod       what a cluster stores already";
+
+/// How directories are searched.
+#[derive(Debug, Args)]
+pub struct Search {
+    /// Leave out what matches, when a directory is searched: a pattern as in .gitignore. Can be given several times.
+    #[arg(long, value_name = "GLOB", env = "MODELENDPOINT_WEBHOOK_EXCLUDE", help_heading = SEARCH)]
+    pub exclude: Vec<String>,
+
+    /// Read the files that .gitignore leaves out, too, when a directory is searched.
+    #[arg(
+        long,
+        env = "MODELENDPOINT_WEBHOOK_NO_IGNORE",
+        value_parser = BoolishValueParser::new(),
+        help_heading = SEARCH
+    )]
+    pub no_ignore: bool,
+}
+
+/// Which cluster, and as whom.
+#[derive(Debug, Args)]
+pub struct Access {
+    /// The file that says how to reach the cluster. Without it, the one that kubectl would take.
+    #[arg(long, value_name = "FILE", env = "MODELENDPOINT_WEBHOOK_KUBECONFIG", help_heading = CLUSTER)]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// The context of the kubeconfig. Without it, its current one.
+    #[arg(long, value_name = "NAME", env = "MODELENDPOINT_WEBHOOK_CONTEXT", help_heading = CLUSTER)]
+    pub context: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Color {
+    /// Whether to colour what people read; `auto` does on a terminal, unless `NO_COLOR` is set.
+    #[arg(
+        long = "color",
+        id = "color",
+        value_name = "WHEN",
+        value_enum,
+        default_value_t = ColorChoice::Auto,
+        env = "MODELENDPOINT_WEBHOOK_COLOR",
+        help_heading = OUTPUT
+    )]
+    pub when: ColorChoice,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -174,8 +302,22 @@ pub struct Audit {
 
     /// Severities of rules and allow lists of hosts, as `serve` takes them: docs/policy.md. When the file changes,
     /// everything is judged again.
-    #[arg(long, value_name = "FILE", env = "MODELENDPOINT_WEBHOOK_AUDIT_POLICY")]
+    #[arg(long, value_name = "FILE", env = "MODELENDPOINT_WEBHOOK_AUDIT_POLICY", help_heading = JUDGING)]
     pub policy: Option<PathBuf>,
+
+    /// The Modelplane that the endpoints are for, as for `check`: it reports those whose fields that version drops. Without
+    /// it, endpoints are judged by the fields that they have.
+    #[arg(
+        long,
+        value_name = "VERSION",
+        value_enum,
+        env = "MODELENDPOINT_WEBHOOK_AUDIT_MODELPLANE",
+        help_heading = JUDGING
+    )]
+    pub modelplane: Option<Modelplane>,
+
+    #[command(flatten)]
+    pub access: Access,
 
     /// How often to read everything again, although changes are followed: this repairs reports that somebody else
     /// changed.
@@ -184,7 +326,8 @@ pub struct Audit {
         value_name = "DURATION",
         default_value = "10m",
         value_parser = minutes,
-        env = "MODELENDPOINT_WEBHOOK_AUDIT_EVERY"
+        env = "MODELENDPOINT_WEBHOOK_AUDIT_EVERY",
+        help_heading = REPORTS
     )]
     pub every: Duration,
 
@@ -193,7 +336,8 @@ pub struct Audit {
         long,
         value_name = "ADDRESS:PORT",
         default_value = "[::]:8080",
-        env = "MODELENDPOINT_WEBHOOK_AUDIT_OPS_LISTEN"
+        env = "MODELENDPOINT_WEBHOOK_AUDIT_OPS_LISTEN",
+        help_heading = METRICS
     )]
     pub ops_listen: SocketAddr,
 
@@ -202,7 +346,8 @@ pub struct Audit {
         long,
         value_name = "NUMBER",
         default_value_t = 10_000,
-        env = "MODELENDPOINT_WEBHOOK_AUDIT_MAX_REPORTS"
+        env = "MODELENDPOINT_WEBHOOK_AUDIT_MAX_REPORTS",
+        help_heading = REPORTS
     )]
     pub max_reports: usize,
 
@@ -211,7 +356,8 @@ pub struct Audit {
         long,
         value_name = "NUMBER",
         default_value_t = 100,
-        env = "MODELENDPOINT_WEBHOOK_AUDIT_METRIC_NAMESPACES"
+        env = "MODELENDPOINT_WEBHOOK_AUDIT_METRIC_NAMESPACES",
+        help_heading = METRICS
     )]
     pub metric_namespaces: usize,
 
@@ -220,7 +366,8 @@ pub struct Audit {
         long,
         value_enum,
         default_value_t = LogFormat::Text,
-        env = "MODELENDPOINT_WEBHOOK_AUDIT_LOG_FORMAT"
+        env = "MODELENDPOINT_WEBHOOK_AUDIT_LOG_FORMAT",
+        help_heading = METRICS
     )]
     pub log_format: LogFormat,
 }
@@ -243,7 +390,7 @@ fn minutes(text: &str) -> Result<Duration, String> {
 /// Rewrite manifests with a url for Modelplane 0.5: `url` and `rewritePath` become `origin` and `api.prefix`.
 ///
 /// Comments and order stay. What can't be mapped (addresses, passwords, queries) is left alone and told.
-/// Exit codes: 0 fine, 1 something is to be rewritten by hand, 2 something can't be read.
+/// Exit codes: 0 fine; 1 something is to be rewritten by hand; 2 something can't be read or written, or a flag is wrong.
 #[derive(Debug, Args)]
 pub struct Migrate {
     /// Files, directories (searched for .yaml, .yml and .json), or `-` for standard input, which comes out on
@@ -251,19 +398,27 @@ pub struct Migrate {
     #[arg(value_name = "FILE|DIR|-", required = true)]
     pub paths: Vec<PathBuf>,
 
-    /// Show what would be written, and write nothing.
+    #[command(flatten)]
+    pub search: Search,
+
+    /// Show what would be written as a patch for `git apply` or `patch -p1`, and write nothing.
     #[arg(
         long,
         env = "MODELENDPOINT_WEBHOOK_MIGRATE_DIFF",
-        value_parser = BoolishValueParser::new()
+        value_parser = BoolishValueParser::new(),
+        help_heading = OUTPUT
     )]
     pub diff: bool,
+
+    #[command(flatten)]
+    pub color: Color,
 }
 
 /// Show the rules: what each one judges, why, and examples.
 #[derive(Debug, Args)]
 pub struct Rules {
     /// Show this rule only.
+    #[arg(value_parser = Known(rule_ids), hide_possible_values = true)]
     pub id: Option<String>,
 
     /// How to write them.
@@ -287,6 +442,7 @@ pub enum RulesFormat {
 #[derive(Debug, Args)]
 pub struct Providers {
     /// Show those with this in their name or host only.
+    #[arg(value_parser = Known(provider_names), hide_possible_values = true)]
     pub name: Option<String>,
 
     /// How to write them.

@@ -1,0 +1,55 @@
+//! What a command has to say in; the streams of the process, or a file, out.
+
+use std::fs;
+use std::io::{self, ErrorKind, Write, stderr, stdout};
+use std::path::Path;
+
+use anstream::AutoStream;
+use anstream::stream::RawStream;
+use anyhow::Context;
+use clap::ColorChoice;
+
+use crate::lint::format::text::Style;
+use modelendpoint_core::endpoint::quote::Seen;
+
+/// Writes to a file, or to standard output.
+///
+/// # Errors
+/// When that is not possible. A reader that has seen enough, such as `head`, is no error.
+pub(super) fn write(text: &str, file: Option<&Path>) -> anyhow::Result<()> {
+    match file {
+        Some(file) => fs::write(file, text)
+            .with_context(|| format!("cannot write --output {}", Seen(&file.display().to_string()))),
+        None => print(text),
+    }
+}
+
+/// Writes to standard output.
+///
+/// # Errors
+/// As [`write`].
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = stdout().lock();
+    unless_closed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+        .context("cannot write to standard output")
+}
+
+/// Writes to standard error, if somebody reads it.
+pub(super) fn tell(text: &str) {
+    let _ = stderr().lock().write_all(text.as_bytes());
+}
+
+fn unless_closed(result: io::Result<()>) -> io::Result<()> {
+    result.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+}
+
+/// How text on a stream may look: `auto` goes by the stream, <https://no-color.org> and
+/// <https://bixense.com/clicolors>.
+pub(super) fn style(wanted: ColorChoice, stream: &impl RawStream) -> Style {
+    let is_coloured = match wanted {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => AutoStream::choice(stream) != anstream::ColorChoice::Never,
+    };
+    if is_coloured { Style::Coloured } else { Style::Plain }
+}
