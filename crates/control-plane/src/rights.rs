@@ -26,7 +26,7 @@ pub struct Right {
 }
 
 impl Right {
-    /// Each right of a Role or a ClusterRole, with the role as it would be without it.
+    /// Each right of a Role or a `ClusterRole`, with the role as it would be without it.
     #[must_use]
     pub fn all_of(role: &Value) -> Vec<(Self, Value)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
