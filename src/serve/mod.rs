@@ -37,6 +37,7 @@ use crate::traces::Traces;
 use modelendpoint_core::admission;
 use modelendpoint_core::endpoint::Policy;
 use modelendpoint_core::endpoint::policy::Enforcement;
+use modelendpoint_core::endpoint::providers;
 use modelendpoint_files::{Accept, shown};
 use modelendpoint_issuer::{Issued, issue_once};
 use modelendpoint_policy::{Loaded, load};
@@ -83,6 +84,7 @@ async fn start(
     signals: &Signals,
 ) -> anyhow::Result<()> {
     let policy = follow_policy(args, &metrics)?;
+    providers::prepare();
     let (certificate, origin) = source.load(args.listen.ip())?;
     if let Some(pair) = certificate.current() {
         metrics.loaded.record_certificate(&pair);

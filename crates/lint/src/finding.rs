@@ -128,8 +128,9 @@ impl Finding {
     /// What to do, with the value that was probably meant.
     #[must_use]
     pub fn advice(&self) -> Option<String> {
-        let suggestion =
-            self.suggestion.as_ref().map(|Suggestion { value, .. }| format!("did you mean `{value}`?"));
+        let is_said = |meant: &&Suggestion| self.remedy.as_ref().is_some_and(|remedy| meant.is_in(remedy));
+        let suggestion = self.suggestion.as_ref().filter(|meant| !is_said(meant));
+        let suggestion = suggestion.map(|meant| format!("did you mean `{}`?", meant.value));
         match (&self.remedy, suggestion) {
             (None, suggestion) => suggestion,
             (Some(remedy), None) => Some(remedy.clone().into_owned()),

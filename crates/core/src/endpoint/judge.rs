@@ -1,8 +1,8 @@
 //! A [`Subject`] flows in; the rules that it breaks, with what was probably meant, flow out.
 
 use super::Spec;
-use super::correction::{LONGEST, correct_rewrite_path, correct_url, is_clean_path, is_clean_url};
-use super::field::{Field, Value};
+use super::correction::{self, LONGEST};
+use super::field::{Field, Generation, Value};
 use super::policy::{AllowList, HostPattern, Hosts, NamespacePattern, Policy};
 use super::rules::{self, Example, Severity, Subject, Suggestion, Violation};
 use super::url::Url;
@@ -34,7 +34,7 @@ pub fn judge_example(example: &Example) -> Vec<Violation> {
 
 /// Adds what was probably meant to the first denial of each field, or to the first warning that knows it.
 fn suggest(subject: &Subject<'_>, violations: &mut [Violation]) {
-    for field in [Field::Url, Field::RewritePath] {
+    for field in Field::ALL {
         let of_field = |v: &Violation| v.rule.field == field;
         let denied = violations.iter().position(|v| of_field(v) && v.severity == Severity::Deny);
         let known = || violations.iter().position(|v| of_field(v) && v.suggestion.is_some());
@@ -43,13 +43,7 @@ fn suggest(subject: &Subject<'_>, violations: &mut [Violation]) {
         for violation in violations.iter_mut().filter(|v| of_field(v)) {
             violation.suggestion = None;
         }
-        let meant = own.or_else(|| match field {
-            Field::Url => subject.url.text().and_then(|url| correct_url(url.parts.text)),
-            Field::RewritePath => {
-                subject.rewrite_path.text().and_then(|path| correct_rewrite_path(path.text))
-            }
-            _ => None,
-        });
+        let meant = own.or_else(|| correction::correct(field, subject.spec.value(field).text()?));
         violations[first].suggestion = meant.and_then(|meant| settled(subject, field, meant));
     }
 }
@@ -59,19 +53,20 @@ fn suggest(subject: &Subject<'_>, violations: &mut [Violation]) {
 fn settled(subject: &Subject<'_>, field: Field, mut meant: Suggestion) -> Option<Suggestion> {
     /// A correction can uncover as many more.
     const ROUNDS: usize = 4;
+    // what a provider asks for in another field is not known before its origin can be read
+    let is_due_anyway =
+        |v: &Violation| field.generation() == Generation::Origin && v.severity == Severity::Warn;
     let elsewhere = |violations: &[Violation]| -> Vec<&'static str> {
-        violations.iter().filter(|v| v.rule.field != field).map(|v| v.rule.id).collect()
+        let others = violations.iter().filter(|v| v.rule.field != field && !is_due_anyway(v));
+        others.map(|v| v.rule.id).collect()
     };
     let known = elsewhere(&rules::violations(subject));
     for _ in 0..ROUNDS {
         let found = violations_with(subject, field, &meant.value);
         let next = found.iter().find(|v| v.rule.field == field);
         if next.is_none() && elsewhere(&found).iter().all(|id| known.contains(id)) {
-            let is_clean = match field {
-                Field::Url => is_clean_url(&meant.value),
-                _ => is_clean_path(&meant.value),
-            };
-            let may_tell = is_clean && is_another(subject.spec.value(field).text()?, &meant.value);
+            let written = subject.spec.value(field).text().copied().unwrap_or_default();
+            let may_tell = correction::is_clean(field, &meant.value) && is_another(written, &meant.value);
             return may_tell.then_some(meant);
         }
         // another path than the one that was written keeps nothing of what was meant

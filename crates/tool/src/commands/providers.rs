@@ -49,16 +49,21 @@ fn matching(name: &str) -> Vec<&'static Provider> {
 fn list(found: &[&Provider]) -> String {
     let mut text = String::new();
     for provider in found {
-        let _ = writeln!(text, "{:<34}{}", provider.name, instruction(provider));
+        let place = place(provider);
+        let place =
+            place.as_ref().map_or(PROXY.to_owned(), |place| format!("{}{}", place.origin, place.base));
+        let _ = writeln!(text, "{:<34}{place}", provider.name);
     }
     text.push_str(
-        "\n`modelendpoint providers NAME` shows one of them with its credential and its own page.\n",
+        "\n`modelendpoint providers NAME` shows what to write for one of them, and its own page.\n",
     );
     text
 }
 
 fn details(provider: &Provider) -> String {
-    let mut text = format!("{}\n\n{}\n", provider.name, instruction(provider));
+    let mut text = format!("{}\n\n", provider.name);
+    text.push_str(&manifest(provider));
+    text.push('\n');
     let mut line = |key: &str, value: &str| {
         let _ = writeln!(text, "  {key:<12}{value}");
     };
@@ -68,9 +73,15 @@ fn details(provider: &Provider) -> String {
     if let Some(port) = provider.port {
         line("port", &port.to_string());
     }
-    line("API", &bases(provider));
-    line("schema", schema(provider.schema));
-    line("credential", provider.credential.unwrap_or("none"));
+    for schema in Schema::ALL {
+        if let Some(bases) = bases(provider, schema) {
+            line(schema.name(), &bases);
+        }
+    }
+    if provider.schemas().next().is_none() {
+        line("API", "its own");
+    }
+    line("key", &key(provider));
     if let Some(query) = provider.query {
         line("query", query);
     }
@@ -82,45 +93,94 @@ fn details(provider: &Provider) -> String {
     text
 }
 
-/// What to write as `spec.url`, in one sentence.
-fn instruction(provider: &Provider) -> String {
-    let host = provider.hosts.first().map_or_else(|| "<host>".to_owned(), |host| host.replace('*', "<name>"));
-    let (scheme, port) = match (provider.hosts.is_empty(), provider.port) {
-        (true, Some(port)) => ("http", format!(":{port}")),
-        (true, None) => ("http", String::new()),
-        (false, _) => ("https", String::new()),
-    };
-    match provider.reachable().next() {
-        Some(base) => format!("url: {scheme}://{host}{port}{}", base.replace('*', "<id>")),
-        None => "put a proxy in front, such as LiteLLM: clients send `/v1/...`, which it does not serve"
-            .to_owned(),
+/// What to write for either Modelplane.
+fn manifest(provider: &Provider) -> String {
+    let Some(place) = place(provider) else { return format!("Write the origin or the url of {PROXY}.\n") };
+    let Place { origin, base, schema } = &place;
+    let prefix = if base.is_empty() { "/" } else { base };
+    let mut text = format!(
+        "Modelplane 0.5:\n\n  origin: {origin}\n  api:\n    schema: {}\n    prefix: {prefix}\n  model: <model>\n",
+        schema.name()
+    );
+    if provider.credential.is_some() && !provider.is_key_optional {
+        text.push_str(
+            "  credential:\n    method: APIKey\n    apiKey:\n      secretRef:\n        name: <secret>\n",
+        );
+    }
+    text.push_str("\nModelplane before 0.5:\n\n");
+    match url(provider) {
+        Some(url) => {
+            let _ = writeln!(text, "  url: {url}");
+        }
+        None => text.push_str(
+            "  put a proxy in front, such as LiteLLM: clients send `/v1/...`, which it does not serve\n",
+        ),
+    }
+    text
+}
+
+const PROXY: &str = "a proxy that translates, such as LiteLLM";
+
+/// Where an API is.
+struct Place {
+    origin: String,
+    base: String,
+    schema: Schema,
+}
+
+/// What to write in Modelplane 0.5; `None` where the gateway can't use the provider as it is.
+fn place(provider: &Provider) -> Option<Place> {
+    let schema = provider.schemas().next().filter(|_| provider.query.is_none())?;
+    let base = provider.bases_of(schema).first()?.replace('*', "<id>");
+    Some(Place { origin: origin(provider), base, schema })
+}
+
+/// What to write before Modelplane 0.5; `None` where clients of its gateway can't reach the API.
+fn url(provider: &Provider) -> Option<String> {
+    let base = provider.reachable().next().filter(|_| provider.query.is_none())?;
+    Some(format!("{}{}", origin(provider), base.replace('*', "<id>")))
+}
+
+fn origin(provider: &Provider) -> String {
+    match (provider.hosts.first(), provider.port) {
+        (Some(host), _) => format!("https://{}", host.replace('*', "<name>")),
+        (None, Some(port)) => format!("http://<host>:{port}"),
+        (None, None) => "http://<host>".to_owned(),
     }
 }
 
-fn bases(provider: &Provider) -> String {
+/// The paths below which it understands these requests, each as a prefix; `None` where it does not.
+fn bases(provider: &Provider, schema: Schema) -> Option<String> {
     let shown = |base: &&str| if base.is_empty() { "/".to_owned() } else { (*base).to_owned() };
-    let bases: Vec<_> = provider.bases.iter().map(shown).collect();
-    if bases.is_empty() { "its own".to_owned() } else { bases.join(", ") }
+    let bases: Vec<_> = provider.bases_of(schema).iter().map(shown).collect();
+    (!bases.is_empty()).then(|| bases.join(", "))
 }
 
-fn schema(schema: Schema) -> &'static str {
-    match schema {
-        Schema::OpenAI => "OpenAI",
-        Schema::Anthropic => "Anthropic",
-        Schema::Both => "OpenAI and Anthropic",
-        Schema::Own => "its own",
+/// The header that the key is expected in.
+fn key(provider: &Provider) -> String {
+    match provider.credential {
+        None => "none".to_owned(),
+        Some(header) if provider.is_key_optional => format!("{header} (if it asks for one)"),
+        Some(header) => header.to_owned(),
     }
 }
 
 fn as_json(provider: &Provider) -> Value {
+    let place = place(provider).map(|place| {
+        let prefix = if place.base.is_empty() { "/" } else { &place.base };
+        json!({ "origin": place.origin, "api": { "schema": place.schema.name(), "prefix": prefix } })
+    });
     json!({
         "name": provider.name,
         "hosts": provider.hosts,
         "port": provider.port,
         "bases": provider.bases,
-        "isReached": provider.reachable().next().is_some(),
-        "schema": schema(provider.schema),
+        "anthropicBases": provider.anthropic_bases,
+        "spec": place,
+        "url": url(provider),
+        "schemas": provider.schemas().map(Schema::name).collect::<Vec<_>>(),
         "credential": provider.credential,
+        "isKeyOptional": provider.is_key_optional,
         "query": provider.query,
         "note": provider.note,
         "link": provider.link,
@@ -134,42 +194,61 @@ fn as_json(provider: &Provider) -> Value {
 pub fn page() -> String {
     let mut text = String::from(HEAD);
     for (title, is_hosted) in [("Providers", true), ("Servers that you run", false)] {
-        let _ = write!(text, "\n## {title}\n\n| name | write | API | key | note |\n|---|---|---|---|---|\n");
+        let _ = write!(
+            text,
+            "\n## {title}\n\n| name | `origin` | `api.prefix` | `url` before 0.5 | key | note |\n|---|---|---|---|---|---|\n"
+        );
         for provider in providers::all().iter().filter(|provider| provider.hosts.is_empty() != is_hosted) {
-            let write = if provider.reachable().next().is_some() {
-                format!("`{}`", instruction(provider).trim_start_matches("url: "))
-            } else {
-                "a proxy".to_owned()
-            };
-            let api = if provider.bases.is_empty() {
-                "its own".to_owned()
-            } else {
-                format!("`{}`", bases(provider))
-            };
-            let key = provider.credential.map_or_else(|| "none".to_owned(), |header| format!("`{header}`"));
+            let code = |text: String| format!("`{text}`");
+            let is_usable = place(provider).is_some();
+            let origin = if is_usable { code(origin(provider)) } else { "a proxy".to_owned() };
+            let url = url(provider).map_or_else(|| "a proxy".to_owned(), code);
             let mark = if provider.verified { "" } else { " (?)" };
             let note = provider.note.unwrap_or_default();
             let _ = writeln!(
                 text,
-                "| [{}]({}){mark} | {write} | {api} | {key} | {note} |",
-                provider.name, provider.link
+                "| [{}]({}){mark} | {origin} | {} | {url} | {} | {note} |",
+                provider.name,
+                provider.link,
+                if is_usable { prefixes(provider) } else { String::new() },
+                provider.credential.map_or_else(|| "none".to_owned(), |header| code(header.to_owned()))
             );
         }
     }
     text
 }
 
+/// What to write as `api.prefix`, and where the provider understands Anthropic's requests.
+fn prefixes(provider: &Provider) -> String {
+    let of = |schema| bases(provider, schema).map(|bases| format!("`{}`", bases.replace(", ", "`, `")));
+    match (of(Schema::OpenAI), of(Schema::Anthropic)) {
+        (Some(open_ai), Some(anthropic)) if open_ai == anthropic => format!("{open_ai}, for both schemas"),
+        (Some(open_ai), Some(anthropic)) => format!("{open_ai}; Anthropic: {anthropic}"),
+        (Some(open_ai), None) => open_ai,
+        (None, Some(anthropic)) => format!("Anthropic: {anthropic}"),
+        (None, None) => String::new(),
+    }
+}
+
 const HEAD: &str = "\
 <!-- Made by `modelendpoint providers --format markdown`; a test holds the two equal. -->
 # Providers
 
-What to write as `spec.url` of a ModelEndpoint, for providers and servers that are known. Clients of the gateway send
-`/v1/chat/completions`, so an API is reached only where its path ends in `/v1`. For all others, put a proxy in front that
-takes the `/v1` out, such as LiteLLM, and write the proxy's url. The rule [url-provider](rules.md#url-provider) warns of a
-url that leads nowhere.
+What to write in a ModelEndpoint, for providers and servers that are known.
 
-`<name>` and `<id>` stand for what is yours. Modelplane sends no key of its own: the column *key* names the header that
-the provider expects. A (?) behind a name says that the entry is general knowledge or a third party's, and was not verified
-in the provider's own documentation. `modelendpoint providers NAME` shows the same at a terminal, with the day on which it
-was looked up. To add or correct an entry, edit `crates/core/src/endpoint/providers/providers.json`.
+- **Modelplane 0.5**: write `origin` and, unless it is `/v1`, `api.prefix`. Where a prefix is named for Anthropic, the
+  provider understands `schema: Anthropic` there. Name the provider's key in `credential`. The rules
+  [provider-prefix](rules.md#provider-prefix), [provider-schema](rules.md#provider-schema),
+  [provider-credential](rules.md#provider-credential) and [provider-api](rules.md#provider-api) warn of an endpoint that its
+  provider would not answer.
+- **Modelplane before 0.5**: write `url`. Clients of its gateway send `/v1/chat/completions`, so an API is reached only where
+  its path ends in `/v1`. For all others, put a proxy in front that takes the `/v1` out, such as LiteLLM, and write the
+  proxy's url. The rule [url-provider](rules.md#url-provider) warns of a url that leads nowhere. No key is sent.
+
+`<name>`, `<id>` and a `*` stand for what is yours. Where a table says *a proxy*, write the origin or the url of a proxy that
+you put in front. The column *key* names the header in which the provider expects the key; the gateway of Modelplane 0.5 sends
+it as `Authorization: Bearer`, or in `x-api-key` with `schema: Anthropic`. A (?) behind a name says that the entry is general
+knowledge or a third party's, and was not verified in the provider's own documentation. `modelendpoint providers NAME` shows the
+same at a terminal, with the day on which it was looked up. To add or correct an entry, edit
+`crates/core/src/endpoint/providers/providers.json`.
 ";

@@ -3,18 +3,45 @@
 //! A correction keeps what a person meant, or there is none: a query that the provider needs, a second host, a
 //! template or a password is never dropped in silence.
 
+mod model;
+mod origin;
 mod path;
+mod prefix;
+mod schema;
 mod url;
 
-pub(super) use path::{correct_rewrite_path, is_clean_path};
-pub(super) use url::{correct_url, is_clean_url};
-
+use super::field::Field;
 use super::rewrite_path::is_unseen;
 use super::rules::{Applicability, Suggestion};
 use super::url::Scheme;
 
 /// Longest text that is read for a correction, and longest one that helps in a message, in bytes.
 pub(super) const LONGEST: usize = 200;
+
+/// The value that was probably meant in a field.
+#[must_use]
+pub(super) fn correct(field: Field, text: &str) -> Option<Suggestion> {
+    match field {
+        Field::Url => url::correct_url(text),
+        Field::RewritePath => path::correct_rewrite_path(text),
+        Field::Origin => origin::correct_origin(text),
+        Field::Prefix => prefix::correct_prefix(text),
+        Field::Schema => schema::correct_schema(text),
+        Field::Model => model::correct_model(text),
+        Field::Credential | Field::SecretName | Field::SecretKey | Field::Cluster => None,
+    }
+}
+
+/// Whether a value holds nothing that was copied along.
+#[must_use]
+pub(super) fn is_clean(field: Field, value: &str) -> bool {
+    match field {
+        Field::Url => url::is_clean_url(value),
+        Field::RewritePath => path::is_clean_path(value),
+        Field::Prefix => prefix::is_clean_prefix(value),
+        _ => true,
+    }
+}
 
 /// What stands around a value that was copied with its quotes, or out of Markdown.
 const WRAPPING: [(char, char); 4] = [('"', '"'), ('\'', '\''), ('`', '`'), ('<', '>')];

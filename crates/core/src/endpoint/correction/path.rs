@@ -18,7 +18,7 @@ fn hides_password(text: &str) -> bool {
 /// A url's path only, without the operation and the final `v1` that clients send themselves; slashes in order. `None`
 /// where that is not known, or could repeat a secret, or the value was never meant as a path.
 #[must_use]
-pub(in crate::endpoint) fn correct_rewrite_path(text: &str) -> Option<Suggestion> {
+pub(super) fn correct_rewrite_path(text: &str) -> Option<Suggestion> {
     if text.len() > 2 * LONGEST || hides_password(text) || placeholder::find(text).is_some() {
         return None;
     }
@@ -53,7 +53,7 @@ pub(in crate::endpoint) fn correct_rewrite_path(text: &str) -> Option<Suggestion
 /// Whether a path contains nothing that was never meant as one: no scheme, no host, no quote, no password, and no
 /// character that is invisible or looks like another one.
 #[must_use]
-pub(in crate::endpoint) fn is_clean_path(path: &str) -> bool {
+pub(super) fn is_clean_path(path: &str) -> bool {
     path_segments(path).into_iter().all(is_name)
         && !path.contains(['[', ']'])
         && !is_disguised(path)

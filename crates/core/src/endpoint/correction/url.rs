@@ -13,11 +13,16 @@ use crate::endpoint::url::{BareIpv6, Port, Url, UrlFault};
 /// The url with scheme, without userinfo, fragment and stray white space, an address in its canonical text. `None`
 /// where that is not known, or could repeat a secret, or would lose what the provider may need.
 #[must_use]
-pub(in crate::endpoint) fn correct_url(text: &str) -> Option<Suggestion> {
+pub(super) fn correct_url(text: &str) -> Option<Suggestion> {
+    suggestion(rebuilt(text, "url")?, text, &spelled(text))
+}
+
+/// The same of a url that was pasted with this key in front.
+pub(super) fn rebuilt(text: &str, key: &str) -> Option<String> {
     if text.len() > 2 * LONGEST || placeholder::find(text).is_some() {
         return None;
     }
-    let bare = unwrapped(text, "url");
+    let bare = unwrapped(text, key);
     if has_two_hosts(&Url::split(&bare)) {
         return None;
     }
@@ -27,12 +32,12 @@ pub(in crate::endpoint) fn correct_url(text: &str) -> Option<Suggestion> {
     if loses_query {
         return None;
     }
-    suggestion(rebuild(&url)?, text, &spelled(text))
+    rebuild(&url)
 }
 
 /// Whether a url's path holds nothing that was copied along: a second url, a quote.
 #[must_use]
-pub(in crate::endpoint) fn is_clean_url(url: &str) -> bool {
+pub(super) fn is_clean_url(url: &str) -> bool {
     let path = Url::split(url).path;
     !["http:", "https:", "://", "'"].iter().any(|more| path.contains(more))
 }

@@ -27,13 +27,21 @@ pub struct Provider {
     /// The port that a server listens on by default.
     #[serde(default)]
     pub port: Option<u16>,
-    /// Base paths of its API, the one to write first; a segment `*` is the user's own. Empty where it has no API that
-    /// clients of the gateway speak.
+    /// Base paths of its OpenAI-compatible API, the one to write first; a segment `*` is the user's own. Empty where
+    /// it has none.
     pub bases: Vec<&'static str>,
-    pub schema: Schema,
+    /// The same of its Anthropic-compatible API.
+    #[serde(default)]
+    pub anthropic_bases: Vec<&'static str>,
+    /// Base paths at which only some of the API's operations are, so that a request may or may not be answered.
+    #[serde(default)]
+    pub partial_bases: Vec<&'static str>,
     /// The header that carries the key, as `Authorization: Bearer`; none where it takes no key, or signs requests.
     #[serde(default)]
     pub credential: Option<&'static str>,
+    /// Whether it can be used without a key, as a server whose user decides that.
+    #[serde(default)]
+    pub is_key_optional: bool,
     /// A query that it asks for on every request.
     #[serde(default)]
     pub query: Option<&'static str>,
@@ -48,17 +56,13 @@ pub struct Provider {
     pub verified: bool,
 }
 
-/// Whose requests an API understands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// Whose requests an API understands, by the names of `api.schema`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Schema {
     /// `/chat/completions` below the base.
     OpenAI,
     /// `/messages` below the base.
     Anthropic,
-    /// Both of them.
-    Both,
-    /// The provider's own.
-    Own,
 }
 
 /// Every entry, and where to find it by its host.
@@ -82,6 +86,11 @@ static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     }
     Catalogue { providers, by_domain }
 });
+
+/// Reads the catalogue, which otherwise the first review would have to wait for.
+pub fn prepare() {
+    LazyLock::force(&CATALOGUE);
+}
 
 /// Every provider, in the order of the file.
 #[must_use]
@@ -113,10 +122,52 @@ pub(super) fn with_telltale(path: &str, port: Option<u16>) -> Option<&'static Pr
     })
 }
 
+impl Schema {
+    pub const ALL: [Schema; 2] = [Schema::OpenAI, Schema::Anthropic];
+
+    /// The word in `api.schema`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Schema::OpenAI => "OpenAI",
+            Schema::Anthropic => "Anthropic",
+        }
+    }
+
+    #[must_use]
+    pub(super) fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|schema| schema.name() == name)
+    }
+}
+
 impl Provider {
-    /// The base paths that a client's `/v1/...` reaches.
+    /// The base paths at which it understands these requests, the one to write first.
+    #[must_use]
+    pub fn bases_of(&self, schema: Schema) -> &[&'static str] {
+        match schema {
+            Schema::OpenAI => &self.bases,
+            Schema::Anthropic => &self.anthropic_bases,
+        }
+    }
+
+    /// What it understands, OpenAI's requests first; nothing where its API is its own.
+    pub fn schemas(&self) -> impl Iterator<Item = Schema> {
+        Schema::ALL.into_iter().filter(|schema| !self.bases_of(*schema).is_empty())
+    }
+
+    /// Whether it understands these requests below this path, or some of them.
+    #[must_use]
+    pub(super) fn understands(&self, schema: Schema, path: &str) -> bool {
+        let path = path.trim_end_matches('/');
+        let bases = self.bases_of(schema);
+        let partial = self.partial_bases.iter().filter(|_| !bases.is_empty());
+        bases.iter().chain(partial).any(|base| is_path_of(base, path))
+    }
+
+    /// The base paths that a client's `/v1/...` reaches, where the gateway does not know the API.
     pub fn reachable(&self) -> impl Iterator<Item = &'static str> {
-        self.bases.iter().copied().filter(|base| base.ends_with("/v1"))
+        let bases = self.bases.iter().chain(&self.anthropic_bases);
+        bases.copied().filter(|base| base.ends_with("/v1"))
     }
 
     /// Whether clients reach the API when their requests are rewritten to this path.
@@ -126,7 +177,7 @@ impl Provider {
         self.reachable().any(|base| is_path_of(without_version(base), prefix))
     }
 
-    /// The url's path to write, if it is known to the letter.
+    /// The url's path to write before Modelplane 0.5, if it is known to the letter.
     #[must_use]
     pub fn base_to_write(&self) -> Option<&'static str> {
         self.reachable().find(|base| !base.contains('*'))
@@ -160,15 +211,14 @@ mod tests {
                 !provider.hosts.is_empty() || provider.port.is_some() || !provider.telltales.is_empty(),
                 "{name}"
             );
-            for base in &provider.bases {
+            for base in provider.bases.iter().chain(&provider.anthropic_bases) {
                 assert!(base.is_empty() || base.starts_with('/') && !base.ends_with('/'), "{name}: {base}");
             }
-            assert!(provider.bases.is_empty() == (provider.schema == Schema::Own), "{name}");
             for host in &provider.hosts {
                 let example = host.replace('*', "x1");
                 assert_eq!(at(&example).map(|found| found.name), Some(name), "{host}");
             }
-            if provider.reachable().next().is_none() {
+            if provider.schemas().next().is_none() || provider.query.is_some() {
                 assert!(provider.note.is_some(), "{name} does not say what to do");
             }
         }

@@ -76,6 +76,13 @@ impl Example {
         Example { spec, ..self }
     }
 
+    /// The same with this prefix and this schema.
+    #[must_use]
+    pub(crate) const fn with_api(self, schema: &'static str, prefix: &'static str) -> Self {
+        let spec = Spec { schema: Value::Text(schema), prefix: Value::Text(prefix), ..self.spec };
+        Example { spec, ..self }
+    }
+
     /// The same with the label of a cluster, written by this user.
     #[must_use]
     pub(crate) const fn labelled_by(self, cluster: &'static str, user: &'static str) -> Self {

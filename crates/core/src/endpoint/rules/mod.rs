@@ -23,7 +23,7 @@ pub use super::policy::Severity;
 use super::url::range_of;
 
 /// Every rule, by generation, in the order in which violations are reported.
-pub static ALL: [&Rule; 60] = [
+pub static ALL: [&Rule; 65] = [
     &url::url_syntax::RULE,
     &url::url_scheme::RULE,
     &url::url_userinfo::RULE,
@@ -69,7 +69,10 @@ pub static ALL: [&Rule; 60] = [
     &origin::origin_query::RULE,
     &origin::origin_fragment::RULE,
     &origin::origin_not_allowed::RULE,
+    &origin::provider_api::RULE,
     &origin::credential_in_plaintext::RULE,
+    &origin::schema_name::RULE,
+    &origin::provider_schema::RULE,
     &origin::prefix_absolute::RULE,
     &origin::prefix_url::RULE,
     &origin::prefix_query::RULE,
@@ -80,7 +83,9 @@ pub static ALL: [&Rule; 60] = [
     &origin::prefix_empty_segment::RULE,
     &origin::prefix_operation::RULE,
     &origin::prefix_version_twice::RULE,
+    &origin::provider_prefix::RULE,
     &origin::model_characters::RULE,
+    &origin::provider_credential::RULE,
     &origin::secret_name::RULE,
     &origin::secret_key::RULE,
     &origin::cluster_label::RULE,
@@ -217,6 +222,14 @@ pub fn violations(subject: &Subject<'_>) -> Vec<Violation> {
     violations
 }
 
+impl Suggestion {
+    /// Whether a remedy says to write this value, so that it need not be said again.
+    #[must_use]
+    pub fn is_in(&self, remedy: &str) -> bool {
+        remedy.strip_prefix("write `").and_then(|rest| rest.strip_suffix('`')) == Some(&self.value)
+    }
+}
+
 impl Problem<'_> {
     /// A problem of the whole value.
     fn new(problem: impl Into<Cow<'static, str>>, remedy: impl Into<Cow<'static, str>>) -> Self {
@@ -238,8 +251,10 @@ impl Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}; {}", self.problem, self.remedy)?;
         match &self.suggestion {
-            Some(Suggestion { value, .. }) => write!(f, "; did you mean `{value}`?"),
-            None => Ok(()),
+            Some(suggestion) if !suggestion.is_in(&self.remedy) => {
+                write!(f, "; did you mean `{}`?", suggestion.value)
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The rules of `origin`, `api`, `model`, `credential` and the cluster's label, which Modelplane has from 0.5 on.
 
+mod known_provider;
+
 pub(super) mod cluster_label;
 pub(super) mod credential_in_plaintext;
 pub(super) mod model_characters;
@@ -29,5 +31,10 @@ pub(super) mod prefix_percent;
 pub(super) mod prefix_query;
 pub(super) mod prefix_url;
 pub(super) mod prefix_version_twice;
+pub(super) mod provider_api;
+pub(super) mod provider_credential;
+pub(super) mod provider_prefix;
+pub(super) mod provider_schema;
+pub(super) mod schema_name;
 pub(super) mod secret_key;
 pub(super) mod secret_name;

@@ -8,13 +8,13 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Deny,
     cause: "FieldValueInvalid",
     summary: "The scheme or the host has upper-case letters.",
-    reason: "The Backend that Modelplane composes from `https://API.openai.com` is refused, because it \
+    reason: "The Backend that Modelplane composes from `https://API.example.com` is refused, because it \
              allows only lower-case names. Requests are answered with 500, while the endpoint says that it \
              is ready.",
     instead: "Write scheme and host in lower case. The webhook does it for you, unless something else is \
               wrong with the origin as well.",
-    good: &[Example::origin("https://api.openai.com")],
-    bad: &[Example::origin("https://API.openai.com"), Example::origin("HTTPS://api.openai.com")],
+    good: &[Example::origin("https://api.example.com")],
+    bad: &[Example::origin("https://API.example.com"), Example::origin("HTTPS://api.example.com")],
     check,
     cel: Cel::Webhook(NOT_YET),
 };

@@ -13,7 +13,7 @@ pub(crate) static RULE: Rule = Rule {
              corrected, the default prefix `/v1` leads to 404.",
     instead: "Write scheme, host and port in `origin` and the path in `api.prefix`. The webhook removes a \
               single slash, and a path that is `api.prefix` already.",
-    good: &[Example::origin("https://api.groq.com"), Example::prefix("/openai/v1")],
+    good: &[Example::origin("https://api.example.com"), Example::prefix("/openai/v1")],
     bad: &[
         Example::origin("https://api.groq.com/openai/v1"),
         Example::origin("https://api.example.com//"),

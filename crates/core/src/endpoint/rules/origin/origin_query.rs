@@ -11,7 +11,7 @@ pub(crate) static RULE: Rule = Rule {
              of it as the host. The Backend is refused, and requests are answered with 500.",
     instead: "Leave out the `?` and what follows. If the provider needs the query, put a proxy in front that \
               adds it.",
-    good: &[Example::origin("https://my-resource.openai.azure.com")],
+    good: &[Example::origin("https://api.example.com")],
     bad: &[
         Example::origin("https://api.example.com?api-version=1"),
         Example::origin("https://api.example.com?"),
