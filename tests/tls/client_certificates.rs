@@ -177,7 +177,7 @@ async fn the_ca_is_reloaded_by_content_and_a_bad_one_changes_nothing() {
     for (bad, why) in [
         ("", "contains no PEM block"),
         (&first.pem()[..100], "the client CA can't be read"),
-        (&leaf, "contains a certificate that is no CA, so no client could be verified with it: `CN=jane`"),
+        (&leaf, "contains a certificate that is not a CA, so it cannot verify any client: `CN=jane`"),
     ] {
         fs::write(&guarded.ca, bad).expect("a file");
         guarded.webhook.logged(why).await;
