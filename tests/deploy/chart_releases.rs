@@ -24,6 +24,7 @@ use tokio::process::Command;
 use tokio::sync::Mutex;
 
 use crate::installed::{NAME, SOON, deploy, ready};
+use crate::manifests::has_mutating_policies;
 use crate::relay::Relay;
 use control_plane::writer::endpoint;
 
@@ -52,9 +53,15 @@ async fn from_first_to_last(helm: Helm) -> Result<()> {
     ensure!(!cluster.admits_a_bad_endpoint().await?, "the rollback changed nothing");
     assert_eq!(cluster.ca_bundle().await?, bundle, "upgrade and rollback leave caBundle alone");
 
+    if has_mutating_policies(&cluster.control_plane) {
+        cluster.judges_during_an_outage_with_the_backstop().await?;
+    }
     cluster.run("uninstall", &[]).await?;
-    ensure!(cluster.admits_a_bad_endpoint().await?, "a webhook configuration is left behind");
-    Ok(())
+    eventually("a write without the webhook", SOON, async || {
+        let is_admitted = cluster.admits_a_bad_endpoint().await?;
+        Ok(if is_admitted { Seen::Done(()) } else { Seen::NotYet("something is left behind".to_owned()) })
+    })
+    .await
 }
 
 struct Cluster {
@@ -190,14 +197,37 @@ impl Cluster {
     }
 
     async fn admits_a_bad_endpoint(&self) -> Result<bool> {
-        let client = self.control_plane.client();
-        let endpoints: Api<DynamicObject> = Api::default_namespaced_with(client, &model_endpoint_resource());
         let dry_run = PostParams { dry_run: true, ..PostParams::default() };
-        match endpoints.create(&dry_run, &endpoint("bad", "http://[::1")).await {
+        match self.endpoints().create(&dry_run, &endpoint("bad", "http://[::1")).await {
             Ok(_) => Ok(true),
             Err(kube::Error::Api(status)) if status.code == 422 => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Adds the backstop to the release, and stops the webhook: endpoints are judged and defaulted as before.
+    async fn judges_during_an_outage_with_the_backstop(&self) -> Result<()> {
+        // the Deployment stays as it is, so there is nothing to roll out
+        self.run("upgrade", &["--set", "backstop.enabled=true"]).await?;
+        let mut webhook = self.replica.lock().await.take().context("a replica")?;
+        webhook.stop().await?;
+        let dry_run = PostParams { dry_run: true, ..PostParams::default() };
+        eventually("the verdicts of the policies", SOON, async || {
+            if self.admits_a_bad_endpoint().await? {
+                return Ok(Seen::NotYet("a bad endpoint was admitted".to_owned()));
+            }
+            let good = endpoint("good", "http://10.0.1.50/team/v1");
+            Ok(match self.endpoints().create(&dry_run, &good).await {
+                Ok(stored) if stored.data["spec"]["rewritePath"] == "/team/" => Seen::Done(()),
+                Ok(stored) => Seen::NotYet(stored.data.to_string()),
+                Err(error) => Seen::not_yet(&error),
+            })
+        })
+        .await
+    }
+
+    fn endpoints(&self) -> Api<DynamicObject> {
+        Api::default_namespaced_with(self.control_plane.client(), &model_endpoint_resource())
     }
 
     async fn ca_bundle(&self) -> Result<Value> {

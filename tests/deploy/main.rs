@@ -8,6 +8,7 @@ mod admission;
 mod api_server_away;
 mod chart;
 mod chart_releases;
+mod chart_values;
 mod clock;
 mod manifests;
 mod names;

@@ -82,7 +82,7 @@ async fn every_overlay_can_be_installed_into_another_namespace() -> Result<()> {
 }
 
 /// They are v1 since 1.36.
-fn has_mutating_policies(control_plane: &ControlPlane) -> bool {
+pub(crate) fn has_mutating_policies(control_plane: &ControlPlane) -> bool {
     !["v1.34.", "v1.35."].iter().any(|old| control_plane.version().starts_with(old))
 }
 
@@ -175,6 +175,6 @@ async fn with_cert_manager_there_is_no_access_to_the_api_server_and_all_names_ag
     Ok(())
 }
 
-fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }

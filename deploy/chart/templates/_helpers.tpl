@@ -23,6 +23,24 @@ app.kubernetes.io/name: {{ include "webhook.fullname" . }}
 
 {{- define "webhook.labels" -}}
 {{ include "webhook.selector" . }}
+{{ include "webhook.labelsOfRelease" . }}
+{{- end -}}
+
+{{/* The name of the audit's objects: `modelendpoint-audit` beside `modelendpoint-webhook`. */}}
+{{- define "audit.fullname" -}}
+{{- include "webhook.fullname" . | trimSuffix "-webhook" | trunc 53 | trimSuffix "-" }}-audit
+{{- end -}}
+
+{{- define "audit.selector" -}}
+app.kubernetes.io/name: {{ include "audit.fullname" . }}
+{{- end -}}
+
+{{- define "audit.labels" -}}
+{{ include "audit.selector" . }}
+{{ include "webhook.labelsOfRelease" . }}
+{{- end -}}
+
+{{- define "webhook.labelsOfRelease" -}}
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
