@@ -1,9 +1,9 @@
 //! Reloads certificates, the client CA and the policy when their files change.
 //!
-//! The loop reads the files every second and compares their content. It does not wait for file events:
-//! kubelet updates a mounted volume by swapping the `..data` symlink, so that no file is ever written.
-//! Content that can't be used never replaces content that can. The loop tries it again every second,
-//! since it may be half written, or not valid yet.
+//! The loop reads the files every second and compares their content. It does not wait for file events: the kubelet
+//! updates a mounted volume by replacing the `..data` symlink, and never writes to a file. Content that can't be used
+//! never replaces content that can. The loop tries it again every second, since it may be half written, or not valid
+//! yet.
 
 use std::fmt::Display;
 use std::path::Path;

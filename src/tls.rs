@@ -8,7 +8,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::{ClientConfig, ConfigBuilder, Error, RootCertStore, ServerConfig, WantsVerifier};
 
-/// rustls with aws-lc-rs, which the API server's Go speaks TLS 1.2 and 1.3 with.
+/// rustls with aws-lc-rs. Go, in which the API server is written, speaks TLS 1.2 and 1.3 with it.
 pub(crate) fn provider() -> &'static Arc<CryptoProvider> {
     static PROVIDER: LazyLock<Arc<CryptoProvider>> =
         LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));

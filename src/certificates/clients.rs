@@ -31,19 +31,19 @@ use modelendpoint_files::shown;
 #[derive(Debug)]
 pub struct Clients {
     verifier: ArcSwap<Arc<dyn ClientCertVerifier>>,
-    /// The certificate needs one of these names. If there are none, any certificate of the CA will do.
+    /// The certificate needs one of these names. If there are none, any certificate of the CA is accepted.
     names: Vec<String>,
     ourselves: Ourselves,
     changes: watch::Sender<()>,
 }
 
-/// A client that may not call though the CA signed its certificate, by its names.
+/// The names of a client that may not call, although the CA signed its certificate.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stranger(Vec<String>);
 
 impl Clients {
     /// # Errors
-    /// When the file can't be read or holds no CA, for the person who started the server.
+    /// If the file can't be read or contains no CA. The message is for the person who started the server.
     pub fn load(file: &ClientCa, names: &[String]) -> anyhow::Result<(Vec<u8>, Arc<Self>)> {
         let pem = file.read()?;
         let verifier =
@@ -74,7 +74,7 @@ impl Clients {
         }
     }
 
-    /// Changes each time after the CA did. Clients that were admitted before then have to connect again.
+    /// Notifies of each new CA, once it is in use. Clients that were admitted before must connect again.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<()> {
         self.changes.subscribe()
@@ -226,9 +226,9 @@ fn verifier(pem: &[u8]) -> Result<Arc<dyn ClientCertVerifier>, CaDefect> {
         .map_err(|error| unreadable(&error))
 }
 
-/// The subject of a certificate with which no client's certificate can be verified: it is no CA
-/// (RFC 5280, section 4.2.1.9), and did not sign itself, so that it isn't a client's either. `None` for any other
-/// certificate, and for one that can't be read, about which rustls says more.
+/// The subject of a certificate that can't verify any client: it is not a CA (RFC 5280, section 4.2.1.9), and it is
+/// not self-signed, so it can't even verify itself. `None` for any other certificate, and for one that can't be read:
+/// rustls reports that in more detail.
 fn vouches_for_nobody(certificate: &CertificateDer<'_>) -> Option<String> {
     let certificate = x509_cert::Certificate::from_der(certificate).ok()?;
     let certificate = certificate.tbs_certificate();
@@ -241,7 +241,7 @@ fn vouches_for_nobody(certificate: &CertificateDer<'_>) -> Option<String> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CaDefect {
     NoCertificate,
-    /// With the subject of the certificate that is no CA.
+    /// With the subject of the certificate that is not a CA.
     NotACa(String),
     Unreadable(String),
 }

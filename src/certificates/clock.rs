@@ -1,5 +1,5 @@
-//! The API server's clock, which the certificates are checked by. A replica whose own clock is wrong would otherwise treat
-//! valid certificates as expired, and issue others that are not valid yet.
+//! The API server's clock, by which the certificates are checked. A replica whose own clock is wrong would otherwise
+//! treat valid certificates as expired, and issue others that are not valid yet.
 //!
 //! In: the `Date` of each response of the API server. Out: its time now, and how far the local clock is from it. Until the
 //! first response, the local clock is used.
@@ -12,13 +12,13 @@ use axum::http::header::{AGE, DATE};
 
 /// A larger difference is reported. API servers may differ from each other by seconds.
 const TOLERATED: i64 = 5 * 60;
-/// A response that took longer does not tell the time well enough.
+/// The time in a response that took longer is too inexact.
 const PROMPT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]
 pub struct Clock {
-    /// The time in the latest response, and when that arrived. The local clock is not used, because it can be set
-    /// meanwhile.
+    /// The time in the latest response, and when that arrived. The local clock is not used, because somebody may set
+    /// it in the meantime.
     latest: Mutex<Option<(SystemTime, Instant)>>,
 }
 
@@ -74,7 +74,7 @@ mod tests {
         HeaderMap::from_iter([(DATE, httpdate::fmt_http_date(date).try_into().unwrap())])
     }
 
-    /// The time that is told, in seconds from our own.
+    /// How many seconds the API server's clock is ahead of the local one.
     fn told(clock: &Clock) -> i64 {
         -clock.skew()
     }

@@ -34,7 +34,8 @@ impl Files {
     /// renewed.
     ///
     /// # Errors
-    /// When a file can't be read, or the files are no pair; the message is for the person who started the server.
+    /// If a file can't be read, or the certificate and the key do not belong together. The message is for the person
+    /// who started the server.
     pub(crate) fn load(&self) -> anyhow::Result<(Content, Pair)> {
         let content = self.read()?;
         let pair = content.pair().map_err(|defect| {
@@ -63,7 +64,7 @@ impl Content {
     }
 }
 
-/// Serves what the files hold, for as long as it is polled, and reports each reload to `tell`.
+/// Serves the pair in the files for as long as it is polled, and reports each reload to `tell`.
 pub(crate) async fn keep_reloading(
     files: Files,
     loaded: Content,

@@ -32,8 +32,8 @@ mod tests {
     const LIFETIMES: Lifetimes =
         Lifetimes { authority: Duration::from_hours(9000), leaf: Duration::from_hours(700) };
 
-    /// Whether 12 bytes of the key that nobody may know are in the text: in base64, as PEM has them, or as
-    /// `Debug` writes bytes. The public half is in the certificate, too.
+    /// Whether the text contains 12 bytes of the private part of the key: in base64, as in PEM, or as `Debug` writes
+    /// bytes. The public part is also in the certificate.
     fn shows(text: &str, key: &str) -> bool {
         const BEFORE: [u8; 5] = [0x02, 0x01, 0x01, 0x04, 0x20];
         let pem = ::pem::parse(key).expect("a key in PEM");

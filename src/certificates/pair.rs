@@ -75,7 +75,8 @@ impl Validity {
         }
     }
 
-    /// When a renewal becomes overdue: 30 days before the end, or for a shorter life, a third of it before the end.
+    /// When a renewal becomes overdue: 30 days or a third of its lifetime before the certificate expires, whichever is
+    /// shorter.
     #[must_use]
     pub fn renewal_due(self) -> SystemTime {
         const DAYS_30: Duration = Duration::from_hours(30 * 24);

@@ -60,8 +60,8 @@ impl Served {
         self.swaps.subscribe()
     }
 
-    /// TLS 1.2 and 1.3 with rustls' defaults, HTTP/1.1 by ALPN, and the pair that is current at each handshake; with
-    /// `clients`, only for those.
+    /// TLS 1.2 and 1.3 with rustls' defaults, HTTP/1.1 by ALPN, and the pair that is current at each handshake. With
+    /// `clients`, only those may connect.
     #[must_use]
     pub fn tls_config(self: &Arc<Self>, clients: Option<&Arc<Clients>>) -> ServerConfig {
         let config = match clients {

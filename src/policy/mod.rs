@@ -1,7 +1,7 @@
-//! The policy that the server judges by.
+//! The policy by which the server judges.
 //!
-//! `crates/policy` reads the file and reports every mistake with its line and column. [`reload`] puts a
-//! changed file into use. [`Active`] is where every request finds the current policy.
+//! `crates/policy` reads the file and reports every mistake with its line and column. [`reload`] puts a changed file
+//! into use. Every request gets the current policy from [`Active`].
 
 pub(crate) mod reload;
 

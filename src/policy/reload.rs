@@ -16,7 +16,7 @@ use modelendpoint_policy::{read, understand};
 pub(crate) struct PolicyFile<Tell> {
     pub path: PathBuf,
     pub active: Arc<Active>,
-    /// Of the flag, whatever the file says.
+    /// From the flag `--enforcement`; the file can differ for some namespaces.
     pub enforcement: Enforcement,
     /// Called with the hash of each new policy.
     pub tell: Tell,

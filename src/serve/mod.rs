@@ -44,7 +44,7 @@ use modelendpoint_policy::{Loaded, load};
 use signals::Signals;
 
 /// # Errors
-/// What to change, when the server can't start.
+/// If the server can't start: what to change.
 pub fn run(args: &cli::Serve) -> anyhow::Result<ExitCode> {
     let source = CertificateSource::of(args)?;
     let (log, dropped) = telemetry::start(args.log_format, args.log_level);
@@ -62,7 +62,7 @@ pub fn run(args: &cli::Serve) -> anyhow::Result<ExitCode> {
     if let Some(traces) = traces {
         traces.shut_down();
     }
-    // Nobody waits for what still runs on it: looking up a name may take minutes.
+    // Do not wait for what still runs on it: looking up a name may take minutes.
     runtime.shutdown_background();
     log.finish();
     ended.map(|()| ExitCode::SUCCESS)
@@ -75,7 +75,7 @@ fn worker_threads() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get).min(4)
 }
 
-/// Starts everything that the server is made of, and runs it until it was drained.
+/// Starts all parts of the server, and runs it until it has drained.
 async fn start(
     args: &cli::Serve,
     source: CertificateSource,
@@ -118,7 +118,7 @@ async fn start(
     run_until_drained(server, args.drain, &drain, signals).await
 }
 
-/// Runs the server; at the first signal, it goes on for `grace` while traffic moves away, and closes.
+/// Runs the server. After the first signal, it keeps serving for `grace` while traffic moves away, and then closes.
 async fn run_until_drained(
     server: Server,
     grace: Duration,
@@ -133,8 +133,8 @@ async fn run_until_drained(
         info!("closing");
         drain.close();
     };
-    // On a worker: from here, the main thread, every connection would cost two more switches of threads.
-    // A signal that comes between the two belongs to `leaving`.
+    // The server runs on a worker thread: on this one, the main thread, every connection would cost two more thread
+    // switches. A signal that arrives between these two lines starts `leaving`.
     signals.serving();
     let mut serving = tokio::spawn(server.run());
     let result = tokio::select! {
@@ -144,7 +144,8 @@ async fn run_until_drained(
     Ok(result.context("the server panicked")??)
 }
 
-/// The policy in the file, which is followed from now on; without a file, the rules as they are.
+/// The policy in the file, which is reloaded from now on when it changes. Without a file, every rule has its own
+/// severity.
 fn follow_policy(args: &cli::Serve, metrics: &Arc<Metrics>) -> anyhow::Result<Arc<Active>> {
     let enforcement = args.enforcement;
     let Some(file) = &args.policy else {
@@ -166,7 +167,7 @@ fn follow_policy(args: &cli::Serve, metrics: &Arc<Metrics>) -> anyhow::Result<Ar
     Ok(active)
 }
 
-/// Who may call by `--client-ca`, which is followed from now on.
+/// The clients that `--client-ca` allows to call. Its file is reloaded from now on when it changes.
 fn follow_client_ca(args: &cli::Serve, metrics: &Arc<Metrics>) -> anyhow::Result<Option<Arc<Clients>>> {
     let Some(file) = &args.client_ca else { return Ok(None) };
     let file = ClientCa::new(file);
@@ -178,7 +179,7 @@ fn follow_client_ca(args: &cli::Serve, metrics: &Arc<Metrics>) -> anyhow::Result
     Ok(Some(clients))
 }
 
-/// Serves the certificate that is in the files from now on.
+/// Serves the certificate in the files, and reloads it from now on when they change.
 fn follow_files(files: Files, content: Content, certificate: Arc<Served>, metrics: Arc<Metrics>) {
     let current = Arc::clone(&certificate);
     let tell = move |reload| {
@@ -190,7 +191,7 @@ fn follow_files(files: Files, content: Content, certificate: Arc<Served>, metric
     tokio::spawn(files::keep_reloading(files, content, certificate, tell));
 }
 
-/// Serves the certificate that is in the Secret from now on, and keeps that one fresh.
+/// Serves the certificate in the Secret, and renews it from now on.
 fn manage_certificate(
     client: kube::Client,
     clock: Arc<Clock>,
@@ -208,7 +209,7 @@ fn manage_certificate(
     tokio::spawn(keep_managing(client, settings, certificate, clock, tell));
 }
 
-/// Prints commands to try out a server with this certificate, whose CA is written to a file if there is one.
+/// Prints commands that try out a server with this certificate. Writes its CA to a file, if one is given.
 fn show_how_to_call(issued: &Issued, https: SocketAddr, write_ca: Option<&Path>) -> anyhow::Result<()> {
     if let Some(file) = write_ca {
         modelendpoint_files::write(file, issued.ca.as_bytes())

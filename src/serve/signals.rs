@@ -1,5 +1,5 @@
-//! Signals. kubelet sends SIGTERM, and Ctrl-C sends SIGINT: the first one starts the drain, and the second one ends the
-//! process at once. SIGHUP changes nothing, because files are reloaded anyway.
+//! Signals. The kubelet sends SIGTERM, and Ctrl-C sends SIGINT: the first one starts the drain, and the second one
+//! ends the process at once. SIGHUP changes nothing, because files are reloaded anyway.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process;
@@ -50,7 +50,8 @@ impl Signals {
         Ok(signals)
     }
 
-    /// Says that the server is running. From now on, the first signal starts the drain instead of ending the process.
+    /// Call this when the server is running. From then on, the first signal starts the drain instead of ending the
+    /// process.
     pub(super) fn serving(&self) {
         self.serving.store(true, Relaxed);
     }

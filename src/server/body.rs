@@ -1,5 +1,5 @@
-//! Reads the body of a request. It refuses a body that is larger than the limit or slower than the minimum rate, and one
-//! for which there is no memory beside the other bodies.
+//! Reads the body of a request. It refuses a body that is larger than the limit or slower than the minimum rate, and
+//! one for which the other bodies leave no memory.
 
 use std::future::poll_fn;
 use std::ops::Deref;
@@ -24,7 +24,7 @@ pub(super) struct Reading<'a> {
     pub limits: &'a Limits,
     pub room: &'a Room,
     pub buffers: &'a Buffers,
-    /// When the head had arrived.
+    /// When the head was complete.
     pub received: Instant,
     /// When the answer has to be sent.
     pub deadline: Instant,
@@ -77,7 +77,7 @@ impl<'a> Reading<'a> {
             });
             let frame = within(until, frame).await.unwrap_or_else(|| Err(self.too_late()))?;
             let Some(frame) = frame else { return Ok(None) };
-            // A frame without data holds trailers, which are ignored.
+            // A frame without data contains trailers, which are ignored.
             let Ok(data) = frame.map_err(|_| Refusal::Cut)?.into_data() else { continue };
             if arrived + data.len() > self.limits.body_bytes {
                 return Err(Refusal::TooLarge(self.limits.body_bytes));

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const KEPT: usize = 2;
 /// Smaller buffers are cheap to allocate.
 const SMALLEST_KEPT: usize = 32 * 1024;
-/// Enough for a review of the largest object that etcd takes by default, 1.5 MiB.
+/// Enough for a review of the largest object that etcd accepts by default, 1.5 MiB.
 const LARGEST_KEPT: usize = 2 * 1024 * 1024;
 
 /// The kept buffers that are not in use. They start without capacity.

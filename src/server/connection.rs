@@ -1,5 +1,5 @@
-//! One connection: a stream in, HTTP/1.1 answers out. [`super::patrol`] ends it when the client is too slow, when it
-//! has to give way to another one, and when it is no longer trusted.
+//! One connection: a stream in, HTTP/1.1 answers out. [`super::patrol`] ends it if the client is too slow or no
+//! longer trusted, or if another connection needs its place.
 
 use std::error::Error;
 use std::fmt;
@@ -30,7 +30,7 @@ pub trait Handler: Clone + Send + Sync + 'static {
 
     fn handle(&self, request: Request<Incoming>) -> impl Future<Output = Response<Self::Body>> + Send;
 
-    /// Whether the request was what the listener is for, so that the client's connection is worth keeping.
+    /// Whether the listener exists for such requests, so that the client's connection is worth keeping.
     fn is_useful(answer: &Response<Self::Body>) -> bool;
 }
 
@@ -77,13 +77,13 @@ pub async fn speak_http<Stream, H: Handler>(
             Step::Close => http.as_mut().graceful_shutdown(),
             Step::GoOn => {}
         }
-        // Whatever the result, it is over: the client left, or the connection was closed in good order.
+        // Whatever the result, the connection has ended: the client left, or the connection was closed properly.
         http.as_mut().poll(task).map(|_| ())
     })
     .await;
 }
 
-/// Has the handler answer a request once the answer before it is written, and decides whether it is the last one.
+/// Lets the handler answer a request once the previous answer is written, and decides whether this is the last one.
 async fn answer_in_turn<H: Handler>(
     request: Request<Incoming>,
     handler: &H,
@@ -115,7 +115,7 @@ enum Step {
     Cut,
 }
 
-/// By what [`super::patrol`] told the connection, which wakes `task` when it tells something else.
+/// Follows what [`super::patrol`] last told the connection. `task` is woken when that changes.
 fn next_step(pace: &Pace, drain: &Drain, is_closing: &mut bool, task: &mut Context<'_>) -> Step {
     let leave = pace.is_told_to_leave(task);
     let waiting = pace.waiting();

@@ -1,6 +1,6 @@
 //! The connections of one listener: who is served, who waits for a place in the [`Line`], and who has to leave.
 //!
-//! The accept loop ([`super::listener`]) says what happened; this does what follows from it.
+//! The accept loop ([`super::listener`]) reports events, and this module reacts to them.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use super::patrol::{Patrol, ROUND, Room};
 use super::source::ClientSource;
 use crate::telemetry::quota::LineKind;
 
-/// How long to leave the listener alone when it can't accept.
+/// How long to pause when the listener can't accept.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How many connections beyond the limit may have been told to end without having ended yet.
@@ -85,7 +85,7 @@ impl<H: Handler> Crowd<H> {
         line.take(|newcomer| has_place(newcomer, patrol, is_line_full, context, metrics))
     }
 
-    /// Puts a newcomer in the line; if it is too long, somebody has to leave.
+    /// Puts a newcomer in the line. If the line is then too long, one newcomer has to leave.
     pub(super) fn join(&mut self, source: ClientSource, accepted: Accepted) {
         if self.line.join(accepted, source).is_some() {
             self.context.metrics.shed.inc(Shed::Refused);
@@ -120,7 +120,7 @@ impl<H: Handler> Crowd<H> {
         self.patrol.make_round(&self.context.limits);
     }
 
-    /// Has every client prove itself again.
+    /// Makes every client connect again, with a certificate that is trusted now.
     pub(super) fn revoke_all(&mut self) {
         info!(connections = self.patrol.len(), "the client CA changed: clients must connect again");
         self.patrol.tell_all_to_leave(Leave::Revoked);
@@ -159,7 +159,7 @@ impl<H: Handler> Crowd<H> {
     }
 }
 
-/// Whether there is a place for a newcomer, after another connection gave way if it had to. If none could, one is
+/// Whether there is a place for a newcomer. If necessary, another connection is ended for it. If none can be, one is
 /// asked to close after its answer, and the newcomer has to wait.
 fn has_place(
     newcomer: &mut Newcomer<Accepted>,
@@ -219,8 +219,8 @@ async fn handle_connection(
     socket.finished = true;
 }
 
-/// Resets the connection when the task that serves it is ended early. Otherwise the kernel would keep what the
-/// client has not taken, for minutes and beyond every limit.
+/// Resets the connection if its task is aborted. Otherwise, the kernel would keep what the client has not read, for
+/// minutes and beyond every limit.
 struct Socket {
     stream: TcpStream,
     finished: bool,

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tokio::sync::watch;
 
-/// Serving, then leaving, then closed; never back.
+/// Serving, then leaving, then closed. It never goes back.
 #[derive(Debug)]
 pub struct Drain {
     leaving: AtomicBool,
@@ -42,7 +42,7 @@ impl Drain {
     /// Returns when [`Drain::close`] was called.
     pub async fn closed(&self) {
         let mut closed = self.closed.subscribe();
-        // It fails only when the sender is gone, and the sender is in `self`.
+        // This fails only if the sender is dropped, and `self` owns the sender.
         let _ = closed.wait_for(|closed| *closed).await;
     }
 }

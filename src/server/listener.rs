@@ -1,7 +1,7 @@
 //! The accept loop: connections in, one task each, never more than the limit.
 //!
-//! It always accepts. A listener that waits until there is a place lets the clients that have one decide when
-//! somebody else gets in.
+//! It always accepts. If it waited for a free place, the connected clients would decide when somebody else can
+//! connect.
 
 use std::future::pending;
 use std::io;
@@ -31,7 +31,7 @@ use crate::telemetry::quota::LineKind;
 #[derive(Clone)]
 pub(super) struct Tls {
     pub(super) config: Arc<ServerConfig>,
-    /// Who may call, if not everybody.
+    /// The clients that may call. `None` if everybody may.
     pub(super) clients: Option<Arc<Clients>>,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Listener<H> {
     pub(super) tls: Option<Tls>,
     pub(super) handler: H,
     pub(super) limits: Limits,
-    /// The server itself, which always gets a connection.
+    /// The server's handshake with itself, which always gets a place.
     pub(super) ourselves: Arc<Caller>,
     pub(super) own_metrics: ListenerMetrics,
     pub(super) metrics: Arc<Metrics>,
@@ -76,7 +76,7 @@ impl<H: Handler> Listener<H> {
                         crowd.free_a_descriptor().await;
                     }
                 },
-                // Otherwise the next connection or round is early enough to notice, and the task is not woken.
+                // Otherwise, the next connection or round notices it early enough, and the task is not woken.
                 Some(ended) = crowd.next_ended(), if !crowd.has_capacity() || crowd.is_waiting() => {
                     crowd.record_end(ended);
                 }
@@ -100,7 +100,7 @@ async fn changed(trust: &mut Option<watch::Receiver<()>>) {
     }
 }
 
-/// `accept` also reports what went wrong with a connection before it was accepted.
+/// `accept` also reports errors of a connection that ended before it was accepted.
 fn concerns_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -14,7 +14,7 @@ use super::refusal::Refusal;
 use crate::telemetry::quota::LineKind;
 use modelendpoint_core::admission::{Answer, Hook, Outcome};
 
-/// Limit for the characters of a value that a client wrote.
+/// The most characters that are logged of a value that a client wrote.
 const LONGEST_VALUE: usize = 256;
 
 /// One line for each review: at level info if it was denied or failed, if a rule warned, or if something seems wrong with

@@ -1,9 +1,10 @@
 //! Bytes from sockets in, answers out: HTTPS for the API server, plain HTTP for operators.
 //!
-//! [`Server::bind`] opens both listeners, and [`Server::run`] serves until the drain ends. A request passes through these
-//! modules: [`listener`] accepts the connection, and [`crowd`] runs it; [`mod@line`] holds newcomers that find no place
-//! yet, and [`patrol`] ends connections that are too slow or have to give way. [`handshake`] does TLS, [`connection`]
-//! speaks HTTP, [`reviews`] reads the body and asks the [`Judge`], and [`log`] and [`metrics`] keep the record.
+//! [`Server::bind`] opens both listeners, and [`Server::run`] serves until the drain ends. A request passes through
+//! these modules: [`listener`] accepts the connection, and [`crowd`] runs it; newcomers wait in [`mod@line`] for a
+//! place, and [`patrol`] ends connections that are too slow or whose place somebody else needs. [`handshake`] does
+//! TLS, [`connection`] speaks HTTP, [`reviews`] reads the body and asks the [`Judge`], and [`log`] and [`metrics`]
+//! keep the record.
 
 mod body;
 mod buffers;
@@ -52,7 +53,7 @@ use readiness::Readiness;
 use reviews::Reviews;
 use self_dial::Caller;
 
-/// Answers a review: [`modelendpoint_core::admission::answer`], or a stand-in that a test brings.
+/// Answers a review: [`modelendpoint_core::admission::answer`], or a replacement in a test.
 pub type Judge = for<'a> fn(&Policy, Hook, &'a [u8]) -> Result<Answer<'a>, NoUid>;
 
 /// The parts of a server.
@@ -64,7 +65,7 @@ pub struct Parts {
     pub ops_listen: SocketAddr,
     pub limits: Limits,
     pub certificate: Arc<Served>,
-    /// Who may call; `None` admits everybody who reaches the port.
+    /// The clients that may call. `None` if everybody who reaches the port may.
     pub clients: Option<Arc<Clients>>,
     pub judge: Judge,
     pub policy: Arc<Active>,

@@ -20,7 +20,7 @@ use super::refusal::Refusal;
 
 pub fn router(readiness: Arc<Readiness>, metrics: &Arc<Metrics>) -> Router {
     Router::new()
-        // Depends on nothing: a restart would not cure anything that it could check.
+        // It checks nothing, because a restart would not fix anything that it could check.
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(readyz).with_state(readiness))
         .route("/metrics", get(exposition).with_state(Arc::clone(metrics)))

@@ -26,7 +26,7 @@ pub enum Waiting {
     Idle,
     /// For the rest of a head.
     Head,
-    /// For the body, and for the answer to be made.
+    /// For the body, or while the answer is made.
     Request,
     /// For the client to take the answer: the socket's buffer is full.
     Response,
@@ -42,7 +42,7 @@ pub enum Delivered {
     Nothing,
     /// The client has sent bytes, but no request.
     Bytes,
-    /// The client has sent requests, but none that the listener is for.
+    /// The client has sent requests, but none of the kind that the listener exists for.
     Other,
     /// At least one review.
     Reviews,
@@ -209,7 +209,7 @@ impl Pace {
 pub struct Watched<Stream> {
     stream: Stream,
     pace: Arc<Pace>,
-    /// The socket took no more when it was last written to.
+    /// Whether the socket's buffer was full at the last write.
     unwritten: bool,
     awaits_bytes: bool,
     closing: Closing,
@@ -238,7 +238,7 @@ impl<Stream> Watched<Stream> {
         }
     }
 
-    /// Notes and returns the result of a write.
+    /// Records and returns the result of a write.
     fn wrote<T>(&mut self, polled: Poll<T>) -> Poll<T> {
         if polled.is_pending() && !self.unwritten {
             self.unwritten = true;
@@ -247,7 +247,7 @@ impl<Stream> Watched<Stream> {
         polled
     }
 
-    /// Notes and returns the result of a flush.
+    /// Records and returns the result of a flush.
     fn flushed<T>(&mut self, polled: Poll<T>, context: &Context<'_>) -> Poll<T> {
         if polled.is_ready() && self.unwritten {
             self.unwritten = false;

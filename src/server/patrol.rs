@@ -27,11 +27,11 @@ pub(super) struct Patrol {
     sources: HashMap<ClientSource, usize>,
     places_taken: usize,
     last_round: Instant,
-    /// Which connections give way to anybody.
+    /// The connections to end for a newcomer of any source, in order.
     anybody: Queue,
-    /// Which connections of one source give way to a newcomer of that source.
+    /// The connections of one source to end for a newcomer of that source, in order.
     of_a_source: Queue,
-    /// Which connections are asked to close after their answer.
+    /// The connections to ask to close after their answer, in order.
     busy: Queue,
 }
 
@@ -56,7 +56,7 @@ struct Open {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Room {
     Free,
-    /// A connection of this worth gave way.
+    /// A connection of this worth was ended.
     Made(Limit, Worth),
     /// No connection could be ended.
     None(Limit),
@@ -226,7 +226,7 @@ impl Patrol {
         *self.queue(source) = Queue::of(standings, source, now);
     }
 
-    /// What the connections of this source are worth, or of all sources.
+    /// What the connections of this source, or of all sources, are worth.
     fn standings(
         &self,
         source: Option<ClientSource>,
@@ -330,7 +330,7 @@ impl Patrol {
 }
 
 impl Open {
-    /// Notes whether anything changed in the time since the last look, which is `elapsed`.
+    /// Records whether anything changed since the last look. `elapsed` is the time since then.
     fn look(&mut self, now: Instant, elapsed: Duration) {
         let steps = self.pace.steps();
         if self.seen.0 != steps {
@@ -377,7 +377,7 @@ mod tests {
         ClientSource::of(([10, 0, 0, number], 1).into())
     }
 
-    /// Comes in if there is a place.
+    /// Connects, if there is a place.
     fn comes(patrol: &mut Patrol, source: ClientSource, limits: &Limits) -> (Room, Arc<Pace>) {
         let room = patrol.make_room(source, true, limits);
         let pace = Pace::new();
@@ -551,7 +551,7 @@ mod tests {
         }
         patrol.spawn(Some(source(2)), Pace::new(), &limits, async {});
         for _ in 0..8 {
-            // The one that ended by itself, and the seven that had to give way.
+            // One ended by itself, and seven were ended to make room.
             patrol.next_ended().await.expect("an end").ok();
         }
         assert_eq!((patrol.places_taken, patrol.len()), (3, 3));

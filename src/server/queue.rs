@@ -1,7 +1,7 @@
-//! Which connection gives way next: all connections with their worth in, one after the other out.
+//! Decides which connection is ended next: all connections with their worth in, one after the other out.
 //!
-//! Looking at all connections for each newcomer would make a flood of newcomers expensive. So one look picks a
-//! sixteenth of them, and newcomers take the places of these for a while.
+//! It would be expensive to look at all connections for each newcomer in a flood. So one look picks a sixteenth of
+//! them, and newcomers take the places of these for a while.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -20,13 +20,13 @@ const GOOD_FOR: Duration = Duration::from_millis(10);
 pub(super) struct Queue {
     /// The next one is at the end.
     ids: Vec<(Id, Worth)>,
-    /// The source whose connections these are, if not of all sources.
+    /// The source of these connections. `None` if they are from all sources.
     source: Option<ClientSource>,
     made: Option<Instant>,
     first: Option<Worth>,
 }
 
-/// A connection that may give way.
+/// A connection that may be ended.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Standing {
     pub id: Id,
@@ -36,8 +36,8 @@ pub(super) struct Standing {
 }
 
 impl Queue {
-    /// A queue of some of these: those that are missed least, of the sources with the most connections,
-    /// the longest there first.
+    /// A queue of some of these. The least useful ones come first; among equals, those of the sources with the most
+    /// connections; and among these, the oldest.
     #[must_use]
     pub(super) fn of(mut standings: Vec<Standing>, source: Option<ClientSource>, now: Instant) -> Self {
         let mut crowds = HashMap::<_, usize>::new();
@@ -55,7 +55,8 @@ impl Queue {
             Worth::Young if few_are_new => (Worth::Busy, 3),
             worth => (worth, 0),
         };
-        // Sources with about as many are equals, so that a queue does not empty one of them.
+        // Sources with a similar number of connections count as equal, so that a queue does not end all connections
+        // of one of them.
         let key = |one: &Standing| {
             let crowd = crowds[&one.source].ilog2();
             (turn(one.worth), Reverse(crowd), one.since)
@@ -76,7 +77,7 @@ impl Queue {
         self.source != source || self.made.is_none_or(|made| now - made > GOOD_FOR)
     }
 
-    /// What the first one was worth before any was taken out.
+    /// The worth of the first one, before any was taken out.
     #[must_use]
     pub(super) fn first(&self) -> Option<Worth> {
         self.first

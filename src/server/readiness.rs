@@ -1,5 +1,5 @@
-//! Ready means: the certificate is valid now, a TLS handshake with ourselves got it, and the server
-//! is not leaving.
+//! The server is ready if the certificate is valid now, a TLS handshake with itself got this certificate, and it is
+//! not about to stop.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use crate::certificates::clients::Clients;
 use crate::certificates::pair::Defect;
 use crate::certificates::served::Served;
 
-/// How often the server tries the handshake while it works, and while it does not.
+/// How often the server tries the handshake while the handshake works, and while it does not.
 const PROVE_EVERY: Duration = Duration::from_secs(10);
 const RETRY_EVERY: Duration = Duration::from_millis(500);
 const DIAL_TIMEOUT: Duration = Duration::from_secs(2);

@@ -1,8 +1,8 @@
 //! Memory for large bodies. A body takes it in steps, as its bytes arrive, so that a declared length costs nothing.
 //!
-//! A body that finds no room waits, and slower bodies make way for it. A body that has received nothing for a while is
-//! cut, the slowest one first. The longer a faster body waits, the less slow the others have to be. Speed depends on the
-//! machine too, so the body that waits is the measure.
+//! A body that finds no room waits, and slower bodies are ended for it. A body that has received nothing for a while
+//! is cut, the slowest one first. The longer a faster body waits, the faster the others have to be. Speed also
+//! depends on the machine, so it is compared with the body that waits.
 //!
 //! Of the bodies that wait, the fastest is served first, and among equally fast ones the youngest: one that has waited
 //! for long is probably late already, and clients that hold the room on purpose are older than the next honest request.
@@ -27,7 +27,8 @@ use super::refusal::Refusal;
 const STEP: usize = 32 * 1024;
 /// Bodies that get a step in this time are equally fast: 1 MiB a second or more.
 const FAST: Duration = Duration::from_millis(32);
-/// A body is too slow only if it is this many times slower than the one that waits, however long that one has waited.
+/// A body is too slow only if it is at least this many times slower than the one that waits, however long that one
+/// has waited.
 const SLOWER: u32 = 4;
 /// How often the first one in line checks whether another body has become too slow.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
@@ -61,13 +62,13 @@ struct Entry {
     held: usize,
     /// How many more bytes it waits for; 0 if it does not wait.
     wants: usize,
-    /// How long a step takes it.
+    /// How long the body takes for a step.
     per_step: Duration,
     cut: bool,
     body: Arc<Progress>,
 }
 
-/// What the task of a body and the other tasks tell each other.
+/// Shared by the task of a body and the other tasks.
 #[derive(Debug)]
 struct Progress {
     /// When it last got a step, in milliseconds since the room was opened.
@@ -120,8 +121,8 @@ impl Room {
         }
     }
 
-    /// Registers a body that turns out to be large, of which this many bytes have arrived since it began. It holds
-    /// nothing yet.
+    /// Registers a body that turns out to be large. This many bytes of it have arrived since it began. It has no
+    /// memory yet.
     pub(super) fn enter(&self, began: Instant, arrived: usize) -> Share<'_> {
         let now = self.now();
         let began = now.saturating_sub(began.elapsed());
@@ -147,7 +148,7 @@ impl Room {
         }
     }
 
-    /// Whether this many bytes, beyond what every request has anyway, can ever fit.
+    /// Whether this many bytes, in addition to what every request has, can ever fit.
     #[must_use]
     pub(super) fn can_hold(&self, bytes: usize) -> bool {
         bytes <= self.all
@@ -163,7 +164,7 @@ impl Room {
 }
 
 impl Share<'_> {
-    /// Waits until it holds this many bytes in all.
+    /// Waits until it has room for this many bytes in all.
     ///
     /// # Errors
     /// [`Shed::Memory`] if that is more than there is, [`Shed::SlowBody`] if it had to make way.
@@ -207,8 +208,8 @@ impl Share<'_> {
         }
     }
 
-    /// How long a step takes it, without the time that it waited for room: on average so far, or since it last got room,
-    /// whichever is longer.
+    /// How long the body takes for a step, without the time that it waited for room: on average so far, or since it
+    /// last got room, whichever is longer.
     fn per_step(&self, now: Duration) -> Duration {
         let each =
             |took: Duration, bytes: usize| took / u32::try_from(bytes / STEP).unwrap_or(u32::MAX).max(1);
@@ -223,7 +224,7 @@ impl Share<'_> {
         self.waited
     }
 
-    /// Ready if it has to make way. Otherwise its task is woken when it has to.
+    /// Ready if the body must end to make room. Otherwise, its task is woken when it must.
     pub(super) fn poll_cut(&self, context: &mut Context<'_>) -> Poll<Refusal> {
         self.progress.task.register(context.waker());
         if self.progress.cut.load(Relaxed) {
@@ -312,7 +313,7 @@ impl Taken {
     /// Cuts bodies that are slow enough, the slowest first, until there is room for the body at this place.
     fn cut_slow_ones(&mut self, room: &Room, place: usize, wish: &Wish, now: Duration) {
         let Entry { wants, id, .. } = self.bodies[place];
-        // The longer it has waited, the less slow the others have to be.
+        // The longer it has waited, the faster the others have to be.
         let halvings = 2 * wish.waited.as_millis() / room.stall.as_millis().max(1);
         let halvings = u32::try_from(halvings).unwrap_or(u32::MAX);
         let slow = (room.stall.max(2 * SLOWER * wish.per_step) / 2_u32.saturating_pow(halvings))
@@ -325,7 +326,7 @@ impl Taken {
             .map(|(place, body)| (now.saturating_sub(body.stepped()), place))
             .filter(|(age, place)| {
                 let other = &self.bodies[*place];
-                // The wait is not its fault, but it must not hold its memory forever.
+                // The wait is not its fault, but it must not keep its memory forever.
                 let only_waits = other.wants > 0 && other.per_step <= SLOWER * wish.per_step;
                 *age >= if only_waits { 4 * room.stall } else { slow }
             })
@@ -396,7 +397,7 @@ mod tests {
         room.enter(room.opened, STEP)
     }
 
-    /// What a fast body is told that asks at this time, having waited for so long.
+    /// The answer to a fast body that asks at this time and has waited for so long.
     fn ask(share: &Share<'_>, bytes: usize, now: u64, waited: u64) -> Told {
         let wish = Wish { bytes, per_step: FAST, waited: at(waited) };
         share.room.lock().ask(share.room, share.id, &wish, at(now))
@@ -535,7 +536,7 @@ mod tests {
     fn of_bodies_that_wait_for_each_other_one_can_always_finish() {
         let room = room();
         let mut bodies: Vec<_> = (0..6).map(|_| holding(&room, KIB)).collect();
-        // All of them want what the others hold.
+        // Each of them needs memory that the others have.
         let granted = |bodies: &[Share<'_>]| {
             let told: Vec<_> = bodies.iter().map(|body| ask(body, 2 * KIB, 1, 0)).collect();
             told.iter().position(|told| *told == Told::Granted)

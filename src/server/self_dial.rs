@@ -17,7 +17,7 @@ use crate::certificates::clients::Clients;
 use crate::certificates::served::Served;
 use crate::tls;
 
-/// The address that the server calls itself from, while it does. The listener always has a place for it.
+/// The address from which the server calls itself at the moment. The listener always has a place for it.
 #[derive(Debug, Default)]
 pub struct Caller(Mutex<Option<SocketAddr>>);
 
@@ -81,7 +81,7 @@ fn client(served: &Arc<Served>, clients: Option<&Clients>) -> Result<ClientConfi
     config.with_client_auth_cert(certificate, key)
 }
 
-/// Accepts exactly the chain that is served now. The API server is the one to check its issuer and its name.
+/// Accepts exactly the chain that is served now. It is the API server that checks the issuer and the name.
 #[derive(Debug)]
 struct OurOwn(Arc<Served>);
 

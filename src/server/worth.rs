@@ -10,9 +10,9 @@ use super::pace::{Delivered, Pace, Waiting};
 /// Ordered from the least useful connection to the most useful one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Worth {
-    /// It keeps the server waiting for longer than is reasonable.
+    /// It has kept the server waiting for longer than the limit.
     Slow,
-    /// None of its requests was one that the listener is for.
+    /// None of its requests was of the kind that the listener exists for.
     Useless,
     /// It has not sent a byte yet, but is still in time.
     Silent,
@@ -77,7 +77,7 @@ mod tests {
     const SOON: Duration = Duration::from_millis(900);
     const LATE: Duration = Duration::from_millis(1100);
 
-    /// What a connection is worth that has delivered this and waits for that: at first, soon after, and late.
+    /// The worth of a connection that has delivered this and waits for that: at first, soon after, and late.
     fn worth(delivered: Delivered, waiting: Waiting) -> [Worth; 3] {
         let pace = Pace::new();
         pace.delivered(delivered);

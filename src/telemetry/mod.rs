@@ -79,15 +79,15 @@ pub fn start(format: LogFormat, level: LogLevel) -> (Log, Dropped) {
         }
     }
     panic::set_hook(Box::new(|panic| {
-        // Only the place: the message of a panic may quote a url with a password.
+        // Only the location: the message of a panic may quote a url with a password.
         let place = panic.location().map(ToString::to_string);
         LineKind::Panic.line(|| error!(place, "panic"));
     }));
     (Log(Arc::new(Mutex::new(Some(guard)))), dropped)
 }
 
-/// kube's client quotes whole answers that it can't read, and one of them has the private keys of `--managed-certs`. Its
-/// callers log the failures.
+/// kube's client quotes whole answers that it can't read, and one of them contains the private keys of
+/// `--managed-certs`. The callers log failures themselves.
 fn keeps_secrets(line: &Metadata<'_>) -> bool {
     !line.target().starts_with("kube_client")
 }

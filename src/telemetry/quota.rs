@@ -29,7 +29,7 @@ pub(crate) enum LineKind {
     Failure,
     /// A review that was allowed, though something seems wrong with the registration.
     Notice,
-    /// A call that no review answered.
+    /// A call that was answered with an HTTP error instead of a review.
     Refusal,
     /// A client without a certificate of the client CA.
     Rejection,
@@ -42,20 +42,21 @@ pub(crate) enum LineKind {
 
 struct Quota {
     kind: LineKind,
-    /// In the metric and in the line that says how many were left out.
+    /// The name in the metric, and in the line that says how many were left out.
     name: &'static str,
     level: Level,
-    /// Lines at once, after a while without any.
+    /// How many lines may be written at once, after a while without any.
     burst: u32,
     per_second: u32,
-    /// When all lines so far would be paid for at the rate, in nanoseconds since the start.
+    /// When the rate will have allowed all lines so far, in nanoseconds since the start.
     paid_at: AtomicU64,
     left_out: AtomicU64,
     /// How many of those were reported.
     told: AtomicU64,
 }
 
-/// Somebody looks for the line of a denial, so denials have a large quota. Of the other kinds, the first lines are enough.
+/// Denials have a large quota, because somebody may look for each line. Of the other kinds, the first lines are
+/// enough.
 static QUOTAS: [Quota; 9] = [
     Quota::new(LineKind::Denial, "denial", Level::INFO, 2_000, 100),
     Quota::new(LineKind::Warning, "warning", Level::INFO, 2_000, 100),

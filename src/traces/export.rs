@@ -89,7 +89,7 @@ impl HttpClient for Client {
 
 async fn exchange(connections: &Connections, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
     let sent = connections.request(request.map(Full::new)).await.map_err(anyhow::Error::from);
-    // hyper-util says where it failed, and only the cause why.
+    // hyper-util's error says where it failed, and only its cause says why.
     let (head, body) = sent.map_err(|error| error.root_cause().to_string())?.into_parts();
     let body = Limited::new(body, MOST_BYTES).collect().await?.to_bytes();
     Ok(Response::from_parts(head, body))

@@ -46,7 +46,7 @@ impl Traces {
         }
         let protocol = variable("PROTOCOL").unwrap_or_else(|| "http/protobuf".to_owned());
         if protocol != "http/protobuf" {
-            // A variable that is injected into all pods must not keep this one from serving.
+            // A variable that is injected into all pods must not keep this pod from serving.
             warn!(protocol, "traces are off: OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf");
             return Ok(None);
         }

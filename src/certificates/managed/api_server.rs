@@ -1,8 +1,8 @@
 //! A client of the API server of the cluster that this runs in, with the rights of the pod's service account.
 //!
-//! kube reads the token and the CA again each minute, since kubelet renews them. The rest is not what
-//! `kube::Config::incluster` does: the files may be in another directory, a connection on which nothing is
-//! acknowledged is given up, and each response tells the time ([`Clock`]).
+//! kube reads the token and the CA again each minute, since the kubelet renews them. Unlike with
+//! `kube::Config::incluster`, the files may be in another directory, a connection ends if the other side acknowledges
+//! nothing, and the time is taken from each response ([`Clock`]).
 
 use std::env;
 use std::io;
@@ -24,14 +24,14 @@ use crate::certificates::clock::Clock;
 use crate::tls;
 use modelendpoint_files::{Accept, MOUNTED};
 
-/// For a connection, and for anything that was sent to be acknowledged.
+/// How long it may take to connect, and to get an acknowledgement of what was sent.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// A client with the token and the CA in a directory, as kubelet mounts them. `clock` hears the time of the API
-/// server.
+/// A client with the token and the CA in a directory, as the kubelet mounts them. `clock` gets the time from each
+/// response.
 ///
 /// # Errors
-/// When this runs in no cluster, for the person who started it.
+/// If this does not run in a cluster. The message is for the person who started it.
 pub(crate) fn client(service_account: &Path, clock: &Arc<Clock>) -> anyhow::Result<Client> {
     let config = config(url()?, service_account).map_err(|error| {
         anyhow!(
@@ -76,8 +76,8 @@ fn config(url: Uri, service_account: &Path) -> anyhow::Result<Config> {
     Ok(config)
 }
 
-/// By the environment that kubelet gives every container, which holds an IP address: a static program can't be
-/// sure to resolve names.
+/// The address in the environment that the kubelet sets in every container. It is an IP address, so that no name has
+/// to be resolved, which may fail in a static program.
 fn url() -> anyhow::Result<Uri> {
     let variable = |name| {
         env::var(name).with_context(|| format!("--managed-certs works only in a cluster: {name} is not set"))

@@ -49,7 +49,7 @@ impl Authority {
         certificates.into_iter().map(Self::read).collect()
     }
 
-    /// Whether it signed this leaf of a server, whether or not they are valid now.
+    /// Whether it signed this server's leaf. Neither has to be valid now.
     #[must_use]
     pub fn signed(&self, leaf: &CertificateDer<'_>) -> bool {
         let (Ok(roots), Ok(parsed), Ok(validity)) =
@@ -187,7 +187,7 @@ mod tests {
         Ok(())
     }
 
-    /// What a certificate says of its own use.
+    /// What a certificate says about its own use.
     #[derive(Debug, PartialEq)]
     struct Uses {
         authority: Option<(bool, BasicConstraints)>,

@@ -92,7 +92,7 @@ mod tests {
     fn an_expired_ca_leaves_later_than_it_is_last_put_in() {
         let [old, new] = [authority(), authority()];
         let wanted = [&new, &old];
-        // both expire at 999 hours; take the new one for a later one
+        // both expire at 999 hours; the test only pretends that the new one is newer
         let at = |hours: u32| start() + HOUR * hours;
         assert_eq!(repair(&[&new, &old], &wanted, at(1000)), None);
         assert_eq!(repair(&[&new], &wanted, at(1000)), None);

@@ -35,7 +35,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// loop.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Has no `Debug`, because the Secret holds keys.
+/// Has no `Debug`, because the Secret contains keys.
 pub(crate) struct Keeper {
     secret: ManagedSecret,
     mutating: Managed<MutatingWebhookConfiguration>,

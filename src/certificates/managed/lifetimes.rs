@@ -6,7 +6,8 @@ use anyhow::ensure;
 
 use crate::certificates::pair::Validity;
 
-/// Lifetimes from now on, without the time before now for which each certificate is valid too.
+/// Lifetimes from the time of issuance. Each certificate is also valid for a while before that
+/// ([`Lifetimes::backdated`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetimes {
     pub authority: Duration,

@@ -356,7 +356,7 @@ mod tests {
         }
     }
 
-    /// What a replica does that remembers nothing.
+    /// What a replica does that has just started.
     fn first_look(secret: Secret<Made>, bundle: &[Made]) -> Plan<Made> {
         Memory::default().look(&view(secret, bundle, SECOND), LIFETIMES)
     }
@@ -524,7 +524,7 @@ mod tests {
         assert_eq!(look(1, false, 1), (false, SECOND * 5));
         assert_eq!(look(1, false, 6), (true, LOOK_AT_THE_CLOCK));
         assert_eq!(look(1, true, 7), (false, LOOK_AT_THE_CLOCK));
-        // it has been trusted since then
+        // it has been trusted since second 10
         assert!(!look(2, false, 10).0);
         assert!(!look(2, false, 309).0);
         assert!(look(2, false, 310).0);
@@ -538,7 +538,7 @@ mod tests {
             memory.rested(&View { written, ..seen })
         };
         assert_eq!(rested(Some(now() - DAY), SECOND), DAY + SECOND);
-        // an API server that is a day ahead took that one
+        // recorded by an API server whose clock is a day ahead
         assert_eq!(rested(Some(now() + DAY), SECOND * 10), Duration::ZERO);
         assert_eq!(rested(Some(now() + DAY), SECOND * 70), SECOND * 60);
         assert_eq!(rested(None, SECOND * 71), Duration::MAX);

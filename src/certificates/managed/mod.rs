@@ -1,8 +1,8 @@
 //! Certificates that the webhook issues, renews and publishes by itself, with any number of replicas.
 //!
-//! All replicas share one Secret. It holds the CAs to trust, the key of the newest one, and a leaf with its key. Both
-//! webhook configurations have these CAs in `caBundle`. Each replica watches the three objects. When one of them changes
-//! or something is due, it does what is missing:
+//! All replicas share one Secret. It contains the CAs to trust, the key of the newest one, and a leaf with its key.
+//! Both webhook configurations have these CAs in `caBundle`. Each replica watches the three objects. When one of them
+//! changes or something is due, it does what is missing:
 //!
 //! ```text
 //! watch (Secret, configurations), clock -> keeper -> look: what is the next step?
@@ -91,8 +91,8 @@ pub enum ConfigurationKind {
     Validating,
 }
 
-/// Keeps `served`, the Secret and both configurations up to date. It starts again after a panic: the current certificate
-/// would still be served, but it would expire one day.
+/// Keeps `served`, the Secret and both configurations up to date. It starts again after a panic. Otherwise, the
+/// current certificate would be served until it expires.
 pub async fn keep_managing(
     client: Client,
     settings: Settings,

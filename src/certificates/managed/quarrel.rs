@@ -1,5 +1,5 @@
-//! Another tool undoes the repairs, because it manages the same objects. The first repairs come at once, and the following
-//! ones after growing pauses, so that the dispute does not load the API server.
+//! Slows down repairs that another tool undoes, because it manages the same objects. The first repairs are made at
+//! once, and the following ones after growing pauses, so that the dispute does not load the API server.
 
 use std::time::Duration;
 

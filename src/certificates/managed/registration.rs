@@ -1,5 +1,5 @@
-//! Checks that a webhook configuration is as it was installed: which writes the API server asks about, and whom it asks. A
-//! change of these lets bad endpoints in, or sends objects to somebody else's server.
+//! Checks that a webhook configuration is as it was installed: which writes the API server asks about, and whom it
+//! asks. If somebody changes these, bad endpoints may be admitted, or objects may be sent to somebody else's server.
 //!
 //! In: a configuration as it was seen, and the manifest of this version. Out: the fields that differ.
 
@@ -54,7 +54,7 @@ impl fmt::Display for Field {
     }
 }
 
-/// The fields in which any webhook of a configuration differs from what the manifest has.
+/// The fields in which any webhook of a configuration differs from the manifest.
 pub(crate) fn differences<'a>(
     webhooks: impl Iterator<Item = Webhook<'a>>,
     manifest: &str,
@@ -75,7 +75,7 @@ pub(crate) fn differences<'a>(
                         .map(|condition| (condition.name.as_str(), condition.expression.as_str()))
                         .eq(expected.map(|(name, expression)| (name.as_str(), expression.as_str())))
                 }
-                // behind `/admit` there are admission policies
+                // where `/admit` is called, admission policies refuse during an outage
                 Field::FailurePolicy => {
                     webhook.failure_policy != Some("Fail")
                         && !(admits(webhook) && webhook.failure_policy == Some("Ignore"))

@@ -115,7 +115,7 @@ mod tests {
         stored.with_authority(previous, now, LIFETIMES).unwrap()
     }
 
-    /// With all the time in the world: trusted for long, and nobody wrote anything.
+    /// Nothing has to wait: the CA has been trusted for long, and the last write was long ago.
     fn calm(now: SystemTime) -> Circumstances {
         Circumstances {
             now,
@@ -168,7 +168,7 @@ mod tests {
     fn a_planned_rotation_waits_for_minutes_and_an_urgent_one_for_seconds() {
         let planned = followed(fresh().with_leaf(NAME, at(590), LIFETIMES).unwrap(), at(599));
         assert_eq!(trusted_for(Some(MINUTE), at(599), &planned), Step::Wait(4 * MINUTE));
-        // the leaf has 99 hours, of which the last tenth begins
+        // the last tenth of the leaf's 99 hours begins
         assert_eq!(trusted_for(Some(MINUTE), at(590 + 89), &planned), Step::IssueLeaf);
         let short = Duration::from_secs(3);
         let without = Stored { leaf: None, ..fresh() };
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn an_old_ca_leaves_when_every_leaf_that_it_signed_has_expired() {
         let both = followed(fresh(), at(599)).with_leaf(NAME, at(980), LIFETIMES).unwrap();
-        // it expires at 899, and goes a tenth of its life later
+        // it expires at hour 899, and is removed a tenth of its life later
         assert_eq!(next_at(at(989), &both), Step::Wait(Duration::ZERO));
         assert_eq!(next_at(at(990), &both), Step::RetireAuthorities { previous: Vec::new() });
         let one = both.with_previous(Vec::new());
@@ -232,7 +232,7 @@ mod tests {
     fn there_are_never_more_than_eight_cas_and_what_signed_the_leaf_is_among_them() {
         let mut stored = fresh();
         let signed = stored.signer.authority.clone();
-        // an API server that went back by a day again and again
+        // the clock of the API server is set back by a day again and again
         for days in 1..20 {
             stored = followed(stored, start() - 24 * HOUR * days);
             assert!(stored.authorities().count() <= MOST_AUTHORITIES);

@@ -72,7 +72,7 @@ impl Stored {
         Self { previous, ..self }
     }
 
-    /// With a new leaf of the signing CA.
+    /// With a new leaf from the signing CA.
     ///
     /// # Errors
     /// When nothing can be issued for the name.

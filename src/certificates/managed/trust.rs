@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::outline::Ca;
 
-/// The CAs that were in every `caBundle` at some time. Each has the time since when it has been, or `None` if it is not any
-/// more. Times count from the start of the process.
+/// The CAs that were in every `caBundle` at some time. Each has the time since which it has been there, or `None` if
+/// it no longer is. Times count from the start of the process.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Trust<C> {
     since: Vec<(C, Option<Duration>)>,

@@ -54,7 +54,7 @@ pub(crate) enum Seen<K> {
     Present(Arc<K>),
 }
 
-/// Without the object: a Secret holds keys.
+/// Without the object: a Secret contains keys.
 impl<K> fmt::Debug for Seen<K> {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         to.write_str(match self {
@@ -79,7 +79,7 @@ pub(crate) async fn keep_watching<K: Watched>(
             Ok(()) => debug!(kind = K::KIND, name, "the watch ended"),
             Err(error) => {
                 failed();
-                // With its causes, because only they tell a refused connection from a bad certificate.
+                // With its causes, because only they distinguish a refused connection from a bad certificate.
                 let error = format!("{:#}", anyhow::Error::new(error));
                 warn!(
                     kind = K::KIND,

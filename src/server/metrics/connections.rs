@@ -10,7 +10,7 @@ use super::per_value::{Described, Labels, PerValue};
 use crate::server::patrol::Limit;
 use crate::server::worth::Worth;
 
-/// Of one listener.
+/// The metrics of one listener.
 #[derive(Debug, Clone)]
 pub struct ListenerMetrics {
     /// Open connections.
@@ -20,7 +20,7 @@ pub struct ListenerMetrics {
 }
 
 impl ListenerMetrics {
-    /// Of the HTTPS listener, and of the operators' one.
+    /// One for the HTTPS listener, and one for the operators' listener.
     pub(super) fn register(registry: &mut Registry) -> [Self; 2] {
         let open = Family::<Labels<1>, Gauge>::default();
         registry.register("connections", "Open connections", open.clone());
@@ -45,7 +45,7 @@ pub enum Shed {
     Deadline,
     /// No room for another large body.
     Memory,
-    /// A large body that came slowly made way for another.
+    /// A large body that arrived slowly was ended to make room for another one.
     SlowBody,
     /// All connections were taken, and this client kept the server waiting.
     SlowClient,
@@ -79,7 +79,7 @@ impl Shed {
     }
 }
 
-/// Why a connection had to go when it made room for another one.
+/// The reason to report for a connection that was ended to make room for another one.
 impl From<Worth> for Shed {
     fn from(gave_way: Worth) -> Self {
         match gave_way {
@@ -98,7 +98,7 @@ pub enum Rejection {
     NoCertificate,
     /// The client CA did not sign it, or it is not valid now.
     BadCertificate,
-    /// It has none of the names that may call.
+    /// Its certificate has none of the names that may call.
     Name,
 }
 

@@ -1,6 +1,6 @@
 //! A histogram of how long answers take.
 //!
-//! It is our own because prometheus-client's locks a mutex for each observation, and the path of a request takes no
+//! prometheus-client has one, but it locks a mutex for each observation, and the path of a request must not take a
 //! lock.
 
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(super) struct Latency(Arc<Buckets>);
 
 #[derive(Debug, Default)]
 struct Buckets {
-    /// One per bound, and one for what is beyond.
+    /// One for each bound, and one for longer times.
     counts: [AtomicU64; BOUNDS.len() + 1],
     sum_nanoseconds: AtomicU64,
 }

@@ -1,4 +1,4 @@
-//! What the server works with: the policy and the certificate that it has, and how reloading them went.
+//! The policy and the certificate in use, and the results of reloading them.
 
 use std::time::SystemTime;
 
@@ -47,14 +47,14 @@ impl Loaded {
         }
     }
 
-    /// The policy whose file has this SHA-256, in hexadecimal, is in force from now on.
+    /// Records that the policy whose file has this SHA-256, in hexadecimal, is now in use.
     pub fn record_policy(&self, hash: &str) {
         // Every reader of a metric keeps this many bits exactly.
         let bits = hash.get(..12).and_then(|digits| i64::from_str_radix(digits, 16).ok());
         self.policy_hash.set(bits.unwrap_or_default());
     }
 
-    /// This certificate is served from now on.
+    /// Records that this certificate is now served.
     pub fn record_certificate(&self, pair: &Pair) {
         let until = pair.validity.until.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.certificate_expiration.set(i64::try_from(until.as_secs()).unwrap_or(i64::MAX));

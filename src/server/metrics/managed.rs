@@ -1,5 +1,5 @@
-//! What managed certificates tell: events, how far the clock is off, and what differs in the webhook
-//! configurations.
+//! The metrics of managed certificates: events, the difference of the clocks, and the fields that differ in the
+//! webhook configurations.
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;

@@ -49,7 +49,7 @@ where
         Self::of(&family, values)
     }
 
-    /// With those metrics of a registered family.
+    /// Gets the metrics for these values from a registered family.
     pub(super) fn of<const N: usize>(
         family: &Family<Labels<N>, M>,
         values: impl IntoIterator<Item = (T, Labels<N>)>,
@@ -65,7 +65,7 @@ where
 }
 
 impl<T: Copy + PartialEq> PerValue<T> {
-    /// Counts one more; nothing for a value outside the set.
+    /// Counts one more. A value outside the set is not counted.
     pub fn inc(&self, value: T) {
         if let Some(counter) = self.get(&value) {
             counter.inc();

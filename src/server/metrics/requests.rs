@@ -1,4 +1,4 @@
-//! Reviews, by what became of them.
+//! Reviews, by their outcome.
 
 use std::time::Duration;
 
