@@ -1,4 +1,4 @@
-//! What the API server stores, and what it refuses to.
+//! What the API server stores, and what it refuses.
 
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! The API server's own audit log says what the webhook did to a request.
+//! The API server's audit log says what the webhook did to a request.
 
 use std::fs;
 use std::path::Path;
@@ -82,11 +82,11 @@ rules:
   - level: None
 ";
 
-/// Verb, name, and what the webhook annotated, of each write.
+/// The verb, the name, and the webhook's annotations of each write.
 fn events(log: &Path) -> Result<Vec<(String, String, Value)>> {
     let mut events = Vec::new();
     for line in fs::read_to_string(log)?.lines() {
-        // the last line may not be complete yet
+        // The last line may still be incomplete.
         let Ok(event) = serde_json::from_str::<Value>(line) else { break };
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let annotations = event["annotations"].as_object().cloned().unwrap_or_default();

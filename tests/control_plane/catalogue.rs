@@ -17,7 +17,7 @@ use crate::cluster::{Cluster, endpoint, test};
 
 const OPEN: &str = "catalogue";
 
-/// What the API server tells whoever writes an endpoint.
+/// The API server's answer to the author of an endpoint.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Told {
     status: u16,
@@ -57,7 +57,7 @@ fn every_example_of_every_rule_is_judged_as_documented() {
     });
 }
 
-/// What the rules say of the example, in the order and in the words of the API server.
+/// What the rules say about the example, in the order and the wording of the API server.
 fn expected(example: &Example) -> Told {
     let mut told = Told { status: 422, ..Told::default() };
     for violation in judge_example(example) {
@@ -77,7 +77,7 @@ fn is_of(rule: &str, message: &str) -> bool {
     message.ends_with(&format!("[{rule}]"))
 }
 
-/// Creates the endpoint of an example, or changes the url of one that is there; stores nothing.
+/// Creates the endpoint of an example, or changes the url of a stored one. It is a dry run, so nothing is stored.
 async fn write(cluster: &Cluster, example: &Example) -> Result<Told> {
     let namespace = namespace(example.allowed_host);
     let path = format!("/apis/modelplane.ai/v1alpha1/namespaces/{namespace}/modelendpoints");
@@ -102,7 +102,7 @@ async fn write(cluster: &Cluster, example: &Example) -> Result<Told> {
     Ok(told)
 }
 
-/// As a dry run. The client's own calls would not tell the warnings, which are headers.
+/// As a dry run. The client's own methods do not return the warnings, which are headers.
 async fn send(
     cluster: &Cluster,
     method: Method,
@@ -118,11 +118,11 @@ async fn send(
     let response = cluster.control_plane.client().send(request).await?;
     let warnings = response.headers().get_all(WARNING).iter().map(|header| {
         let text = header.to_str()?.strip_prefix("299 - ").context("a warning without 299")?;
-        // a quoted string of HTTP escapes as one of JSON does
+        // A quoted string in HTTP uses the same escapes as one in JSON.
         Ok(serde_json::from_str(text)?)
     });
     let mut warnings = warnings.collect::<Result<Vec<String>>>()?;
-    // of what the mutating webhook changed: no rule says it
+    // These warn about a mutation, and belong to no rule.
     let by_mutation = ["default-rewrite-path", "normalize-trailing-slash", "refresh-default"];
     warnings.retain(|warning| !by_mutation.iter().any(|id| is_of(id, warning)));
     let status = response.status().as_u16();
@@ -133,7 +133,7 @@ async fn send(
     Ok(Told { status, denials: denials.collect(), warnings })
 }
 
-/// The host patterns that a policy allows in some example, each once.
+/// Each host pattern that the policy of an example allows, once.
 fn allowed_hosts() -> Vec<&'static str> {
     let examples = rules::ALL.into_iter().flat_map(|rule| rule.good.iter().chain(rule.bad));
     let mut hosts: Vec<_> = examples.filter_map(|example| example.allowed_host).collect();
@@ -150,7 +150,7 @@ fn policy_of_the_examples() -> Value {
     json!({ "allow": lists.collect::<Vec<_>>() })
 }
 
-/// Where this host is the only one that is allowed.
+/// The namespace in which only this host is allowed.
 fn namespace(allowed_host: Option<&str>) -> String {
     let number = allowed_host.and_then(|host| allowed_hosts().iter().position(|other| *other == host));
     number.map_or_else(|| OPEN.to_owned(), |number| format!("{OPEN}-{number}"))

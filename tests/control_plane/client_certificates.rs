@@ -1,4 +1,4 @@
-//! The API server proves who it is, configured as docs/client-certificates.md says.
+//! The API server proves its identity, configured as in docs/client-certificates.md.
 
 use std::ffi::OsString;
 use std::fs;
@@ -53,7 +53,7 @@ fn an_api_server_of_another_name_is_told_so_and_nothing_is_stored() {
         certificates.add_client("kube-apiserver")?;
         let webhook = guarded(&certificates, "somebody-else").await?;
         let control_plane = presenting(&certificates, &webhook).await?;
-        // it waits for a call that is answered, and none is
+        // This waits for a call that succeeds, and none does.
         let registered = control_plane
             .register_webhooks(deploy_directory(), webhook.address().port(), &certificates.ca_bundle())
             .await;
@@ -73,7 +73,7 @@ async fn guarded(certificates: &WebhookCertificates, name: &str) -> Result<Webho
     Webhook::start(binary(), &arguments).await
 }
 
-/// A control plane with the two files of the page, but for where they are and the port.
+/// A control plane with the two files from the page. Only their paths and the port differ.
 async fn presenting(certificates: &WebhookCertificates, webhook: &Webhook) -> Result<ControlPlane> {
     let directory = certificates.directory();
     let here = directory.to_str().context("a path in UTF-8")?;

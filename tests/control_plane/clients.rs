@@ -1,5 +1,5 @@
-//! What people and tools write without changing where an endpoint leads: labels, finalizers, status. What
-//! Crossplane writes is in `crossplane.rs`.
+//! Writes by people and tools that do not change where an endpoint points: labels, finalizers, status. Crossplane's
+//! writes are in `crossplane.rs`.
 
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::json;

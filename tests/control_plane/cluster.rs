@@ -25,7 +25,7 @@ pub(crate) struct Cluster {
     _certificates: WebhookCertificates,
 }
 
-/// What a command wrote, and how it ended.
+/// The output of a command, and its exit code.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Printed {
     pub code: Option<i32>,
@@ -44,18 +44,18 @@ pub(crate) fn test(test: impl Future<Output = Result<()>>) {
     }
 }
 
-/// The cluster that tests share, each with a namespace of its own.
+/// The cluster that tests share. Each test uses a namespace of its own.
 pub(crate) async fn shared() -> Result<&'static Cluster> {
     SHARED.get_or_try_init(Cluster::start).await
 }
 
 impl Cluster {
-    /// A control plane with the CRD, and the webhook registered and called.
+    /// A control plane with the CRD and the webhook. The webhook is registered, and the API server already calls it.
     pub(crate) async fn start() -> Result<Self> {
         Cluster::start_with(&[]).await
     }
 
-    /// The same, with these flags of the webhook.
+    /// The same, with these flags for the webhook.
     pub(crate) async fn start_with(flags: &[&OsStr]) -> Result<Self> {
         let control_plane = ControlPlane::start().await?;
         install_crd(&control_plane.client()).await?;
@@ -84,7 +84,7 @@ impl Cluster {
         Ok(Cluster { control_plane, webhook, _certificates: certificates })
     }
 
-    /// Makes a namespace and gives the ModelEndpoints in it.
+    /// Creates a namespace, and returns a client for the ModelEndpoints in it.
     pub(crate) async fn namespace(&self, name: &str) -> Result<Api<DynamicObject>> {
         let namespace = serde_json::from_value(json!({ "metadata": { "name": name } }))?;
         Api::<Namespace>::all(self.control_plane.client()).create(&PostParams::default(), &namespace).await?;
@@ -142,7 +142,7 @@ pub(crate) fn spec(endpoint: &DynamicObject) -> &Value {
 pub(crate) fn refused<T: std::fmt::Debug>(result: kube::Result<T>) -> Result<Status> {
     match result {
         Err(kube::Error::Api(status)) => {
-            // kube has a Status of its own; the JSON is the same
+            // kube has its own type for a Status; the JSON is the same.
             let details = status.details.as_ref();
             let causes = details.map(|details| {
                 details.causes.iter().map(|cause| json!({ "reason": cause.reason, "message": cause.message, "field": cause.field })).collect::<Vec<_>>()

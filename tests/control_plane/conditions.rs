@@ -1,4 +1,4 @@
-//! What matchConditions keep away from `/mutate`: exactly what it would allow in silence.
+//! The matchConditions skip `/mutate` exactly for what it would allow without a warning.
 
 use anyhow::{Context, Result};
 use kube::api::{Patch, PatchParams, PostParams};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, endpoint, test};
 
-/// Whether `/mutate` has nothing to say about a new endpoint with this spec.
+/// Whether `/mutate` allows a new endpoint with this spec without a patch or a warning.
 fn is_silent(spec: &Value) -> Result<bool> {
     let review = json!({
         "apiVersion": "admission.k8s.io/v1",
@@ -41,11 +41,11 @@ fn what_a_condition_skips_would_be_allowed_in_silence() {
         for line in corpus.lines() {
             let sample: Value = serde_json::from_str(line)?;
             let (id, spec) = (sample["id"].as_str().context("an id")?, &sample["spec"]);
-            // the client library would send a spec of another type as something else
+            // The client library can't send a spec of another type as it is.
             if !spec.is_object() {
                 continue;
             }
-            // Whether it is refused is not the point here, but that no condition fails is.
+            // It may be refused. What matters is that no condition fails.
             if let Err(error) = endpoints.create(&dry_run, &endpoint(id, spec)).await {
                 let text = error.to_string();
                 assert!(

@@ -1,5 +1,5 @@
-//! The contract with what reads a ModelEndpoint: what the webhook admits, the API server accepts as
-//! Modelplane composes it, and what the consumers can't use is refused at the right field.
+//! The contract with the consumers of a ModelEndpoint. The API server accepts what Modelplane composes from an
+//! admitted endpoint, and what the consumers can't use is refused at the right field.
 
 use anyhow::{Context, Result, bail};
 use k8s_openapi::api::core::v1::Service;
@@ -38,7 +38,7 @@ impl Consumers {
         })
     }
 
-    /// Sends the sample through the API server; whether it was stored, had it been no dry run.
+    /// Sends the sample through the API server as a dry run. Returns whether it would have been stored.
     async fn judge(&self, sample: &Value, field: &str) -> Result<bool> {
         let id = sample["id"].as_str().context("an id")?;
         let result = self.endpoints.create(&dry_run(), &endpoint(id, &sample["spec"])).await;
@@ -55,7 +55,7 @@ impl Consumers {
         }
     }
 
-    /// Composes what Modelplane composes, by the facts that were observed of it.
+    /// Composes what Modelplane composes, from the facts that were observed about the sample.
     async fn compose(&self, sample: &Value) -> Result<()> {
         let (id, facts) = (sample["id"].as_str().context("an id")?, &sample["facts"]);
         let service = json!({
@@ -83,7 +83,7 @@ fn what_is_admitted_can_be_composed_and_what_cannot_is_refused() {
         let consumers = Consumers::start(NAMESPACE).await?;
         let (mut composed, mut refused) = (0, 0);
         for sample in samples(include_str!("../corpus/urls.jsonl"))? {
-            // the client library would send a spec of another type as something else
+            // The client library can't send a spec of another type as it is.
             if !sample["spec"].is_object() {
                 continue;
             }

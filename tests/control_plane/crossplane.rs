@@ -1,5 +1,5 @@
-//! Crossplane's own writes, as recorded, never wait for the webhook: what waits is a change of where an
-//! endpoint leads.
+//! Crossplane's own writes, as they were recorded, never depend on the webhook. Only a change of where an endpoint
+//! points does.
 
 use anyhow::{Context, Result, ensure};
 use control_plane::{ControlPlane, apply, install_crd};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::cluster::{Cluster, endpoint, refused, test};
 use crate::recording::{NAMESPACE, Recorded, life, replay, replay_in_outage};
 
-/// Lives that began before the webhook was registered.
+/// The recorded endpoints that were created before the webhook was registered.
 const FROM_BEFORE: [&str; 4] = ["malformed", "tls-port", "no-slash", "no-rewrite-path"];
 
 #[test]
@@ -45,7 +45,7 @@ crossplane PUT status 200
             json!({ "url": "https://api.groq.com/other/v1", "rewritePath": "/other/" })
         );
 
-        // the one that changes it from an IPv4 address to a name is denied, and deleting it is enough
+        // The write that changes the host from an IPv4 address to a name is denied. Deleting the endpoint is enough.
         assert_eq!(
             replay(&cluster, &life("composed")?).await?,
             "\
@@ -135,7 +135,7 @@ person PATCH 500
 crossplane PUT status 200
 "
         );
-        // what waits is what the parent has changed
+        // Only what the parent has changed fails.
         assert_eq!(
             replay_in_outage(&cluster, &composed[1..]).await?,
             "\
@@ -207,13 +207,13 @@ fn in_an_outage_a_parent_that_leaves_out_the_slash_fails_and_one_that_writes_it_
             let stored = compose(&cluster, name, &composed).await?;
             assert_eq!(leads_to(&stored), with_path("/a/"), "{name}");
         }
-        // to leave out what was written before is to remove it, so a default has to be found
+        // Server-side apply removes a field that is no longer applied, so the webhook must set a default.
         not_reached(compose(&cluster, "path", &json!({ "url": url })).await)?;
         Ok(())
     });
 }
 
-/// What became of the rest of each of [`FROM_BEFORE`]: the same with the webhook and without.
+/// The outcome of the later writes of each of [`FROM_BEFORE`]. It is the same with and without the webhook.
 const LATER: [&str; 4] = [
     "\
 crossplane PUT 200
@@ -276,7 +276,7 @@ crossplane PUT 200
 ",
 ];
 
-/// A control plane without a webhook that has each of [`FROM_BEFORE`], and what is still to be written to them.
+/// A control plane without a webhook that has each of [`FROM_BEFORE`], and the writes that follow for them.
 async fn stored_before_the_webhook() -> Result<(ControlPlane, Vec<(&'static str, Vec<Recorded>)>)> {
     let control_plane = ControlPlane::start().await?;
     install_crd(&control_plane.client()).await?;
@@ -292,7 +292,7 @@ async fn stored_before_the_webhook() -> Result<(ControlPlane, Vec<(&'static str,
     Ok((control_plane, lives))
 }
 
-/// The names of what is stored.
+/// The names of the stored endpoints.
 async fn left(cluster: &Cluster) -> Result<Vec<String>> {
     let stored = cluster.endpoints(NAMESPACE).list(&ListParams::default()).await?;
     Ok(stored.into_iter().filter_map(|endpoint| endpoint.metadata.name).collect())
@@ -305,7 +305,7 @@ async fn compose(cluster: &Cluster, name: &str, spec: &Value) -> kube::Result<Dy
     cluster.endpoints(NAMESPACE).patch(name, &apply, &Patch::Apply(endpoint(name, spec))).await
 }
 
-/// That the write failed because the mutating webhook is down.
+/// Asserts that the write failed because the mutating webhook is down.
 fn not_reached(result: kube::Result<DynamicObject>) -> Result<()> {
     let status = refused(result)?;
     let message = status.message.unwrap_or_default();
@@ -319,7 +319,7 @@ async fn reviews(cluster: &Cluster) -> Result<[u64; 2]> {
     Ok([cluster.reviews_answered("/mutate").await?, cluster.reviews_answered("/validate").await?])
 }
 
-/// The fields of the spec that are the webhook's business.
+/// The fields of the spec that the rules are about.
 fn leads_to(endpoint: &DynamicObject) -> Value {
     let mut spec = endpoint.data["spec"].clone();
     spec.as_object_mut().expect("a spec").remove("crossplane");

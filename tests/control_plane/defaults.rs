@@ -43,11 +43,11 @@ fn it_does_so_for_server_side_apply() {
         let endpoints = shared().await?.namespace("applied").await?;
         assert_eq!(apply(&endpoints, "ada", url("/a/v1")).await?, "/a/");
         assert_eq!(apply(&endpoints, "ada", url("/b/v1")).await?, "/b/");
-        // to write down the value that is stored already is to own it
+        // Whoever applies the stored value owns the field.
         let owned = json!({ "url": "http://10.0.1.50/b/v1", "rewritePath": "/b/" });
         assert_eq!(apply(&endpoints, "bob", owned).await?, "/b/");
         assert_eq!(apply(&endpoints, "ada", url("/c/v1")).await?, "/b/");
-        // whoever stops applying it gives it back
+        // Whoever stops applying the field gives up its ownership.
         assert_eq!(apply(&endpoints, "bob", url("/c/v1")).await?, "/c/");
         assert_eq!(apply(&endpoints, "ada", url("/d/v1")).await?, "/d/");
         Ok(())

@@ -1,4 +1,4 @@
-//! Endpoints that were stored before the webhook was there.
+//! Endpoints that were stored before the webhook was installed.
 
 use control_plane::{ControlPlane, install_crd, model_endpoint_resource};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -29,7 +29,7 @@ fn an_invalid_endpoint_from_before_can_be_worked_with_and_deleted() {
         let applied = endpoint("old", &json!({ "crossplane": { "compositionUpdatePolicy": "Manual" } }));
         endpoints.patch("old", &PatchParams::apply("ada"), &Patch::Apply(applied)).await?;
 
-        // a change of where it leads is judged, all of it
+        // When the url changes, the whole endpoint is judged.
         let url = json!({ "spec": { "url": "http://[::2" } });
         let status = refused(endpoints.patch("old", &patch, &Patch::Merge(url)).await)?;
         assert_eq!(refused_fields(&status), ["spec.url", "spec.rewritePath"]);
@@ -45,7 +45,7 @@ fn an_invalid_endpoint_from_before_can_be_worked_with_and_deleted() {
     });
 }
 
-/// As the endpoint's function composes it.
+/// As Modelplane's function for endpoints composes it.
 fn slice(address_type: &str, address: &str) -> Patch<Value> {
     Patch::Apply(json!({
         "apiVersion": "discovery.k8s.io/v1",
@@ -57,8 +57,8 @@ fn slice(address_type: &str, address: &str) -> Patch<Value> {
     }))
 }
 
-/// The host was changed before the webhook was there. The slice stays as it was, and Crossplane goes on after
-/// the refusal because it is `Invalid`; what it says then is in its conditions.
+/// The host was changed before the webhook was installed. The slice stays as it was: the API server refuses to change
+/// it as `Invalid`, so Crossplane continues, and reports the failure in the endpoint's conditions.
 #[test]
 fn an_endpoint_whose_slice_is_stuck_can_be_changed_back() {
     test(async {
@@ -92,7 +92,7 @@ fn an_endpoint_whose_slice_is_stuck_can_be_changed_back() {
         assert_eq!(spec(&healed)["url"], "http://10.0.1.50/v1");
         slices.patch("stuck", &crossplane, &slice("IPv4", "10.0.1.50")).await?;
 
-        // what was said of the url before is not said of this one
+        // The condition was about the previous generation, so it no longer counts.
         let again = Patch::Merge(json!({ "spec": { "url": "http://llm.example.com/v1" } }));
         assert_eq!(refused_fields(&refused(endpoints.patch("stuck", &patch, &again).await)?), ["spec.url"]);
         Ok(())

@@ -1,7 +1,7 @@
-//! The webhook where it works: a real kube-apiserver calls it, registered by the manifests of deploy/.
+//! The webhook in use: a real kube-apiserver calls it, registered with the manifests in deploy/.
 //!
-//! One control plane serves all tests that can share it ([`cluster::shared`]); a test that counts calls,
-//! stops the webhook, or needs endpoints from before its time starts one of its own.
+//! Most tests share one control plane ([`cluster::shared`]). A test that counts calls, stops the webhook, or needs
+//! endpoints that were stored before the webhook was registered starts its own.
 
 mod cluster;
 

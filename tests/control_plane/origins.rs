@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, endpoint, refused, spec, test};
 
-/// What Modelplane composes: nothing about it is changed, warned of, or asked.
+/// What Modelplane composes: the webhook neither changes it nor warns about it, and `/mutate` is not even called.
 fn composed() -> Value {
     json!({
         "origin": "https://gw-eu.modelplane-system.svc.cluster.local",
@@ -25,7 +25,7 @@ fn sample_endpoint(sample: &Value) -> Result<DynamicObject> {
     Ok(object)
 }
 
-/// What is wrong with what the API server did with a sample; `None` if nothing is.
+/// What the API server did wrong with a sample; `None` if nothing.
 fn disagreement(sample: &Value, result: kube::Result<DynamicObject>) -> Result<Option<String>> {
     let expected = &sample["expected"];
     if expected["normalised"].is_object() {
@@ -44,7 +44,7 @@ fn disagreement(sample: &Value, result: kube::Result<DynamicObject>) -> Result<O
         }
         Ok(object) => Ok(Some(format!("admitted {}", spec(&object)))),
         Err(error) if is_admitted => Ok(Some(format!("refused: {error}"))),
-        // the schema says 400 where a value is of another type
+        // For a value of another type, the schema answers 400.
         result @ Err(_) if expected["by"] != "schema" => {
             let status = refused(result)?;
             Ok((status.code != Some(422)).then(|| format!("{status:?}")))
@@ -156,7 +156,7 @@ fn what_the_schema_would_refuse_is_refused_with_what_to_write() {
             spec(&stored),
             &json!({ "origin": "https://api.openai.com", "api": { "schema": "OpenAI", "prefix": "/v1" } })
         );
-        // the other generation is dropped before any webhook sees it
+        // The API server drops the old fields before it calls any webhook.
         let old = json!({ "url": "https://api.openai.com/v1", "rewritePath": "/" });
         let status = refused(endpoints.create(&PostParams::default(), &endpoint("old", &old)).await)?;
         let Some(message) = status.message else { bail!("no message") };

@@ -1,4 +1,4 @@
-//! The webhook is down: what has to wait, what goes on, and what kubectl prints.
+//! The webhook is down: which writes fail, which succeed, and what kubectl prints.
 
 use std::time::Duration;
 
@@ -76,7 +76,7 @@ async fn prints(cluster: &Cluster, reason: &str) -> Result<()> {
     let start = "Error from server (InternalError): error when creating \"STDIN\": Internal error occurred: \
                  failed calling webhook \"mutate.modelendpoints.modelplane.ai\": failed to call webhook: Post \
                  \"https://modelendpoint-webhook.modelendpoint-webhook.svc:";
-    // the API server hears of what has changed some time later
+    // The API server learns about the change with a delay.
     eventually(reason, SOON, async || {
         let printed = cluster.kubectl(&["create", "-n", "default", "-f", "-"], &manifest).await?;
         let is_it = printed.stderr.starts_with(start) && printed.stderr.contains(reason);
@@ -85,7 +85,7 @@ async fn prints(cluster: &Cluster, reason: &str) -> Result<()> {
     .await
 }
 
-/// Replaces the `caBundle` by one that the webhook's certificate is not from.
+/// Replaces the `caBundle` with a CA that did not sign the webhook's certificate.
 async fn trust_somebody_else(cluster: &Cluster) -> Result<()> {
     let configurations = Api::<MutatingWebhookConfiguration>::all(cluster.control_plane.client());
     let mut configuration = configurations.get(NAME).await?;

@@ -1,6 +1,6 @@
-//! Writes that were recorded from Crossplane, made again on the API server of a test. In goes a life of
-//! `tests/crossplane/writes.jsonl`; out comes a line for each write: who made it, how it was answered,
-//! and how often the webhook was asked.
+//! Replays writes that were recorded from Crossplane on the API server of a test. In: the writes of one endpoint in
+//! `tests/crossplane/writes.jsonl`. Out: a line for each write, with who made it, the status of the answer, and the
+//! calls of the webhook.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::cluster::Cluster;
 
-/// Where all of it was recorded.
+/// The namespace in which everything was recorded.
 pub(crate) const NAMESPACE: &str = "ml-team";
 /// Fields of the metadata that are null in the recording.
 const FROM_THE_SERVER: [&str; 5] =
@@ -54,14 +54,14 @@ enum Verb {
     Delete,
 }
 
-/// The writes of an endpoint, in their order.
+/// The writes of one endpoint, in order.
 pub(crate) fn life(name: &str) -> Result<Vec<Recorded>> {
     let writes = RECORDING.lines().map(serde_json::from_str::<Recorded>);
     let writes: Vec<_> = writes.collect::<Result<_, _>>()?;
     Ok(writes.into_iter().filter(|write| write.life == name).collect())
 }
 
-/// Makes these writes, and tells of each who made it, its status, and how many reviews the webhook answered.
+/// Makes these writes. Returns for each who made it, its status, and which reviews the webhook answered.
 pub(crate) async fn replay(cluster: &Cluster, writes: &[Recorded]) -> Result<String> {
     let mut told = String::new();
     for write in writes {
@@ -73,7 +73,7 @@ pub(crate) async fn replay(cluster: &Cluster, writes: &[Recorded]) -> Result<Str
     Ok(told)
 }
 
-/// The same with the webhook down, which nobody can ask for its numbers.
+/// The same while the webhook is down, so without the number of reviews.
 pub(crate) async fn replay_in_outage(cluster: &Cluster, writes: &[Recorded]) -> Result<String> {
     let mut told = String::new();
     for write in writes {
@@ -86,7 +86,7 @@ async fn reviews(cluster: &Cluster) -> Result<[u64; 2]> {
     Ok([cluster.reviews_answered("/mutate").await?, cluster.reviews_answered("/validate").await?])
 }
 
-/// ` mutate validate`, if each was asked once; nothing, if nobody was.
+/// ` mutate validate` if each was called once; empty if none was.
 fn calls(before: [u64; 2], after: [u64; 2]) -> String {
     let hooks = ["mutate", "validate"].into_iter().zip(before.into_iter().zip(after));
     hooks.flat_map(|(hook, (before, after))| (before..after).map(move |_| format!(" {hook}"))).collect()
@@ -110,7 +110,7 @@ impl Recorded {
             .join(" ")
     }
 
-    /// How the API server answers it.
+    /// The status of the API server's answer.
     pub(crate) async fn send(&self, control_plane: &ControlPlane) -> Result<StatusCode> {
         let mut body = self.body.clone();
         let endpoints: Api<DynamicObject> =
@@ -134,7 +134,7 @@ impl Recorded {
         Ok(client.send(request).await.context("no answer of the API server")?.status())
     }
 
-    /// Puts in what belongs to the stored object, and not to the one that was recorded.
+    /// Replaces what belongs to the recorded object with what belongs to the stored one.
     fn fill_in(&self, body: &mut Value, stored: &Value) {
         let metadata = body.get_mut("metadata").and_then(Value::as_object_mut);
         for (field, value) in metadata.into_iter().flatten() {
@@ -142,7 +142,7 @@ impl Recorded {
                 *value = stored["metadata"][field].clone();
             }
         }
-        // a `PUT` is of the object as it was read before, which leads where it led then
+        // A `PUT` writes back an object that was read before, with the url that it had then.
         if let (Verb::Put, Some(spec)) = (self.verb, body.get_mut("spec").and_then(Value::as_object_mut)) {
             for field in ["url", "rewritePath"] {
                 match &stored["spec"][field] {
@@ -169,7 +169,7 @@ impl Recorded {
 }
 
 impl Writer {
-    /// With the name of the one who wrote, and every right.
+    /// As this user, with every permission.
     async fn client(self, control_plane: &ControlPlane) -> Result<Client> {
         let user = match self {
             Self::Person => return Ok(control_plane.client()),

@@ -1,8 +1,8 @@
-//! Two instances behind one address are restarted again and again, as in a rollout, while clients
-//! write: nobody notices.
+//! Two instances behind one address are restarted again and again, as in a rollout, while clients write. No write
+//! fails.
 //!
-//! [`Balancer`] is what a Service is in a cluster: a new connection goes to one of the instances that
-//! were ready when it last looked, and stays there for as long as it lives.
+//! [`Balancer`] does what a Service does in a cluster: it sends each new connection to an instance that was ready at
+//! the last probe, and the connection stays there until it ends.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -24,7 +24,7 @@ use crate::cluster::{binary, deploy_directory, endpoint, test};
 
 const RESTARTS_OF_EACH: usize = 10;
 const WRITERS: usize = 4;
-/// A tenth of the default, as is [`LOOK_EVERY`] of the time that a cluster takes to move traffic away.
+/// A tenth of the default. [`LOOK_EVERY`] likewise is a tenth of the time that a cluster takes to move traffic away.
 const DRAIN: &str = "1s";
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -73,7 +73,7 @@ fn restarting_every_instance_ten_times_fails_no_write() {
     });
 }
 
-/// Writes that have to be patched and writes that have to be denied, until it is done.
+/// Makes writes that must be patched and writes that must be denied, until `done`.
 async fn write(endpoints: Api<DynamicObject>, writer: usize, done: Arc<AtomicBool>) -> Result<usize> {
     let name = format!("written-{writer}");
     let url = |n: usize| json!({ "url": format!("http://10.0.1.50/{n}/v1") });
@@ -128,7 +128,7 @@ impl Balancer {
         self.backends.lock().expect("nobody panics").retain(|backend| backend.https != instance.address());
     }
 
-    /// Awaits that new connections may go to this instance.
+    /// Waits until new connections may go to this instance.
     async fn sends_to(&self, instance: &Webhook) -> Result<()> {
         eventually("readiness of the instance", PATIENCE, async || {
             let backends = self.backends.lock().expect("nobody panics");
@@ -145,7 +145,7 @@ impl Drop for Balancer {
     }
 }
 
-/// Takes turns. A connection that a backend refuses is not tried elsewhere: no Service does that.
+/// Round robin. A connection that a backend refuses is not retried elsewhere, as with a Service.
 async fn forward(socket: TcpListener, backends: Arc<Mutex<Vec<Backend>>>) {
     let mut turn = 0;
     while let Ok((mut client, _)) = socket.accept().await {

@@ -1,5 +1,5 @@
-//! An endpoint that is being deleted is judged like any other: it still serves, for as long as somebody's
-//! finalizer keeps it.
+//! An endpoint that is being deleted is judged like any other, because it still serves as long as a finalizer keeps
+//! it.
 
 use anyhow::Result;
 use control_plane::{ControlPlane, install_crd, model_endpoint_resource};
@@ -98,7 +98,7 @@ fn an_object_that_claims_to_be_deleted_is_judged_when_it_is_created() {
             assert!(endpoints.get_opt(name).await?.is_none(), "{name}");
         }
 
-        // and what is well-formed is mutated, whether the API server believes the timestamp or not
+        // A well-formed one is mutated, whether or not the API server accepts the timestamp.
         let sound = json!({ "url": "http://10.0.1.50/a/v1" });
         let stored =
             endpoints.patch("sound", &apply, &Patch::Apply(born_terminating("sound", &sound))).await?;
@@ -141,7 +141,7 @@ fn in_an_outage_finalizers_go_and_malformed_urls_do_not_come() {
         let none = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
         endpoints.patch("patched", &patch, &none).await?;
         endpoints.patch("sound", &patch, &none).await?;
-        // as Crossplane does it: the whole object, without the finalizer
+        // As Crossplane does it: it writes the whole object, without the finalizer.
         let mut replacement = endpoints.get("replaced").await?;
         replacement.metadata.finalizers = None;
         endpoints.replace("replaced", &PostParams::default(), &replacement).await?;

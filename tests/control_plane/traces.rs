@@ -1,4 +1,4 @@
-//! The API server's own trace goes on in the webhook.
+//! The webhook continues the API server's trace.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::cluster::{binary, deploy_directory, endpoint, test};
 use test_support::otlp::Receiver;
 
-/// What the API server itself exports goes nowhere; that it traces is what counts.
+/// The API server's own spans go nowhere. It only has to create a trace.
 const TRACING: &str = "
 apiVersion: apiserver.config.k8s.io/v1
 kind: TracingConfiguration

@@ -1,4 +1,4 @@
-//! The steps of docs/upgrade-modelplane.md: the resource of Modelplane 0.5 in the place of the one before.
+//! The steps of docs/upgrade-modelplane.md: the definition of Modelplane 0.5 replaces the previous one.
 
 use anyhow::Context;
 use control_plane::install_crd_0_5;
@@ -20,18 +20,18 @@ fn an_endpoint_that_is_applied_with_an_origin_survives_the_upgrade() {
         }
 
         install_crd_0_5(&cluster.control_plane.client()).await?;
-        // the url is still stored, and nobody can read it
+        // The url is still stored, but nobody can read it.
         let defaults = json!({ "api": { "schema": "OpenAI", "prefix": "/v1" } });
         assert_eq!(spec(&endpoints.get("applied").await?), &defaults);
 
-        // whatever is not judged can still be written, without a call
+        // Writes that are not judged still succeed, without a call.
         let before = cluster.reviews_answered("/validate").await?;
         let label = Patch::Merge(json!({ "metadata": { "labels": { "team": "ml" } } }));
         endpoints.patch("labelled", &PatchParams::default(), &label).await?;
         assert_eq!(cluster.reviews_answered("/validate").await?, before);
         endpoints.delete("deleted", &kube::api::DeleteParams::default()).await?;
 
-        // what `modelendpoint migrate` writes is admitted
+        // The output of `modelendpoint migrate` is admitted.
         let migrated =
             migrate(&Spec::of_url(Field::Text(url), Field::Text("/openai/"))).ok().context("a mapping")?;
         let fields = json!({ "origin": migrated.origin, "api": { "prefix": migrated.prefix } });
@@ -40,7 +40,7 @@ fn an_endpoint_that_is_applied_with_an_origin_survives_the_upgrade() {
         let expected = json!({ "origin": "https://api.groq.com", "api": { "schema": "OpenAI", "prefix": "/openai/v1" } });
         assert_eq!(spec(&stored), &expected);
 
-        // and the webhook guards the new fields without a restart
+        // The webhook judges the new fields without a restart.
         let bad = json!({ "origin": "https://api.groq.com://8080" });
         let status = refused(endpoints.create(&PostParams::default(), &endpoint("bad", &bad)).await)?;
         assert!(status.message.unwrap_or_default().ends_with("[origin-separator]"));

@@ -121,12 +121,12 @@ fn an_unknown_version_is_refused_in_words_and_blocks_no_deletion() {
         );
         assert!(endpoints.get_opt("e").await?.is_none());
 
-        // the version that is known is judged as ever
+        // The known version is judged as before.
         let known: Api<DynamicObject> =
             Api::namespaced_with(cluster.control_plane.client(), "default", &model_endpoint_resource());
         known.patch("kept", &PatchParams::default(), &url).await?;
 
-        // and nothing is in the way of an end
+        // The endpoint can still be deleted.
         let labels = Patch::Merge(json!({ "metadata": { "labels": { "a": "b" } } }));
         endpoints.patch("kept", &PatchParams::default(), &labels).await?;
         endpoints.delete("kept", &DeleteParams::default()).await?;

@@ -1,4 +1,4 @@
-//! Ways to store a url that nobody judged, had the conditions or the API server left one.
+//! Attempts to store a url that was not judged, in every way that the conditions or the API server might leave open.
 
 use anyhow::{Context, Result};
 use axum::http::Request;
@@ -10,7 +10,7 @@ use crate::cluster::{Cluster, endpoint, refused, shared, spec, test};
 
 const PATH: &str = "/apis/modelplane.ai/v1alpha1/namespaces";
 
-/// Sends a whole object as it is: the client library would send a spec of another type as something else.
+/// Sends a whole object as it is. The client library can't send a spec of another type.
 async fn send(cluster: &Cluster, method: &str, path: &str, object: &Value) -> Result<kube::Result<Value>> {
     let request = Request::builder().method(method).uri(path).header("Content-Type", "application/json");
     let request = request.body(serde_json::to_vec(object)?)?;
@@ -29,7 +29,7 @@ fn object(name: &str, spec: Option<&Value>) -> Value {
     object
 }
 
-/// Specs that the schema refuses, or that hold no url.
+/// Specs that the schema refuses, or that contain no url.
 fn odd_specs() -> Vec<Option<Value>> {
     let path = |url: Value| json!({ "url": url, "rewritePath": "/a/" });
     let specs = [
@@ -169,7 +169,7 @@ fn an_endpoint_in_a_batch_is_judged_on_its_own() {
             assert!(printed.stderr.contains("spec.url: "), "{printed:?}");
             assert_eq!((printed.code, names().await?), (Some(1), vec!["a".to_owned(), "c".to_owned()]));
         }
-        // `replace --force` deletes, and creates again: the malformed one is not stored
+        // `replace --force` deletes the endpoint and creates it again. The malformed one is not stored.
         let bad = with_url("a", "http://[::1").to_string();
         let printed = cluster.kubectl(&["replace", "--force", "-n", "batch", "-f", "-"], &bad).await?;
         assert!(printed.stderr.contains("spec.url: "), "{printed:?}");
@@ -197,7 +197,7 @@ fn a_change_of_owner_is_no_change_and_opens_no_way() {
             endpoints.patch("e", &apply, &Patch::Apply(endpoint("e", &sound))).await?;
         }
         assert_eq!(answered().await?, before, "neither field changed");
-        // grace takes the url, and ada lets go of it: still judged
+        // Even if several managers own the url, the change is judged.
         let moved = json!({ "url": "http://[::1", "rewritePath": "/a/" });
         for manager in ["ada", "grace"] {
             let apply = PatchParams::apply(manager).force();

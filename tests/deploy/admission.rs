@@ -1,4 +1,4 @@
-//! What the API server's own admission says of the pods, and what the webhook can't get in the way of.
+//! The API server's own admission accepts the pods, and the webhook can't block its own installation.
 
 use anyhow::{Context, Result, bail};
 use control_plane::{Seen, eventually};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::installed::{Installed, NAME, SOON};
 use control_plane::writer::endpoint;
 
-/// The pod that the Deployment makes, as Pod Security admission gets to see it.
+/// The pod of the Deployment, as Pod Security admission sees it.
 async fn create_pod(installed: &Installed, change: impl Fn(&mut Value)) -> Result<Result<(), String>> {
     let client = installed.control_plane.client();
     let deployment = Api::<Deployment>::namespaced(client.clone(), NAME).get(NAME).await?;

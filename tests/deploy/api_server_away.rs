@@ -1,5 +1,5 @@
-//! The API server can't be reached for a while: the webhook serves what it has, and goes on managing
-//! when it is back.
+//! The API server can't be reached for a while. The webhook keeps serving its certificate, and manages it again
+//! afterwards.
 
 use anyhow::Result;
 use control_plane::{Seen, eventually};
@@ -14,7 +14,7 @@ async fn without_the_api_server_the_webhook_serves_what_it_has() -> Result<()> {
     ready(&replica).await?;
     installed.refuses_bad_endpoints().await?;
 
-    // the replica is cut off; the API server itself goes on and calls it
+    // Only the replica's connections are cut. The API server still runs and calls the replica.
     installed.api_server.cut();
     eventually("that it is noticed", SOON, async || {
         let told = replica.log().matches("cannot watch").count();

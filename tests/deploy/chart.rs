@@ -1,4 +1,5 @@
-//! The Helm chart, rendered by real Helm: it renders what kustomize renders, and refuses values that do not fit together.
+//! The Helm chart, rendered by real Helm. By default it equals the output of kustomize, and it refuses values that do
+//! not fit together.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -79,7 +80,7 @@ fn by_name(objects: Vec<Value>) -> BTreeMap<String, Value> {
     .collect()
 }
 
-/// Of `helm template`, for the name that everything has in deploy/.
+/// The arguments of `helm template`, with the release named as in deploy/.
 pub(crate) fn arguments<'a>(values: &[&'a str]) -> Result<Vec<&'a str>> {
     let chart = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/chart"));
     let chart = chart.to_str().context("a path in UTF-8")?;

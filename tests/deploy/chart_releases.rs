@@ -1,9 +1,9 @@
 //! A release of the chart from its first minute to its last, with real Helm and a real API server.
 //!
-//! There are no nodes. What a Deployment's controller and a kubelet do is done here: for each new template of the
-//! Deployment, the webhook itself is started with the arguments of its container, and the Deployment's status says
-//! that it is available as soon as `/readyz` does. So `helm --wait` waits here for what it waits for in a cluster.
-//! What is not tested here is what a cluster adds, such as images and probes: tests/kind.
+//! There are no nodes, so this module does the work of the Deployment's controller and the kubelet: for each new
+//! template of the Deployment, it starts the webhook with the arguments of its container, and marks the Deployment as
+//! available when `/readyz` answers 200. So `helm --wait` waits for the same as in a cluster. tests/kind tests what
+//! only a cluster has, such as images and probes.
 
 use std::fs;
 use std::path::Path;
@@ -40,7 +40,7 @@ async fn a_release_is_installed_upgraded_rolled_back_and_uninstalled_by_helm_4()
 
 async fn from_first_to_last(helm: Helm) -> Result<()> {
     let cluster = Cluster::start(helm).await?;
-    // no definition of ModelEndpoint yet: the chart needs none
+    // There is no definition of ModelEndpoint yet, and the chart does not need it.
     cluster.rolled_out_while("install", &["--create-namespace"]).await?;
     install_crd(&cluster.control_plane.client()).await?;
     ensure!(!cluster.admits_a_bad_endpoint().await?, "`--wait` ended before bad endpoints were refused");
@@ -69,9 +69,9 @@ struct Cluster {
     control_plane: ControlPlane,
     service: Relay,
     chart: TempDir,
-    /// Of the template that was rolled out last.
+    /// The replica of the template that was rolled out last.
     replica: Mutex<Option<Webhook>>,
-    /// Of every replica so far.
+    /// The logs of all replicas so far.
     accounts: Mutex<Vec<ServiceAccountFiles>>,
 }
 
@@ -90,7 +90,7 @@ impl Cluster {
         })
     }
 
-    /// Runs Helm, and meanwhile rolls out what it makes of the Deployment.
+    /// Runs Helm, and meanwhile rolls out each change of the Deployment.
     async fn rolled_out_while(&self, verb: &str, more: &[&str]) -> Result<()> {
         let (helm, rolled_out) = tokio::join!(self.run(verb, more), self.roll_out());
         rolled_out?;
@@ -106,7 +106,7 @@ impl Cluster {
         succeeds(helm.args(["--namespace", NAME, "--wait", "--timeout", "2m"]).args(more)).await
     }
 
-    /// Waits for a template that is not rolled out, runs it, and says so in the status.
+    /// Waits for a template that is not rolled out yet, starts it, and updates the status.
     async fn roll_out(&self) -> Result<()> {
         let deployments = self.of_namespace::<Deployment>();
         let deployment = eventually("a new template", SOON, async || {
@@ -131,7 +131,7 @@ impl Cluster {
             Patch::Merge(json!({ "status": status }))
         };
         let params = PatchParams::default();
-        // Helm 3 looks at the ReplicaSet of the template
+        // Helm 3 reads the ReplicaSet of the template.
         let set = replica_set(&deployment)?;
         let sets = self.of_namespace::<ReplicaSet>();
         sets.create(&PostParams::default(), &set).await?;
@@ -146,8 +146,8 @@ impl Cluster {
         Ok(())
     }
 
-    /// Starts the webhook with the arguments of the container and the rights of the pod, in the place of the
-    /// one before, and waits until it is ready.
+    /// Starts the webhook with the arguments of the container and the permissions of the pod, instead of the previous
+    /// one, and waits until it is ready.
     async fn run_the_container_of(&self, deployment: &Deployment) -> Result<()> {
         let pod = deployment.spec.as_ref().and_then(|spec| spec.template.spec.as_ref()).context("a pod")?;
         let container = pod.containers.first().context("a container")?;
@@ -246,7 +246,7 @@ impl Cluster {
     }
 }
 
-/// The chart, with the Service as another name for localhost: there is no kube-proxy.
+/// The chart, with the Service as an alias of localhost, because there is no kube-proxy.
 fn reachable_chart(port: u16) -> Result<TempDir> {
     let directory = tempfile::Builder::new().prefix("chart-").tempdir()?;
     let chart = deploy().join("chart");
@@ -273,7 +273,7 @@ fn reachable_chart(port: u16) -> Result<TempDir> {
     Ok(directory)
 }
 
-/// As its controller makes it.
+/// As the Deployment's controller creates it.
 fn replica_set(deployment: &Deployment) -> Result<ReplicaSet> {
     let generation = deployment.metadata.generation.unwrap_or_default().to_string();
     let mut set = json!({

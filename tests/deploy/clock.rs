@@ -1,4 +1,4 @@
-//! Time as the webhook finds it: clocks that were set, and processes that slept.
+//! Clocks that were set, and processes that were suspended.
 
 use std::pin::pin;
 use std::time::{Duration, SystemTime};
@@ -20,20 +20,20 @@ use crate::rotation::{shake_hands, signing};
 use crate::skewed::Skewed;
 use control_plane::writer::Writer;
 
-/// Before a clock was set back, and before it leapt.
+/// The time before a clock was set back, and before it was set forward.
 fn other_times() -> [SystemTime; 2] {
     const YEARS: Duration = Duration::from_hours(3 * 8760);
     [SystemTime::now() + YEARS, SystemTime::now() - YEARS]
 }
 
-/// What a webhook made when its clock said so.
+/// What a webhook would have stored if its clock had shown this time.
 fn made_at(time: SystemTime) -> Result<Data> {
     let lifetimes = Lifetimes::new(Duration::from_hours(8760), Duration::from_hours(720))?;
     Ok(Stored::start(&format!("{NAME}.{NAME}.svc"), time, lifetimes)?.write())
 }
 
 impl Installed {
-    /// Waits until a leaf that is valid now is in the Secret, and its CA signs.
+    /// Waits until the Secret has a leaf that is valid now, from its signing CA.
     async fn holds_a_leaf_of_today(&self) -> Result<()> {
         eventually("a leaf that is valid now", SOON, async || {
             let data = self.secrets().get(SECRET).await?.data.unwrap_or_default();
@@ -66,7 +66,7 @@ async fn a_webhook_that_finds_certificates_of_another_time_makes_new_ones() -> R
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_write_fails_when_certificates_of_another_time_are_found_while_serving() -> Result<()> {
-    // A replica that serves a good leaf waits for 15 s before it serves one of another CA.
+    // A replica that serves a good leaf waits for 15 s before it serves one from another CA.
     const NOT_LONG: [&str; 2] = ["--managed-ca-lifetime=8760h", "--managed-leaf-lifetime=5m"];
     let installed = Installed::new().await?;
     let start = || installed.start_replica(&NOT_LONG);
@@ -96,7 +96,7 @@ async fn no_write_fails_when_certificates_of_another_time_are_found_while_servin
     Ok(())
 }
 
-/// How often the Secret is written within this time.
+/// How often the Secret is written during this time.
 async fn writes_within(installed: &Installed, time: Duration) -> Result<usize> {
     let params = WatchParams::default().fields(&format!("metadata.name={SECRET}"));
     let from = installed.secrets().get(SECRET).await?.resource_version().unwrap_or_default();
@@ -141,7 +141,7 @@ async fn replicas_whose_clocks_are_off_say_so_and_leave_the_certificates_to_the_
         })
         .await?;
         assert!(replica.log().contains("the clock of this node differs"), "{}", replica.log());
-        // what it serves is valid for those who call
+        // Its certificate is valid for the clients, so it is ready.
         ready(&replica).await?;
         skewed.push((replica, program));
     }

@@ -22,23 +22,23 @@ use serde_json::{Value, json};
 use crate::relay::{Relay, is_ready};
 use control_plane::writer::endpoint;
 
-/// Of all objects in deploy/.
+/// The name of all objects in deploy/.
 pub(crate) const NAME: &str = "modelendpoint-webhook";
 pub(crate) const SECRET: &str = "modelendpoint-webhook-managed-certs";
-/// For anything that the webhook or the API server does by itself.
+/// The patience with anything that the webhook or the API server does by itself.
 pub(crate) const SOON: Duration = Duration::from_mins(1);
 
-/// A leaf lasts for days: nothing is rotated in a test.
+/// A leaf is valid for days, so nothing is rotated during a test.
 pub(crate) const LONG: [&str; 2] = ["--managed-ca-lifetime=8760h", "--managed-leaf-lifetime=720h"];
 
-/// A CA is followed at two thirds of 31 s.
+/// A CA is replaced after two thirds of 31 s.
 pub(crate) const SHORT: [&str; 2] = ["--managed-ca-lifetime=30s", "--managed-leaf-lifetime=10s"];
 
 pub(crate) struct Installed {
     pub control_plane: ControlPlane,
-    /// What the Service leads to.
+    /// Forwards the connections to the Service.
     pub service: Relay,
-    /// What the webhook reaches the API server by.
+    /// Forwards the webhook's connections to the API server.
     pub api_server: Relay,
     pub service_account: ServiceAccountFiles,
 }
@@ -58,12 +58,12 @@ impl Installed {
         Ok(Self { control_plane, service, api_server, service_account })
     }
 
-    /// Starts a replica with the service account's rights, behind the Service.
+    /// Starts a replica behind the Service, with the service account's permissions.
     pub(crate) async fn start_replica(&self, lifetimes: &[&str]) -> Result<Webhook> {
         self.start_replica_of(Path::new(env!("CARGO_BIN_EXE_modelendpoint-webhook")), lifetimes).await
     }
 
-    /// The same, of another program.
+    /// The same with another program.
     pub(crate) async fn start_replica_of(&self, program: &Path, lifetimes: &[&str]) -> Result<Webhook> {
         let mut arguments = vec!["--managed-certs", "--drain=1s"];
         arguments.extend(lifetimes);
@@ -72,7 +72,7 @@ impl Installed {
         Ok(replica)
     }
 
-    /// What was applied.
+    /// The manifests that were applied.
     pub(crate) async fn manifests(&self) -> Result<Vec<Value>> {
         let manifests = kustomize(&deploy()).await?;
         Ok(manifests.into_iter().map(|manifest| reachable(manifest, self.service.port())).collect())
@@ -113,7 +113,7 @@ impl Installed {
         configs.map(|config| certificates(&config.ca_bundle.unwrap_or_default().0)).collect()
     }
 
-    /// As a tool does that knows nothing of who else writes there.
+    /// As a tool does that ignores other writers.
     pub(crate) async fn set_ca_bundles(&self, bundle: Option<ByteString>) -> Result<()> {
         let patch = |webhook: &str| {
             let webhook = json!({ "name": webhook, "clientConfig": { "caBundle": bundle } });
@@ -159,7 +159,7 @@ pub(crate) fn deploy() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy")
 }
 
-/// There is no kube-proxy: the Service becomes another name for localhost.
+/// There is no kube-proxy, so the Service becomes an alias of localhost.
 fn reachable(mut manifest: Value, port: u16) -> Value {
     if manifest["kind"] == "Service" {
         manifest["spec"] = json!({ "type": "ExternalName", "externalName": "localhost" });

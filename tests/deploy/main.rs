@@ -1,5 +1,5 @@
-//! What deploy/ makes of a cluster: its manifests on a real kube-apiserver, and replicas of the webhook
-//! that run with the rights of the service account in them, and manage their certificates.
+//! What deploy/ installs: its manifests on a real kube-apiserver, and replicas of the webhook that run with the
+//! permissions of its service account and manage their certificates.
 
 mod installed;
 mod relay;

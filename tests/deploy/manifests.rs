@@ -18,7 +18,7 @@ pub(crate) const FROM_ELSEWHERE: [&str; 4] = [
     include_str!("crds/servicemonitors.json"),
 ];
 
-/// Who may call, of a cluster that is made up.
+/// The API servers of an invented cluster.
 const CONTROL_PLANE: &str = "examples/network-policy/control-plane.yaml";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -30,7 +30,7 @@ async fn every_overlay_with_every_component_is_accepted_as_it_is() -> Result<()>
         install_definition(&client, definition).await?;
     }
     for directory in overlays()? {
-        // the components are about pods, and the policies have none
+        // The components patch pods, and this overlay has none.
         let manifests = if directory.ends_with("policies") {
             kustomize(&directory).await?
         } else {
@@ -63,7 +63,7 @@ async fn there_is_one_object_per_file() -> Result<()> {
     Ok(())
 }
 
-/// `namespace:` in a kustomization is all that it takes to install into another namespace.
+/// `namespace:` in a kustomization is enough to install into another namespace.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_overlay_can_be_installed_into_another_namespace() -> Result<()> {
     for overlay in overlays()? {
@@ -81,7 +81,7 @@ async fn every_overlay_can_be_installed_into_another_namespace() -> Result<()> {
     Ok(())
 }
 
-/// They are v1 since 1.36.
+/// They are stable (v1) since 1.36.
 pub(crate) fn has_mutating_policies(control_plane: &ControlPlane) -> bool {
     !["v1.34.", "v1.35."].iter().any(|old| control_plane.version().starts_with(old))
 }
@@ -94,7 +94,7 @@ fn overlays() -> Result<Vec<PathBuf>> {
     Ok(overlays)
 }
 
-/// A kustomization beside them that adds every component.
+/// A kustomization that adds every component to this overlay.
 fn with_components(overlay: &Path) -> Result<TempDir> {
     let mut components = Vec::new();
     for entry in fs::read_dir(deploy().join("components"))? {
@@ -102,7 +102,7 @@ fn with_components(overlay: &Path) -> Result<TempDir> {
     }
     let resources = [relative(overlay)?, "control-plane.yaml".to_owned()];
     let directory = kustomization(&json!({ "resources": resources, "components": components }))?;
-    // what the component for the NetworkPolicy asks for
+    // The component for the NetworkPolicy requires this file.
     fs::copy(deploy().join(CONTROL_PLANE), directory.path().join("control-plane.yaml"))?;
     Ok(directory)
 }
@@ -114,7 +114,7 @@ pub(crate) fn kustomization(fields: &Value) -> Result<TempDir> {
     Ok(directory)
 }
 
-/// The path as a kustomization in a temporary directory may name it.
+/// The path, relative to a kustomization in a temporary directory.
 pub(crate) fn relative(path: &Path) -> Result<String> {
     let depth = std::env::temp_dir().canonicalize()?.components().count();
     Ok(format!("{}{}", "../".repeat(depth), path.display().to_string().trim_start_matches('/')))
@@ -139,7 +139,7 @@ fn yaml_files(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// cert-manager itself is not at hand, so what holds its objects and ours together is looked at here.
+/// cert-manager is not available, so this test checks the names that connect its objects to ours.
 #[tokio::test(flavor = "multi_thread")]
 async fn with_cert_manager_there_is_no_access_to_the_api_server_and_all_names_agree() -> Result<()> {
     let manifests = kustomize(&deploy().join("overlays/cert-manager")).await?;

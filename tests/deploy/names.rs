@@ -1,4 +1,4 @@
-//! Every object can be called something else: the flags then say what.
+//! Every object can have another name, which the flags then say.
 
 use std::path::Path;
 

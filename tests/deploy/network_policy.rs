@@ -1,5 +1,5 @@
-//! Whom the network policies admit: what `deploy/examples/network-policy` renders to, held against sources of
-//! every kind by the semantics of the API. That a network plugin enforces it can't be seen here.
+//! Whom the network policies admit: the rendered `deploy/examples/network-policy`, evaluated for sources of every
+//! kind according to the semantics of the API. These tests can't show that a network plugin enforces it.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
@@ -21,7 +21,7 @@ use crate::installed::{NAME, deploy};
 enum End {
     /// In the namespace of this name.
     Pod(&'static str),
-    /// A node, or something outside of the cluster.
+    /// A node, or an address outside of the cluster.
     Address(IpAddr),
 }
 
@@ -33,13 +33,13 @@ const fn at(a: u8, b: u8, c: u8, d: u8) -> End {
 const API_SERVERS: [End; 3] = [at(10, 20, 0, 11), at(10, 20, 0, 12), at(10, 20, 0, 13)];
 
 const OTHERS: [End; 7] = [
-    // the worker nodes beside them, and the world
+    // The worker nodes next to them, and an address on the internet.
     at(10, 20, 0, 10),
     at(10, 20, 0, 14),
     at(203, 0, 113, 7),
     End::Pod("default"),
     End::Pod("kube-system"),
-    // the default of the component, which the example changes
+    // The default of the component, which the example changes.
     End::Pod("monitoring"),
     End::Pod(NAME),
 ];
@@ -77,7 +77,7 @@ async fn without_a_policy_for_the_control_plane_the_component_renders_nothing() 
     Ok(())
 }
 
-/// All that a directory renders to, each of which must be for the webhook's pods.
+/// The rendered policies of a directory. All of them must select the webhook's pods.
 async fn policies(directory: &Path) -> Result<Vec<NetworkPolicySpec>> {
     let manifests = kustomize(directory).await?;
     let of_kind = |kind: &'static str| manifests.iter().filter(move |manifest| manifest["kind"] == kind);
@@ -89,7 +89,7 @@ async fn policies(directory: &Path) -> Result<Vec<NetworkPolicySpec>> {
         ensure!(policy.metadata.namespace.as_deref() == Some(NAME), "{manifest}");
         let spec = policy.spec.context("a spec")?;
         ensure!(selects(spec.pod_selector.as_ref().context("a selector")?, labels), "{manifest}");
-        // without both, the other direction would stay open
+        // Without both, the other direction would stay open.
         ensure!(spec.policy_types.as_deref() == Some(&["Ingress".into(), "Egress".into()]), "{manifest}");
         specs.push(spec);
     }
@@ -97,7 +97,7 @@ async fn policies(directory: &Path) -> Result<Vec<NetworkPolicySpec>> {
     Ok(specs)
 }
 
-/// Policies add up, and so do their rules.
+/// Policies are additive, and so are their rules.
 fn admits(policies: &[NetworkPolicySpec], source: End, port: &str) -> bool {
     let port = IntOrString::String(port.to_owned());
     let mut rules = policies.iter().filter_map(|policy| policy.ingress.as_ref()).flatten();
@@ -110,12 +110,12 @@ fn reaches(policies: &[NetworkPolicySpec], destination: End, port: i32) -> bool 
     rules.any(|rule| is_open(rule.ports.as_ref(), &port) && is_named(rule.to.as_ref(), destination))
 }
 
-/// A rule that names nobody is for everybody.
+/// A rule without peers admits everybody.
 fn is_named(peers: Option<&Vec<NetworkPolicyPeer>>, end: End) -> bool {
     peers.is_none_or(|peers| peers.is_empty() || peers.iter().any(|peer| is(peer, end)))
 }
 
-/// A rule without ports is for all of them.
+/// A rule without ports allows all of them.
 fn is_open(ports: Option<&Vec<NetworkPolicyPort>>, port: &IntOrString) -> bool {
     ports.is_none_or(|ports| {
         ports.is_empty() || ports.iter().any(|open| open.port.as_ref().is_none_or(|open| open == port))
@@ -127,7 +127,7 @@ fn is(peer: &NetworkPolicyPeer, end: End) -> bool {
         (End::Address(address), Some(block)) => holds(block, address),
         (End::Pod(namespace), None) => {
             let labels = json!({ "kubernetes.io/metadata.name": namespace });
-            // without a namespaceSelector, a peer means pods of the policy's own namespace
+            // Without a namespaceSelector, a peer selects pods in the policy's own namespace.
             let here = || namespace == NAME;
             peer.namespace_selector.as_ref().map_or_else(here, |selector| selects(selector, &labels))
         }

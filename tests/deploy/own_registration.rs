@@ -1,4 +1,4 @@
-//! What a thief of the service account's token can do to the webhook configurations: RBAC lets it patch
+//! What somebody who stole the service account's token can do to the webhook configurations: RBAC lets them patch
 //! both, and a policy limits that to `caBundle`.
 
 use anyhow::Result;
@@ -16,7 +16,7 @@ use crate::installed::{Installed, NAME, SOON};
 const MUTATE: &str = "mutate.modelendpoints.modelplane.ai";
 const VALIDATE: &str = "validate.modelendpoints.modelplane.ai";
 
-/// The API server's answer to a patch with the rights of the service account, which is not stored.
+/// The API server's answer to a patch with the permissions of the service account. It is a dry run.
 async fn patch(installed: &Installed, kind: &str, patch: &Patch<Value>) -> Result<Result<(), String>> {
     let client = installed.service_account.client()?;
     let params = PatchParams { dry_run: true, ..PatchParams::default() };

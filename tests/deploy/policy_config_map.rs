@@ -1,7 +1,7 @@
-//! The component `policy`: a `ConfigMap` changes, and the replicas follow it without a restart.
+//! The component `policy`: the replicas reload a `ConfigMap` that changes, without a restart.
 //!
-//! The files of a `ConfigMap` come into a pod by the kubelet, which replaces them all at once by a link. Here, this is
-//! done with what the API server holds.
+//! The kubelet writes the files of a `ConfigMap` into a pod, and replaces all of them at once with a link. Here, the
+//! test does the same with the content that the API server has.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -67,7 +67,8 @@ async fn replicas_follow_the_config_map_and_refuse_a_policy_with_mistakes() -> R
     Ok(())
 }
 
-/// The name of the file that the component's pods read the policy from, with all that leads there as it should be.
+/// The name of the file that the component's pods read the policy from. Fails if the volume, the mount or the flag is
+/// wrong.
 async fn mounted_file() -> Result<String> {
     let fields = json!({
         "resources": [relative(&deploy())?],
@@ -111,7 +112,7 @@ fn mount(config_map: &ConfigMap, volume: &TempDir, version: &str) -> Result<()> 
     Ok(fs::rename(at("..data_tmp"), at("..data"))?)
 }
 
-/// The hash that all replicas tell, once it is as wanted.
+/// Waits until all replicas report the wanted hash.
 async fn same_hash(replicas: &[Webhook], wanted: impl Fn(&str) -> bool) -> Result<String> {
     eventually("one hash of all replicas", SOON, async || {
         let mut hashes = Vec::new();

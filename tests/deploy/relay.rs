@@ -1,5 +1,4 @@
-//! TCP from one port to others: what kube-proxy does for a Service, and what a network can do to a
-//! connection.
+//! Forwards TCP from one port to others, as kube-proxy does for a Service, and breaks connections, as a network can.
 
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -26,14 +25,14 @@ struct State {
     line: Line,
 }
 
-/// What becomes of a connection.
+/// What happens to connections.
 #[derive(Default, Clone, Copy)]
 enum Line {
     #[default]
     Sound,
     /// It is closed at once.
     Cut,
-    /// It is taken, and nothing ever comes back.
+    /// It is accepted, and never answered.
     Silent,
 }
 
@@ -45,7 +44,7 @@ struct Target {
 }
 
 impl Relay {
-    /// To nobody, until a replica is [added](Self::add_replica).
+    /// Forwards to nobody, until a replica is [added](Self::add_replica).
     pub(crate) async fn to_ready_replicas() -> Result<Self> {
         Self::start(Vec::new()).await
     }
@@ -69,7 +68,7 @@ impl Relay {
         self.port
     }
 
-    /// New connections may go to this one from now on, whenever it is ready.
+    /// From now on, new connections can go to this replica while it is ready.
     pub(crate) fn add_replica(&self, address: SocketAddr, ops: SocketAddr) {
         self.lock().targets.push(Target { address, ops: Some(ops) });
     }
@@ -81,7 +80,7 @@ impl Relay {
         state.connections.abort_all();
     }
 
-    /// New connections are taken and never answered, not even after it is mended.
+    /// New connections are accepted and never answered, even after the relay is repaired.
     pub(crate) fn fall_silent(&self) {
         self.lock().line = Line::Silent;
     }

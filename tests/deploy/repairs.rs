@@ -1,5 +1,4 @@
-//! What someone breaks, by accident or by a tool that knows better, is whole again soon, and the
-//! webhook goes on serving meanwhile.
+//! The webhook soon repairs what people or tools break, and keeps serving meanwhile.
 
 use std::time::{Duration, SystemTime};
 
@@ -145,7 +144,7 @@ async fn a_ca_bundle_that_is_wiped_is_written_again() -> Result<()> {
     Ok(())
 }
 
-/// A CA that has the name of ours, and lasts for a hundred years.
+/// A CA with the name of ours that is valid for a hundred years.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_planted_ca_with_our_name_leaves_and_ours_stay() -> Result<()> {
     let (installed, _replicas) = start().await?;
@@ -172,7 +171,7 @@ async fn a_configuration_that_is_deleted_and_created_again_is_filled_in() -> Res
     let mut validating = installed.validating().get(NAME).await?;
     installed.mutating().delete(NAME, &DeleteParams::default()).await?;
     installed.validating().delete(NAME, &DeleteParams::default()).await?;
-    // as from a backup, or by a tool that replaces instead of applying
+    // As from a backup, or by a tool that replaces objects instead of applying them.
     for webhook in mutating.webhooks.iter_mut().flatten() {
         webhook.client_config.ca_bundle = None;
     }

@@ -1,5 +1,5 @@
-//! The service account has the rights that the webhook needs, and no others: with any of them taken
-//! away it does not work, and the API server refuses what is not among them.
+//! The service account has exactly the permissions that the webhook needs: without any one of them it does not work,
+//! and the API server refuses everything else.
 
 use anyhow::Result;
 use control_plane::{Right, Seen, apply, eventually};
@@ -40,7 +40,7 @@ async fn without_any_one_of_its_rights_the_webhook_says_which_is_missing() -> Re
         .await?;
         assert!(!crate::relay::is_ready(replica.ops_address()).await, "{right:?} is superfluous");
 
-        // given back, it gets over it
+        // When the permission is back, the webhook recovers.
         apply(&installed.control_plane.client(), role).await?;
         installed.control_plane.allows(USER, &right, true).await?;
         ready(&replica).await?;
@@ -90,7 +90,7 @@ async fn the_service_account_can_do_nothing_else() -> Result<()> {
 }
 
 impl Installed {
-    /// As before the first start: no Secret, and nothing in `caBundle`.
+    /// The state before the first start: no Secret, and an empty `caBundle`.
     async fn reset(&self) -> Result<()> {
         if self.secrets().get_opt(SECRET).await?.is_some() {
             self.secrets().delete(SECRET, &DeleteParams::default()).await?;

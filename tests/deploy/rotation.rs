@@ -1,4 +1,4 @@
-//! Short lifetimes, several replicas, and a client that writes all the while.
+//! Rotations with short lifetimes and several replicas, while a client writes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -82,8 +82,8 @@ pub(crate) async fn signing(installed: &Installed) -> Result<CertificateDer<'sta
     installed.authorities().await?.into_iter().next().context("a CA")
 }
 
-/// Shakes hands with a replica again and again, as an API server that has just heard of what is in
-/// `caBundle`: each handshake must succeed.
+/// Connects to a replica again and again, as an API server that has just read `caBundle`. Each handshake must
+/// succeed.
 struct Visitor {
     stop: Arc<AtomicBool>,
     task: JoinHandle<Result<usize>>,
@@ -109,7 +109,7 @@ impl Visitor {
         Self { stop, task }
     }
 
-    /// How many handshakes there were. Fails if one failed, or if the visitor panicked.
+    /// Returns the number of handshakes. Fails if one failed, or if the visitor panicked.
     async fn finish(self) -> Result<usize> {
         self.stop.store(true, Relaxed);
         self.task.await?
@@ -134,7 +134,7 @@ pub(crate) async fn shake_hands(port: u16, trusted: Vec<CertificateDer<'static>>
     Ok(())
 }
 
-/// The pause with the lifetimes that a production has is 5 s; half of it leaves room for a slow machine.
+/// With the default lifetimes, the pause is 5 s. The test checks half of it, to tolerate a slow machine.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_leaf_is_served_as_soon_as_its_ca_is_in_the_configurations_but_a_while_later() -> Result<()> {
     let installed = Installed::new().await?;
@@ -185,7 +185,7 @@ async fn a_new_ca_signs_nothing_while_one_of_the_configurations_lacks_it() -> Re
     })
     .await?;
     assert_eq!(leaf().await?, before);
-    // what is trusted is served meanwhile, even by a replica that starts now
+    // Meanwhile, all replicas serve the trusted leaf, even one that starts now.
     let late = installed.start_replica(&NOT_SO_SHORT).await?;
     ready(&late).await?;
     assert_eq!(leaf().await?, before);

@@ -1,5 +1,5 @@
-//! Two API servers, one of which is stopped while a new CA comes: when it goes on, it has not heard of that
-//! CA yet, and calls the webhook all the same.
+//! Two API servers, one of which is suspended while a new CA is added. When it resumes, it does not know that CA yet,
+//! but calls the webhook at once.
 
 use std::time::{Duration, SystemTime};
 
@@ -17,10 +17,11 @@ use crate::installed::{Installed, NAME, SECRET, SOON, ready};
 use crate::rotation::signing;
 use control_plane::writer::Writer;
 
-/// Replicas need this long to become ready, and this test to stop an API server.
+/// The time for replicas to become ready, and for this test to suspend an API server.
 const PREPARATION: Duration = Duration::from_secs(40);
 
-/// Puts certificates into the Secret that a webhook made some time ago, of which the CA is soon due.
+/// Puts certificates into the Secret as if a webhook had issued them some time ago, so that the CA is soon due for
+/// replacement.
 async fn a_ca_that_is_soon_due(installed: &Installed, lifetimes: Lifetimes) -> Result<()> {
     let now = SystemTime::now();
     let name = format!("{NAME}.{NAME}.svc");
@@ -57,7 +58,7 @@ async fn no_write_fails_with_an_api_server_stopped_for(
     for name in ["a", "b", "c", "d", "e", "f", "g", "h"] {
         let endpoints: Api<DynamicObject> =
             Api::default_namespaced_with(another.client().await?, &model_endpoint_resource());
-        // it has a connection from now on
+        // From now on, it has an open connection.
         endpoints.list(&ListParams::default()).await?;
         through_another.push((name, endpoints));
     }

@@ -1,4 +1,4 @@
-//! Replicas on a node whose clock is off.
+//! Replicas on a node with a wrong clock.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 use tempfile::TempDir;
 
-/// Between a program and its C library: another time of day, and the same clock otherwise.
+/// A library that is loaded before the C library. It changes the time of day, but not the monotonic clock.
 const CLOCK: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -25,7 +25,7 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
 }
 "#;
 
-/// The webhook with a clock that is off, as a program to start.
+/// A script that starts the webhook with a wrong clock.
 pub(crate) struct Skewed {
     directory: TempDir,
 }

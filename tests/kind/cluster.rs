@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use control_plane::writer::{Writer, Written};
 
 pub(crate) const NAME: &str = "modelendpoint-webhook";
-/// For anything that a cluster does by itself.
+/// The patience with anything that a cluster does by itself.
 pub(crate) const SOON: Duration = Duration::from_mins(3);
 
 pub(crate) struct Cluster {
@@ -51,7 +51,7 @@ impl Cluster {
         self.kubectl(&["delete", "--kustomize", &kustomization, &timeout]).await.map(drop)
     }
 
-    /// The manifests of the release before this one, with another image, as every release has.
+    /// The manifests of the previous release, with another image, as in every release.
     pub(crate) async fn apply_previous(&self) -> Result<()> {
         let text = include_str!("previous-manifests.yaml");
         let file = self.kustomization.join("previous-manifests.yaml");
@@ -70,7 +70,7 @@ impl Cluster {
         Ok(there.lines().map(str::to_owned).collect())
     }
 
-    /// What it prints, if it neither fails nor warns.
+    /// The output of the command. Fails if the command fails or warns.
     async fn kubectl(&self, arguments: &[&str]) -> Result<String> {
         let output =
             Command::new("kubectl").args(arguments).output().await.context("kubectl does not start")?;
@@ -92,7 +92,7 @@ impl Cluster {
         Api::namespaced(self.client.clone(), NAME)
     }
 
-    /// What each replica says of itself: `/metrics`, by way of the API server.
+    /// The `/metrics` of each replica, read through the API server.
     pub(crate) async fn metrics(&self) -> Result<Vec<String>> {
         let mut metrics = Vec::new();
         for pod in self.pods().list(&ListParams::default()).await?.items {
@@ -141,7 +141,7 @@ impl Cluster {
         .await
     }
 
-    /// Does something while two clients write, and demands that no write failed.
+    /// Does something while two clients write, and fails if a write fails.
     pub(crate) async fn while_writing(
         &self,
         what: &str,

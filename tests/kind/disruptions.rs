@@ -1,4 +1,4 @@
-//! What happens to pods in the life of a cluster, while clients write.
+//! Disruptions of pods that are normal in a cluster, while clients write.
 
 use anyhow::{Result, bail};
 use control_plane::{Seen, eventually};

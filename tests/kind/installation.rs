@@ -1,4 +1,4 @@
-//! How it comes, how it is called, and how it goes.
+//! Installation, first calls, and uninstallation.
 
 use anyhow::{Context, Result, ensure};
 use control_plane::{Seen, eventually};
@@ -28,8 +28,8 @@ pub(crate) async fn calls_both_webhooks_through_the_service(cluster: &Cluster) -
     Ok(())
 }
 
-/// What docs/operations.md promises. Pages of the program's file do not count: the kernel can drop them, and
-/// how many are resident depends on the node.
+/// The limit in docs/operations.md. Pages of the program file do not count: the kernel can drop them, and how many
+/// are resident depends on the node.
 pub(crate) async fn takes_little_memory(cluster: &Cluster) -> Result<()> {
     const MOST_KIB: f64 = 4096.0;
     let replicas = cluster.metrics().await?;

@@ -1,4 +1,4 @@
-//! An installation from its first minute to its last, in a cluster with nodes and pods.
+//! The whole life of an installation, in a cluster with nodes and pods.
 //!
 //! `tests/kind/run` makes the cluster. `cargo test` leaves this out; `cargo test --test kind` runs it
 //! against the cluster of `KUBECONFIG`, and fails when there is none.

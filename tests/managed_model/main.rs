@@ -1,8 +1,8 @@
-//! The rotation of managed certificates, model-checked: the decisions of the product itself, on every
-//! interleaving of what replicas see and write, of crashes, of writes that are lost or come late, of API
-//! servers that lag, of clocks that are off, and of a Secret that is deleted or garbled.
+//! Model-checks the rotation of managed certificates. The model runs the product's own decisions, with every
+//! interleaving of what replicas see and write, crashes, writes that are lost or late, API servers that lag, wrong
+//! clocks, and a Secret that is deleted or corrupted.
 //!
-//! `MODEL_STATES=5000000 cargo test --test managed_model` looks at more states than the default.
+//! `MODEL_STATES=5000000 cargo test --test managed_model` explores more states than the default.
 
 mod properties;
 mod replica;
@@ -17,8 +17,8 @@ use world::Scenario;
 
 const DAY: i64 = 24 * 3600;
 
-/// Checks as many states as the environment asks for, or what a minute allows for all scenarios: every one
-/// that is near, and on random walks those that are far.
+/// Checks as many states as the environment asks for, or as many as fit into a minute for all scenarios: every state
+/// near the beginning, and random walks to distant ones.
 fn check(name: &str, scenario: &Scenario) {
     let states = env::var("MODEL_STATES").ok().map_or(8_000, |text| text.parse().expect("a number"));
     let checker = || scenario.clone().checker().threads(2).target_state_count(states);
@@ -64,7 +64,7 @@ fn clocks_that_are_off_change_nothing() {
     }
 }
 
-/// Without what protects from it: each replica goes by its own clock, and no step is followed by a pause.
+/// Without the protection: each replica uses its own clock, and there is no pause after a step.
 #[test]
 fn with_every_replica_on_its_own_clock_the_model_finds_the_war_of_writes() {
     for days in [25, 300] {

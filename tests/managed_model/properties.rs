@@ -8,7 +8,8 @@ use crate::world::{Action, Data, Scenario, World};
 
 /// Every API server trusts what every replica serves: no call fails.
 pub(crate) const CALLS: &str = "every API server trusts what is served";
-/// Left alone, every state comes to rest, with a valid leaf served: there is no dead end and no war.
+/// Without further faults, every state comes to rest, and a valid leaf is served: there are no dead ends and no
+/// endless writes.
 pub(crate) const SETTLES: &str = "every state settles";
 pub(crate) const CAS: &str = "the CAs are few";
 
@@ -46,7 +47,7 @@ impl World {
             world.calm_round(scenario);
             let written = world.secret.version - before.secret.version;
             writes += written;
-            // minutes pass where seconds bring nothing new
+            // If nothing changes within seconds, let minutes pass.
             let is_quiet = written == 0 && world.configuration == before.configuration;
             if is_quiet && world.all_serve(scenario) && round > 0 {
                 let mut later = world.clone();
@@ -64,7 +65,7 @@ impl World {
         false
     }
 
-    /// Everyone sees everything and does what is to be done.
+    /// Each replica sees everything, and does what is missing.
     fn calm_round(&mut self, scenario: &Scenario) {
         for replica in (0..2).filter(|replica| scenario.cut_off != Some(*replica)) {
             self.everything_is_seen(replica);
@@ -80,10 +81,10 @@ impl World {
         })
     }
 
-    /// The writes of a calm while, and the CAs that are left of it.
+    /// The number of writes in a time without faults, and the number of CAs afterwards.
     pub(crate) fn war(&self, scenario: &Scenario) -> (u16, usize) {
         let mut world = self.clone();
-        // until a planned rotation has waited for long enough
+        // Until a planned rotation has waited for long enough.
         for _ in 0..3 {
             world.calm_round(scenario);
             world.pass(scenario, Action::Minutes);

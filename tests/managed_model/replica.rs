@@ -1,4 +1,4 @@
-//! A replica: the product's own decisions, with what it has seen, carried out against the world.
+//! A replica: it makes the product's own decisions from what it has seen, and carries them out in the world.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,24 +13,24 @@ pub(crate) struct Replica {
     memory: Memory<Ca>,
     /// The leaf that it serves, with its number.
     pub serves: Option<(Leaf<Ca>, u16)>,
-    /// The Secret, when it last made sense.
+    /// The last usable content of the Secret.
     last: Option<(Outline<Ca>, u16)>,
-    /// As it was last seen.
+    /// The Secret as this replica last saw it.
     pub secret: Option<Secret>,
     pub configuration: Option<Configuration>,
 }
 
-/// What becomes of a look.
+/// How a look ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Fate {
     Sound,
-    /// The replica dies before it writes anything, and starts anew.
+    /// The replica crashes before it writes anything, and starts again.
     Dies,
-    /// It dies after it wrote the configuration, and before it writes the Secret.
+    /// It crashes after it wrote the configuration, and before it writes the Secret.
     DiesBetween,
-    /// The first write is on its way for so long that the replica gives up.
+    /// The first write takes so long that the replica gives up waiting. It may still arrive.
     WritesLate,
-    /// The same of the Secret, after the configuration was written.
+    /// The same for the write of the Secret, after the configuration was written.
     WritesLateBetween,
 }
 
@@ -61,7 +61,7 @@ impl World {
         {
             self.replicas[number].last = Some((outline.clone(), *key));
         }
-        // asked again, and not remembered
+        // The real replica asks the API server again before it removes anything.
         if plan.removes && secret.version != self.secret.version {
             return;
         }
@@ -121,7 +121,7 @@ impl World {
         Some((view, secret, configuration))
     }
 
-    /// What the keeper makes of a step, with numbers for keys.
+    /// The write that the keeper makes for a step, with numbers for keys.
     fn secret_write(
         &mut self,
         step: &Step<Ca>,

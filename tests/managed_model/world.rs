@@ -1,5 +1,5 @@
-//! What there is: a Secret, a webhook configuration, API servers that hear of it, and replicas; and what
-//! can happen to all of them.
+//! The state of the model: a Secret, a webhook configuration, API servers that learn about it, and replicas. Also
+//! what can happen to all of them.
 
 use std::time::{Duration, SystemTime};
 
@@ -36,7 +36,7 @@ pub(crate) enum Data {
     Absent,
     Empty,
     Garbage,
-    /// With a number that stands for the leaf's key.
+    /// The number stands for the leaf's key.
     Good(Outline<Ca>, u16),
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct Configuration {
     pub bundle: Vec<Ca>,
 }
 
-/// A write that names the version that it was decided on.
+/// A write, with the version that it is based on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Write {
     Create,
@@ -67,10 +67,10 @@ pub(crate) struct World {
     pub now: SystemTime,
     pub secret: Secret,
     pub configuration: Configuration,
-    /// What each API server has heard of `caBundle`.
+    /// The `caBundle` that each API server knows.
     pub heard: [Vec<Ca>; 2],
     pub replicas: [Replica; 2],
-    /// Writes that nobody waits for any more, and that may still come.
+    /// Writes that no replica waits for any more, and that may still arrive.
     pub late: Vec<Write>,
     pub keys: u16,
     pub faults: u8,
@@ -82,13 +82,13 @@ pub(crate) enum Action {
     SeeSecret(usize),
     SeeConfiguration(usize),
     Look(usize, Fate),
-    /// An API server hears of the configuration.
+    /// An API server learns about the configuration.
     Hear(usize),
     Arrive(usize),
     Lose(usize),
     Delete,
     Garble,
-    /// Longer than an API server takes to hear of a change.
+    /// Longer than an API server takes to learn about a change.
     Seconds,
     /// Longer than the pause of a planned rotation; each replica has looked before.
     Minutes,
@@ -105,13 +105,13 @@ pub(crate) struct Scenario {
     pub begin: World,
     pub faults: u8,
     pub secret_breaks: bool,
-    /// A replica that never hears from the API servers again; they go on calling it.
+    /// A replica that never hears from the API servers again, although they still call it.
     pub cut_off: Option<usize>,
-    /// An API server that hears of nothing for seconds, though not for minutes.
+    /// An API server that learns nothing for seconds, but not for minutes.
     pub stopped: Option<usize>,
-    /// How far the replicas' own clocks are off, in seconds.
+    /// How many seconds the replicas' own clocks are ahead.
     pub skew: [i64; 2],
-    /// Replicas go by their own clocks, and do not pause.
+    /// Replicas use their own clocks, and do not pause.
     pub unprotected: bool,
 }
 
@@ -132,7 +132,7 @@ impl Scenario {
         }
     }
 
-    /// Nothing is there but empty configurations.
+    /// A new installation: empty configurations and nothing else.
     pub(crate) fn installation() -> Self {
         let replica = Replica::started_at(start());
         Self::of(World {
@@ -147,7 +147,7 @@ impl Scenario {
         })
     }
 
-    /// All is well, and a new CA is due.
+    /// Everything is in order, and a new CA is due.
     pub(crate) fn rotation() -> Self {
         let mut scenario = Self::installation();
         let world = &mut scenario.begin;
@@ -191,7 +191,7 @@ impl World {
         self.replicas[replica].configuration = Some(self.configuration.clone());
     }
 
-    /// Whether the API server took it.
+    /// Whether the API server accepted it.
     pub(crate) fn write(&mut self, write: Write) -> bool {
         match write {
             Write::Create if self.secret.data == Data::Absent => {

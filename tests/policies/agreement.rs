@@ -1,7 +1,7 @@
-//! The whole corpus and generated specs, created and put in the place of others: policies alone and the webhook alone
-//! give the same verdicts, by the same rules, with the same warnings, and store the same.
+//! Creates and updates endpoints with the whole corpus and with generated specs. The policies alone and the webhook
+//! alone give the same verdicts, by the same rules, with the same warnings, and store the same.
 //!
-//! docs/admission-policies.md lists the differences; [`is_listed`] knows them.
+//! docs/admission-policies.md lists the differences, and [`is_listed`] recognizes them.
 
 use std::collections::HashMap;
 use std::env;
@@ -15,12 +15,12 @@ use crate::specs::specs;
 use crate::verdict::{Endpoints, Verdict};
 use crate::world::{POLICIES, WEBHOOK, World, bare, minor, test};
 
-/// How many generated specs are created, and how many are put in the place of others. More in SPECS.
+/// How many generated specs are created, and how many are used for updates. The variable SPECS changes it.
 const GENERATED: usize = 2_000;
 /// So many writes at a time.
 const AT_ONCE: usize = 8;
 
-/// A spec, and the endpoint in whose place it is put, if it is not created.
+/// A spec, and the stored endpoint that it replaces. `None` if it is created.
 #[derive(Debug, Clone)]
 struct Write {
     replaces: Option<(String, Value)>,
@@ -56,7 +56,7 @@ async fn stored_before_there_were_rules(
         let name = format!("stored-{}", stored.len());
         let mut is_taken = true;
         for namespace in [POLICIES, WEBHOOK] {
-            // the schema has its own opinion on some
+            // The schema refuses some of them.
             is_taken &= Endpoints::of(control_plane, namespace).store(&name, &spec).await.is_ok();
         }
         if is_taken {
@@ -76,7 +76,7 @@ fn corpus() -> Result<Vec<Value>> {
     Ok(specs)
 }
 
-/// New urls, new paths, or both, in the places of what is stored.
+/// Updates of the stored endpoints: new urls, new paths, or both.
 fn updates(stored: &[(String, Value)], new: Vec<Value>) -> impl Iterator<Item = Write> {
     new.into_iter().enumerate().map(|(number, mut spec)| {
         let (name, old) = &stored[number % stored.len()];
@@ -89,7 +89,7 @@ fn updates(stored: &[(String, Value)], new: Vec<Value>) -> impl Iterator<Item = 
     })
 }
 
-/// What is decided otherwise and not listed.
+/// The differences that are not listed.
 async fn compare(world: &World, writes: Vec<Write>, has_defaults: bool) -> Result<Vec<String>> {
     let (policies, webhook) = (world.endpoints(POLICIES), world.endpoints(WEBHOOK));
     let mut tasks = JoinSet::new();
@@ -140,7 +140,7 @@ async fn send(endpoints: &Endpoints, write: &Write) -> Result<Verdict> {
 
 /// Whether docs/admission-policies.md has this difference.
 fn is_listed(write: &Write, by_policies: &Verdict, by_webhook: &Verdict, has_defaults: bool) -> bool {
-    // no expression judges what is that long
+    // No expression judges a value of this length.
     let is_long = |field: &str| write.spec[field].as_str().is_some_and(|text| text.chars().count() > LONGEST);
     if is_long("url") || is_long("rewritePath") {
         return !matches!(by_policies, Verdict::Stored { .. });
@@ -155,11 +155,11 @@ fn is_listed(write: &Write, by_policies: &Verdict, by_webhook: &Verdict, has_def
     if told != warnings || by_policies["url"] != by_webhook["url"] {
         return false;
     }
-    // without MutatingAdmissionPolicy, nothing is changed
+    // Without MutatingAdmissionPolicy, nothing is changed.
     if !has_defaults && *by_policies == without_null(&write.spec) {
         return true;
     }
-    // a value that somebody owns, and that is the default of the former url, follows the url
+    // A value that somebody owns follows the url if it equals the default of the former url.
     let Some((_, old)) = &write.replaces else { return false };
     let kept = &write.spec["rewritePath"];
     old["url"] != write.spec["url"] && old["rewritePath"] == *kept && by_webhook["rewritePath"] == *kept

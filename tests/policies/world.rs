@@ -63,7 +63,7 @@ pub(crate) fn minor(control_plane: &ControlPlane) -> Result<Minor> {
 }
 
 impl World {
-    /// Has both judge under this policy file.
+    /// Makes both judge by this policy file.
     pub(crate) async fn judging(control_plane: ControlPlane, policy_file: &str) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let file = directory.path().join("policy.yaml");
@@ -86,7 +86,7 @@ impl World {
     }
 }
 
-/// Has the webhooks called for every namespace but this one.
+/// Registers the webhooks for every namespace except this one.
 async fn keep_out(control_plane: &ControlPlane, namespace: &'static str) -> Result<()> {
     let expression =
         json!({ "key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [namespace] });

@@ -1,5 +1,4 @@
-//! Clients of every kind, each in a loop until the time is up; what is answered otherwise than it
-//! should be is a failure.
+//! Clients of every kind, each in a loop until the time is up. An unexpected answer is a failure.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -25,7 +24,7 @@ pub struct Load {
     pub until: Instant,
     /// The instance that runs from the start to the end.
     pub steady: Client,
-    /// The one that traffic goes to now, and that is replaced.
+    /// The instance that gets the traffic now, and that is replaced.
     pub current: watch::Receiver<Client>,
     pub tally: Arc<Tally>,
 }
@@ -91,7 +90,7 @@ impl Load {
         }
     }
 
-    /// A head that never ends, a byte at a time, until the server has enough of it.
+    /// Sends a head that never ends, a byte at a time, until the server closes the connection.
     async fn keep_dribbling(self) {
         while Instant::now() < self.until {
             let Ok(mut stream) = self.steady.stream().await else {
@@ -106,7 +105,7 @@ impl Load {
     }
 }
 
-/// A request, and what its answer has to be.
+/// A request, and the expected status of its answer.
 struct Expected {
     request: Request<Body>,
     status: u16,

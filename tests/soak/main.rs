@@ -1,8 +1,8 @@
-//! Minutes of everything at once: good, bad, huge and slow requests, while certificates rotate and
-//! instances are told to stop. `just soak 10`, or `cargo test --test soak -- 10`.
+//! Causes all faults at once, for minutes: good, bad, huge and slow requests, while certificates rotate and instances
+//! stop. `just soak 10`, or `cargo test --test soak -- 10`.
 //!
-//! One instance runs from the start to the end, and its memory and descriptors are printed; another
-//! one is replaced again and again, the new one first, and no request may notice.
+//! One instance runs from start to end, and the test prints its memory and descriptors. Another one is replaced again
+//! and again: the new one starts first, and no request may fail.
 
 mod load;
 
@@ -23,7 +23,7 @@ use test_support::webhook::Webhook;
 
 const ROTATE_EVERY: Duration = Duration::from_secs(3);
 const REPLACE_EVERY: Duration = Duration::from_secs(10);
-/// Beyond what it had once it was warm.
+/// In addition to the memory after the warm-up.
 const MOST_GROWTH: u64 = 32 * 1024 * 1024;
 
 fn main() -> ExitCode {
@@ -55,7 +55,7 @@ async fn soak(time: Duration) -> ExitCode {
         ((), warm) = async { tokio::join!(load.run(), warming) } => warm,
         () = faults(&authority, &steady_files, &replaced, &load) => unreachable!("faults have no end"),
     };
-    // what was in flight is done; what is left is what it keeps
+    // The requests in flight are done, so this is what the server keeps.
     sleep(Duration::from_secs(2)).await;
     let end = Figures::of(&steady).await;
 

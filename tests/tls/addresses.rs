@@ -1,5 +1,5 @@
-//! The default addresses, on machines with IPv6, with IPv4 and with both: network namespaces, with nothing
-//! in them but loopback.
+//! The default addresses, on machines with IPv6, with IPv4 and with both. The machines are network namespaces with
+//! only a loopback interface.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -33,7 +33,8 @@ struct Alone {
 }
 
 impl Alone {
-    /// After a shell has set the machine up. The file `ca.crt` is in the working directory afterwards.
+    /// Starts the server after a shell has set up the machine. Afterwards, the file `ca.crt` is in the working
+    /// directory.
     async fn start(set_up: &str, variables: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let script = format!("ip link set lo up && {set_up} && exec \"$0\" \"$@\"");
@@ -85,7 +86,7 @@ async fn next(log: &mut Lines<BufReader<ChildStderr>>, part: &str) -> String {
     panic!("no line with {part:?} in {seen:#?}")
 }
 
-/// Ready, and answering at these addresses and at no others.
+/// Asserts that the server is ready, and answers at these addresses and at no others.
 fn serves_at(server: &Alone, addresses: &[IpAddr]) {
     let ca = server.ca();
     server.within(async move || {
@@ -103,7 +104,7 @@ fn serves_at(server: &Alone, addresses: &[IpAddr]) {
     });
 }
 
-/// Only root makes network namespaces; past the capture of output, so that somebody sees it.
+/// Only root can create network namespaces. The message bypasses the capture of output, so that somebody sees it.
 fn can_not_run(test: &str) -> bool {
     let not_run = !geteuid().is_root();
     if not_run {
@@ -142,7 +143,7 @@ async fn the_default_addresses_serve_where_ipv6_is_switched_off() {
     serves_at(&server, &[V4]);
 }
 
-/// As with `ipv6.disable=1`, which is for a kernel's command line: a library that is loaded first plays it.
+/// Behaves as with `ipv6.disable=1`, which is a flag of the kernel, by a library that is loaded first.
 #[tokio::test]
 async fn the_default_addresses_serve_where_the_kernel_has_no_ipv6() {
     if can_not_run("the default addresses on a kernel without IPv6") {

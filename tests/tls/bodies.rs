@@ -1,4 +1,4 @@
-//! Large bodies that come slowly, or never: honest reviews are answered all the same.
+//! Large bodies that arrive slowly or never do not keep honest reviews from being answered.
 
 use std::time::{Duration, Instant};
 
@@ -14,9 +14,10 @@ use test_support::webhook::Webhook;
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 const RESIDENT: &str = "process_resident_memory_bytes";
-/// What docs/serving.md says of large bodies, and some for what the allocator keeps.
+/// The memory for large bodies in docs/serving.md, plus 8 MiB that the allocator may keep.
 const MOST: u64 = (24 + 4 + 8 + 8) * 1024 * 1024;
-/// There, of a connection; who was cut comes again while the server still discards what was on its way.
+/// Twice the memory for a connection there: a client that was cut connects again while the server still discards its
+/// earlier bytes.
 const MOST_BY_CLIENT: u64 = 2 * 112 * 1024;
 /// One attack at a time.
 static ALONE: Mutex<()> = Mutex::const_new(());
@@ -24,15 +25,15 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 /// How a client occupies memory.
 #[derive(Debug, Clone, Copy)]
 enum Slow {
-    /// Chunks of no declared length, then little more.
+    /// Chunks without a declared length, then only a few more bytes.
     Chunked,
-    /// 7 MiB are declared, and none of them come.
+    /// It declares 7 MiB, and sends none of them.
     OnlyDeclared,
-    /// All of 7 MiB but the last byte.
+    /// It sends 7 MiB except for the last byte.
     AllButTheEnd,
-    /// A little more than the least rate.
+    /// A little faster than the minimum rate.
     Trickling,
-    /// One byte more than there is room for, so that it is the server that waits.
+    /// It sends one byte more than there is room for, so the server has to wait.
     OneTooMany,
 }
 
@@ -61,11 +62,11 @@ fn head(length: &str) -> Vec<u8> {
     head.into_bytes()
 }
 
-/// Does so for ever: a client that was cut comes again.
+/// Attacks forever: a client that was cut connects again.
 async fn attack(client: Client, slow: Slow) {
     let (first, again, every) = slow.bytes();
     loop {
-        // Whether the server reads, answers or cuts it: it goes on until the connection is over.
+        // Whatever the server does, the attack continues until the connection ends.
         let _ = async {
             let (mut reader, mut writer) = tokio::io::split(client.stream().await?);
             let writing = async {
@@ -95,8 +96,8 @@ fn review(uid: &str, bytes: usize) -> Value {
     review
 }
 
-/// How many of these reviews were not answered within the time that the API server gives by default, and
-/// the slowest answer.
+/// How many of these reviews were not answered within the API server's default timeout, and the time of the slowest
+/// answer.
 async fn late(webhook: &Webhook, bytes: usize, reviews: usize) -> (usize, Duration) {
     let (mut late, mut slowest) = (0, Duration::ZERO);
     let review = review("u-honest", bytes);
@@ -131,7 +132,7 @@ async fn honest_reviews_are_answered_under(attacks: &[(Slow, usize)]) {
             attackers.spawn(attack(webhook.client(), *slow));
         }
     }
-    // The attack unfolds.
+    // Give the attack time to develop.
     sleep(Duration::from_secs(1)).await;
     let small = late(&webhook, 200 * KIB, REVIEWS).await;
     let large = late(&webhook, 1_500 * KIB, REVIEWS).await;
@@ -205,7 +206,7 @@ async fn a_body_slower_than_the_least_rate_is_given_up() {
     let began = Instant::now();
     let mut ticks = interval(Duration::from_millis(100));
     let mut said = vec![0; 1024];
-    // 10 KiB a second, where 128 are the least after the first 5 s.
+    // 10 KiB per second. The minimum is 128 KiB per second after the first 5 s.
     let read = loop {
         tokio::select! {
             _ = ticks.tick() => stream.write_all(&[b' '; KIB]).await.expect("the server reads"),

@@ -1,4 +1,4 @@
-//! Certificates from files, changed in all the ways that files change.
+//! Certificates from files, which are replaced, truncated or removed.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -49,8 +49,8 @@ impl Running {
     }
 }
 
-/// As kubelet's atomic writer does it: the files are links through `..data`, which is a link to a
-/// directory with a new name for each version.
+/// As the kubelet's atomic writer does it: the files are links through `..data`, which is a link to a directory with
+/// a new name for each version.
 struct SecretVolume {
     directory: TempDir,
     version: u32,
@@ -77,7 +77,7 @@ impl SecretVolume {
         pair.write_to(&new);
         symlink(name(self.version), root.join("..data_tmp")).expect("a link");
         fs::rename(root.join("..data_tmp"), root.join("..data")).expect("a swap");
-        // The first version has none before it.
+        // There is no version before the first one.
         let _ = fs::remove_dir_all(old);
     }
 }
@@ -191,7 +191,8 @@ async fn a_renewal_is_overdue_30_days_before_the_end_or_when_a_third_of_the_life
     }
     for (from, until) in in_time {
         let running = serving(&authority, &authority.pair_valid(from, until)).await;
-        // the next look at the files comes after the look at the end
+        // The server checks whether a renewal is overdue before it reads the files again, so a warning would be in
+        // the log by then.
         authority.pair_valid(from, until).write_to(running.directory.path());
         running.webhook.logged("certificate reloaded").await;
         assert_eq!(running.webhook.log().iter().find(|line| line.contains(warning)), None);
@@ -215,7 +216,7 @@ async fn it_becomes_unready_when_the_certificate_expires() {
     let authority = Authority::new();
     let running = serving(&authority, &authority.pair()).await;
     running.webhook.is_ready().await;
-    // The server runs already, so its start can't take the time that the certificate has.
+    // The server is already running, so that its start does not use up the certificate's lifetime.
     authority.pair_valid(Duration::days(-1), Duration::seconds(8)).write_to(running.directory.path());
     running.webhook.logged("certificate reloaded").await;
     running.webhook.logged("should have been renewed by now").await;
@@ -234,7 +235,7 @@ async fn a_leaf_with_its_intermediate_is_served_as_a_chain() {
     running.webhook.is_ready().await;
 }
 
-/// Nothing tells that the handshake took place, so it gets a second: it takes milliseconds.
+/// Nothing reports that the handshake took place, so wait a second. It takes milliseconds.
 #[tokio::test]
 async fn the_servers_handshake_with_itself_takes_nobodys_place() {
     let authority = Authority::new();

@@ -1,4 +1,4 @@
-//! Who may call: certificates that clients present, and those that they lack.
+//! Who may call: clients with good, bad and missing certificates.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ struct Guarded {
     _directory: TempDir,
 }
 
-/// A webhook that wants a certificate of this CA.
+/// A webhook that requires a certificate from this CA.
 async fn guarded(ca: &Authority, flags: &[&str]) -> Guarded {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let file = directory.path().join("client-ca.crt");
@@ -41,17 +41,17 @@ impl Guarded {
     }
 }
 
-/// A review over a connection of its own is answered.
+/// Asserts that a review over a new connection is answered.
 async fn may_call(client: &Client) {
     let reply = client.post("/validate", &create("u-1", FINE)).await;
     assert_eq!(reply.review(), allowed("u-1"));
 }
 
-/// The handshake ends with this alert.
+/// Asserts that the handshake ends with this alert.
 async fn is_rejected(client: &Client, alert: &str) {
     let refusal = match client.stream().await {
         Err(refusal) => refusal,
-        // In TLS 1.3 a client only learns of it when it reads, and the server never speaks first.
+        // In TLS 1.3, a client learns of it only when it reads, and the server never sends first.
         Ok(mut stream) => stream.read_u8().await.expect_err("the server ends the connection"),
     };
     assert_eq!(refusal.to_string(), format!("received fatal alert: {alert}"));
@@ -103,7 +103,7 @@ async fn a_certificate_without_an_extended_key_usage_is_for_clients_too_and_one_
     );
     may_call(&presenting(&[])).await;
     may_call(&presenting(&[server.clone(), client])).await;
-    // webpki does not take anyExtendedKeyUsage for every use, where Go does.
+    // Unlike Go, webpki does not accept anyExtendedKeyUsage for every use.
     for uses in [[server], [any]] {
         let refusal = presenting(&uses).stream().await;
         let refused = match refusal {
@@ -215,7 +215,7 @@ async fn when_the_ca_changes_open_connections_end_and_what_is_being_answered_sti
     guarded.webhook.logged("clients must connect again").await;
     eventually((true, true), async || (idle.is_closed(), used.is_closed())).await;
     let mut said = Vec::new();
-    // However it ends: nothing was said.
+    // However the connection ends, there was no answer.
     let _ = in_a_head.read_to_end(&mut said).await;
     assert_eq!(said, b"");
     assert_is_answered_and_closed(under_way, "u-2").await;
@@ -257,7 +257,7 @@ async fn requests_that_wait_behind_an_answer_are_not_served_after_the_ca_changed
     assert_is_answered_and_closed((stream, Vec::new()), "u-1").await;
 }
 
-/// Sends the rest of a review. Its answer comes, and then the end.
+/// Sends the rest of a review. Asserts that it is answered, and that the connection then ends.
 async fn assert_is_answered_and_closed((mut stream, rest): (TlsStream<TcpStream>, Vec<u8>), uid: &str) {
     stream.write_all(&rest).await.expect("the server still reads");
     let mut said = String::new();

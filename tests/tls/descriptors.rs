@@ -1,5 +1,5 @@
-//! File descriptors: as many as the connections need where that is allowed, and fewer connections where
-//! it is not.
+//! File descriptors: the server gets as many as the connections need if it is allowed to, and otherwise accepts fewer
+//! connections.
 
 use std::net::Ipv4Addr;
 
@@ -55,7 +55,7 @@ async fn without_descriptors_the_open_connections_are_served_and_it_recovers() {
     kept.post("/validate", &create("u-1", FINE)).await;
     let before = nofile(&webhook, None);
     let open = webhook.metric("process_open_fds").await;
-    // Room for a handful more than are open now.
+    // Leave a few more than are open now.
     let few = Rlimit { current: Some(open + 4), maximum: before.maximum };
     nofile(&webhook, Some(few));
 
@@ -65,7 +65,7 @@ async fn without_descriptors_the_open_connections_are_served_and_it_recovers() {
     }
     webhook.logged("cannot accept connections").await;
     assert_eq!(kept.post("/validate", &create("u-2", FINE)).await.review(), allowed("u-2"));
-    // The silent ones are ahead of it, and give way one after the other.
+    // The silent connections are less useful, so they are ended first, one after the other.
     assert_eq!(webhook.client().post("/validate", &create("u-3", FINE)).await.review(), allowed("u-3"));
 
     drop(silent);

@@ -1,4 +1,4 @@
-//! How the server leaves: nobody who is still being sent to it notices.
+//! How the server stops: no request that still reaches it fails.
 
 use std::fs;
 use std::io::{self, Write};
@@ -66,7 +66,8 @@ async fn what_runs_when_the_listener_closes_is_still_answered() {
 
 #[tokio::test]
 async fn what_never_ends_is_not_awaited_for_ever() {
-    // Any client that is this slow is cut before the 15 s are over, so here it may be slower.
+    // By default, the server cuts such a slow client before the 15 s for finishing are over, so the other limits are
+    // longer here.
     let ages = Duration::from_hours(1);
     let finish = Duration::from_millis(300);
     let limits = Limits { body: ages, request: ages, finish, ..Limits::new(10) };
@@ -76,7 +77,7 @@ async fn what_never_ends_is_not_awaited_for_ever() {
     server.drain.close();
     let ended = timeout(PATIENCE, server.running).await.expect("the server ends");
     ended.expect("it did not panic").expect("in good order");
-    // Without the end of TLS, or a reset: it was cut.
+    // The connection was cut: it has no end of TLS, or a reset.
     let mut said = Vec::new();
     let _ = stream.read_to_end(&mut said).await;
     assert_eq!(said, b"");
@@ -89,7 +90,7 @@ async fn a_hangup_changes_nothing() {
     webhook.logged("ignored SIGHUP").await;
     webhook.is_ready().await;
     assert_eq!(webhook.client().post("/validate", &create("u-8", FINE)).await.review(), allowed("u-8"));
-    // nor is it the first of two
+    // It does not count as the first of two signals either.
     webhook.signal(Signal::TERM);
     webhook.logged("closing").await;
     assert_eq!(webhook.exit().await.code(), Some(0));
@@ -129,7 +130,7 @@ async fn a_second_signal_ends_it_whatever_the_collector_of_traces_does() {
         let mut webhook = Webhook::self_signed_with(&["--drain", "0s"], &variables).await;
         assert_eq!(webhook.client().post("/validate", &create("u-7", FINE)).await.review(), allowed("u-7"));
         webhook.signal(first);
-        // It sends the last spans, and gets no answer.
+        // The server sends the last spans, and gets no answer.
         let (_silent, _) = collector.accept().await.expect("a batch of spans");
         let began = Instant::now();
         webhook.signal(second);
@@ -144,7 +145,7 @@ async fn a_signal_while_it_starts_ends_it_at_once() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let policy = directory.path().join("policy.yaml");
     fs::write(&policy, "rules: {}\n").expect("a file");
-    // Before it serves, it prints how to call it. This pipe is full, and nobody reads it.
+    // Before it serves, the server prints commands to try it out. This pipe is full, and nobody reads it.
     let (_unread, mut full) = io::pipe().expect("a pipe");
     full.write_all(&vec![b' '; 64 * 1024]).expect("as much as a pipe holds on Linux");
     let mut starting = Command::new(binary())

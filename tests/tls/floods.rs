@@ -1,6 +1,6 @@
-//! Crowds that take all connections: new callers get in all the same, and who is being served stays.
+//! Clients that take all connections: new callers can still connect, and open connections that are in use stay open.
 //!
-//! Everything comes from one address, as behind SNAT, unless a test says otherwise: that is the hardest case.
+//! Unless a test says otherwise, all clients have the same address, as behind SNAT. That is the hardest case.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -29,7 +29,7 @@ use test_support::webhook::{Webhook, eventually};
 /// How long a caller waits for its answer.
 const IN_TIME: Duration = Duration::from_secs(1);
 const CALLERS: usize = 60;
-/// Where callers and attackers come from.
+/// The addresses of callers and attackers.
 const SAME: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 const ALL_TAKEN: &str =
@@ -77,7 +77,7 @@ async fn silent_connections_do_not_keep_callers_out() {
     let attack = Attack::Silent { from: SAME, https: webhook.https };
     let flood = Flood::of(7_500, Duration::from_millis(1), &attack);
     flood.in_place(7_500).await;
-    // They made way for one another. How many did depends on the machine: some time out first on a slow one.
+    // They were ended for one another. How many were depends on the machine: on a slow one, some time out first.
     eventually(true, async || webhook.metric(SHARE_TAKEN).await > 0).await;
     all_get_in("7,500 silent connections", &webhook).await;
 }
@@ -159,7 +159,7 @@ async fn an_idle_connection_that_has_delivered_reviews_outlives_strangers() {
 
 #[tokio::test]
 async fn a_review_under_way_never_gives_way_and_closes_its_connection_for_a_newcomer() {
-    // However busy this machine is: the reviews are on time.
+    // However busy this machine is, the reviews count as being on time.
     let server = serve(answer, Limits { patience: Duration::from_hours(1), ..Limits::new(3) });
     let mut under_way = three_reviews_under_way(&server).await;
     let client = server.client.clone();
@@ -184,7 +184,7 @@ async fn a_newcomer_that_finds_no_place_in_time_is_refused() {
     let under_way = three_reviews_under_way(&server).await;
     let mut refused = tcp_from(SAME, server.https).await.expect("the kernel accepts");
     let mut said = Vec::new();
-    // However it is told: it does not get a place.
+    // However the connection ends, it did not get a place.
     let _ = refused.read_to_end(&mut said).await;
     assert_eq!(said, b"");
     assert!(server.counts(r#"modelendpoint_webhook_shed_total{reason="refused"} 1"#).await);
@@ -203,7 +203,7 @@ async fn three_reviews_under_way(server: &InProcess) -> Vec<(TlsStream<TcpStream
     under_way
 }
 
-/// Reads an answer, which is a 200. Returns whether it asks the client to leave.
+/// Reads an answer, which must be a 200. Returns whether it asks the client to close the connection.
 async fn answer_and_asks_to_leave(stream: &mut TlsStream<TcpStream>) -> bool {
     let mut said = vec![0; 4096];
     let length = stream.read(&mut said).await.expect("an answer");
@@ -230,7 +230,8 @@ fn asks_to_leave(reply: &Reply) -> bool {
     reply.headers.contains(&("connection".to_owned(), "close".to_owned()))
 }
 
-/// 95 of 100 new callers and probes get their answer in time, and whoever was there before keeps being served.
+/// Asserts that 95 of 100 new callers and probes get their answer in time, and that established connections keep
+/// being served.
 async fn all_get_in(crowd: &str, webhook: &Webhook) {
     let client = webhook.client();
     let kept = timeout(PATIENCE, async {
@@ -255,7 +256,7 @@ async fn all_get_in(crowd: &str, webhook: &Webhook) {
     kept.await.expect("the client that was there before is still served");
 }
 
-/// 95 of 100 new callers and probes get their answer in time.
+/// Asserts that 95 of 100 new callers and probes get their answer in time.
 async fn newcomers_get_in(crowd: &str, webhook: &Webhook) {
     let (client, ops) = (webhook.client(), webhook.ops);
     let reviews = figures(|| review(client.clone())).await;
@@ -275,7 +276,7 @@ struct Figures {
     slowest: Duration,
 }
 
-/// Calls every 30 ms, whether or not the calls before were answered.
+/// Calls every 30 ms, whether or not the previous calls were answered.
 async fn figures<F: Future<Output = Option<()>> + Send + 'static>(call: impl Fn() -> F) -> Figures {
     let mut calls = JoinSet::new();
     let mut ticks = interval(Duration::from_millis(30));
@@ -294,7 +295,7 @@ async fn figures<F: Future<Output = Option<()>> + Send + 'static>(call: impl Fn(
     Figures { in_time: took.len(), median: or_none(median), slowest: or_none(slowest) }
 }
 
-/// A new connection with one review, if it is answered.
+/// Opens a connection and sends one review. Returns the time until the answer, if there is one.
 async fn review(client: Client) -> Option<()> {
     let mut connection = client.try_connect().await.ok()?;
     let reply = connection.send(json_request("/validate", create("u-2", FINE).to_string())).await.ok()?;
@@ -302,7 +303,7 @@ async fn review(client: Client) -> Option<()> {
     Some(())
 }
 
-/// A probe as kubelet makes it, if it is answered with a 200.
+/// Probes as the kubelet does. Returns the time until the answer, if it is a 200.
 async fn probe(ops: SocketAddr, path: &'static str) -> Option<()> {
     let mut stream = tcp_from(SAME, ops).await.ok()?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -319,14 +320,15 @@ struct Flood {
 }
 
 impl Flood {
-    /// So many clients, so long after one another. Whoever is thrown out comes again 10 to 30 seconds later: the
-    /// attackers share the machine with the server, and should take its places and not its CPU time.
+    /// This many clients, which start at this interval. A client whose connection was ended connects again 10 to 30
+    /// seconds later: the attackers share the machine with the server, and should take its places and not its CPU
+    /// time.
     fn of(clients: u32, after: Duration, attack: &Attack) -> Self {
         let pause = |number| Duration::from_millis(10_000 + u64::from(number) * 7_919 % 20_000);
         Self::returning(clients, after, pause, attack)
     }
 
-    /// … and whoever is thrown out comes again after this pause.
+    /// … and a client whose connection was ended connects again after this pause.
     fn returning(clients: u32, after: Duration, pause: impl Fn(u32) -> Duration, attack: &Attack) -> Self {
         let in_place = Arc::new(AtomicUsize::new(0));
         let mut tasks = JoinSet::new();
@@ -336,7 +338,7 @@ impl Flood {
             tasks.spawn(async move {
                 sleep(after * number).await;
                 loop {
-                    // An attacker does not mind why it was thrown out.
+                    // An attacker ignores why its connection ended.
                     let _ = attack.once(&in_place).await;
                     sleep(pause).await;
                 }
@@ -345,7 +347,7 @@ impl Flood {
         Self { in_place, _clients: tasks }
     }
 
-    /// So many attacks are or were in place.
+    /// Waits until this many attacks are or were in place.
     async fn in_place(&self, attacks: usize) {
         eventually(true, async || self.in_place.load(Relaxed) >= attacks).await;
     }
@@ -357,9 +359,9 @@ enum Attack {
     BusyOps { from: Ipv4Addr, ops: SocketAddr, path: &'static str },
     /// The beginning of a request, and nothing else.
     HalfHead { from: Ipv4Addr, ops: SocketAddr },
-    /// A request that is no review every half a second.
+    /// A request that is not a review every half a second.
     Busy(Client),
-    /// A review of which the last byte is always missing: it comes with the next review's head, 0.7 s later.
+    /// A review whose last byte is always missing: it arrives with the next review's head, 0.7 s later.
     Endless(Client),
     /// Nothing at all.
     Silent { from: Ipv4Addr, https: SocketAddr },

@@ -1,4 +1,4 @@
-//! A server in this process, for what the binary has no flag for: another judge, smaller limits.
+//! A server in this process, for settings that the binary has no flag for: another judge, smaller limits.
 
 use std::io;
 use std::net::SocketAddr;
@@ -31,7 +31,7 @@ pub(crate) struct InProcess {
     ops: SocketAddr,
 }
 
-/// Serves until it is told to leave, or the test's runtime ends.
+/// Serves until the drain begins, or the test's runtime ends.
 pub(crate) fn serve(judge: Judge, limits: Limits) -> InProcess {
     serve_traced(judge, limits, None)
 }
@@ -64,7 +64,7 @@ pub(crate) fn serve_traced(judge: Judge, limits: Limits, traces: Option<Traces>)
 }
 
 impl InProcess {
-    /// Is this line in `/metrics`?
+    /// Whether this line is in `/metrics`.
     pub(crate) async fn counts(&self, line: &str) -> bool {
         client::get(self.ops, "/metrics").await.body.lines().any(|written| written == line)
     }

@@ -1,4 +1,4 @@
-//! Clients that would fill the log: it has a bound, and says what it leaves out.
+//! Clients that try to fill the log. It is limited, and says how many lines it leaves out.
 
 use rustix::process::Signal;
 use tokio::task::JoinSet;
@@ -22,7 +22,7 @@ fn lines(webhook: &Webhook, part: &str) -> u64 {
     webhook.log().iter().filter(|line| line.contains(part)).count() as u64
 }
 
-/// So many clients do not trust the server's certificate.
+/// Makes this many handshakes by clients that do not trust the server's certificate.
 async fn fail_handshakes(webhook: &Webhook, clients: usize) {
     let stranger = Client::new(webhook.https, vec![Authority::new().certificate()]);
     for _ in 0..clients {

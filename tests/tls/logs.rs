@@ -1,4 +1,4 @@
-//! The log: one line for each denial and failure, and nobody writes one but the server.
+//! The log has one line for each denial and failure, and a client can't forge a line.
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -18,7 +18,7 @@ fn forging(uid: &str) -> Value {
     review
 }
 
-/// Characters that turn text around, or that nobody sees.
+/// Characters that change the direction of text, or that are invisible.
 const HIDDEN: &str = "\u{ad}\u{61c}\u{200b}\u{200d}\u{200f}\u{202e}\u{2060}\u{2066}\u{3164}\u{e000}\u{fe0f}\u{feff}\
                       \u{fff9}\u{e0041}\u{e0100}";
 
@@ -72,7 +72,7 @@ async fn a_review_that_a_rule_warned_about_is_one_line_with_the_rule() {
     assert_eq!(line, expected);
 }
 
-/// The latency is a number, and the only one that differs from run to run.
+/// The latency is a number, and the only value that differs from run to run.
 #[tokio::test]
 async fn a_denial_is_one_line_of_text_with_all_that_matters() {
     let webhook = Webhook::self_signed(&[]).await;
@@ -198,7 +198,7 @@ async fn a_client_that_does_not_trust_the_certificate_is_a_hint_about_the_ca_bun
 async fn a_log_that_nobody_reads_holds_up_no_answer_and_what_it_lacks_is_counted() {
     const CLIENTS: usize = 8;
     const EACH: usize = 1_200;
-    // Lines that are for debug are as many as there are.
+    // Lines at level debug have no limit.
     let webhook = Webhook::self_signed(&["--log-level", "debug"]).await;
     webhook.log_is_read(false);
     let mut clients = JoinSet::new();

@@ -1,7 +1,7 @@
-//! What the server does on the wire: the real binary, real TLS sockets, real signals.
+//! The server's behaviour on the wire: the real binary, real TLS sockets, real signals.
 //!
-//! [`webhook`] starts it, [`client`] calls it, [`pairs`] issues its certificates; [`in_process`] is for
-//! what the binary has no flag for.
+//! [`webhook`] starts it, [`client`] calls it, and [`pairs`] issues its certificates. [`in_process`] is for settings
+//! that the binary has no flag for.
 
 mod in_process;
 

@@ -1,4 +1,4 @@
-//! How much memory clients can make the server hold: what docs/serving.md says, and no more.
+//! Clients can't make the server use more memory than docs/serving.md says.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -13,14 +13,14 @@ const ANONYMOUS: &str = "process_anonymous_memory_bytes";
 const IN_FLIGHT: &str = "modelendpoint_webhook_requests_in_flight";
 const SLOW_BODY: &str = r#"modelendpoint_webhook_shed_total{reason="slow_body"}"#;
 
-/// Of docs/serving.md: head, small body, and what it takes to read them.
+/// From docs/serving.md: head, small body, and the buffers for reading them.
 const MOST_BY_CONNECTION: u64 = 112 * KIB;
-/// With the two buffers that are kept for the next ones, and what the allocator leaves between all of them.
+/// With the two buffers that are kept, and the overhead of the allocator.
 const MOST_BY_LARGE_BODIES: u64 = (24 + 4 + 8) * MIB;
-/// For what the allocator keeps for later.
+/// Memory that the allocator keeps for later.
 const SLACK: u64 = 4 * MIB;
 
-/// A request with a head of 15 KiB and all of a body but its last byte.
+/// Sends a request with a head of 15 KiB and a body without its last byte.
 async fn unfinished(client: &Client, body: u64) -> TlsStream<TcpStream> {
     let filler = "x".repeat(15_000);
     let head = format!(
@@ -30,7 +30,7 @@ async fn unfinished(client: &Client, body: u64) -> TlsStream<TcpStream> {
     let mut bytes = head.into_bytes();
     bytes.resize(bytes.len() + usize::try_from(body).expect("it fits") - 1, b' ');
     let mut stream = client.stream().await.expect("the server accepts");
-    // A client that is shed may be cut while it still sends.
+    // The server may cut a client while the client is still sending.
     let _ = stream.write_all(&bytes).await;
     stream
 }
@@ -75,7 +75,7 @@ async fn large_bodies_share_36_mib_and_a_small_review_is_answered_beside_them() 
     assert_eq!(client.post("/validate", &create("u-2", FINE)).await.review(), allowed("u-2"));
 }
 
-/// Three of the largest bodies take all the room.
+/// Three bodies of the maximum size take all the room.
 #[tokio::test]
 async fn bodies_that_stall_make_way_for_one_that_is_complete_and_their_clients_are_told() {
     let webhook = Webhook::self_signed(&[]).await;
@@ -114,7 +114,7 @@ async fn no_buffer_is_larger_than_what_arrived_of_its_body_allows() {
     let webhook = Webhook::self_signed(&[]).await;
     webhook.is_ready().await;
     let client = webhook.client();
-    // What others have read into and freed must not end up with those that send little.
+    // Memory that was used for other bodies and freed must not stay with clients that send little.
     let mut large = create("u-1", FINE);
     large["request"]["object"]["status"] = "x".repeat(usize::try_from(6 * MIB).expect("it fits")).into();
     for _ in 0..4 {

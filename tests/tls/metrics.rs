@@ -1,4 +1,4 @@
-//! `/metrics`: what was sent is what is counted, and nothing that a client wrote is a label.
+//! `/metrics` counts what was sent, and has no label that a client wrote.
 
 use axum::body::Body;
 use hyper::Method;
@@ -69,7 +69,7 @@ async fn who_asks_for_openmetrics_gets_it_and_everybody_else_the_text_format_of_
     }
 }
 
-/// 100 µs is what most answers take, and 10 s the API server's default for its deadline.
+/// Most answers take less than 100 µs, and 10 s is the API server's default timeout.
 #[tokio::test]
 async fn latencies_are_counted_from_100_microseconds_to_10_seconds() {
     let webhook = Webhook::self_signed(&[]).await;
@@ -101,7 +101,7 @@ async fn the_process_has_its_figures() {
         let value: f64 = webhook.written(name).await.parse().expect("a number");
         assert!(value > 0.0, "{name} {value}");
     }
-    // the kernel counts it in hundredths, and a start takes less
+    // The kernel counts it in hundredths of a second, and a start takes less.
     eventually(true, async || {
         let value: f64 = webhook.written("process_cpu_seconds_total").await.parse().expect("a number");
         value > 0.0

@@ -1,4 +1,4 @@
-//! `deploy/components/monitoring` and `/metrics` belong together: what one asks for, the other has.
+//! `/metrics` has every metric that `deploy/components/monitoring` uses.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -109,7 +109,7 @@ async fn a_real_prometheus_reads_the_metrics_and_answers_every_question_of_alert
     let panels = dashboard["panels"].as_array().expect("panels");
     let questions = panels.iter().flat_map(|panel| panel["targets"].as_array().expect("targets"));
     let questions = questions.map(|target| target["expr"].as_str().expect("an expression"));
-    // the audit is another program, whose own tests hold its figures against the dashboard
+    // The audit is another program. Its own tests compare its metrics with the dashboard.
     for question in questions.filter(|question| !question.contains("modelendpoint_audit_")) {
         let question = question.replace("$__rate_interval", "10s").replace("$__range", "10s");
         let question = question.replace("$cluster", ".*").replace("$namespace", ".*").replace("$job", ".+");
@@ -134,7 +134,7 @@ async fn a_real_prometheus_reads_the_metrics_and_answers_every_question_of_alert
     eventually(expected, health).await;
 }
 
-/// So that every figure moves which a client can move.
+/// Changes every metric that a client can change.
 async fn call_in_every_way(caller: &Client, stranger: &Client) {
     let mut connection = caller.connect().await;
     connection.post("/validate", &create("u-1", FINE)).await;
@@ -147,7 +147,7 @@ async fn call_in_every_way(caller: &Client, stranger: &Client) {
     stranger.post("/validate", &create("u-5", FINE)).await;
 }
 
-/// The rules as Prometheus itself reads them: what the operator makes of a `PrometheusRule`.
+/// The rules in the format of Prometheus, as the operator derives them from a `PrometheusRule`.
 fn groups() -> String {
     let (_, spec) = RULES.split_once("\nspec:\n").expect("a spec");
     spec.lines().map(|line| line.strip_prefix("  ").unwrap_or(line).to_owned() + "\n").collect()
@@ -172,9 +172,9 @@ impl Prometheus {
                 "static_configs": [{ "targets": [ops.to_string()], "labels": { "pod": "a" } }],
             }],
         });
-        // JSON is YAML
+        // JSON is valid YAML.
         fs::write(path("prometheus.yml"), config.to_string()).expect("a file");
-        // it does not say which port it got, so it is given one that was free a moment ago
+        // Prometheus does not say which port it got, so give it one that was free a moment ago.
         let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
         let address = free.expect("a free port");
         let child = Command::new("prometheus")

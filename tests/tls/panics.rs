@@ -1,4 +1,4 @@
-//! A judge that panics, in a server that does not mind.
+//! The server survives a judge that panics.
 
 use modelendpoint_core::admission::{self, Answer, Hook, NoUid};
 use modelendpoint_core::endpoint::Policy;

@@ -1,4 +1,4 @@
-//! A policy that is served, and changed while it is.
+//! The server uses a policy that changes while it serves.
 
 use std::fs;
 use std::path::Path;
@@ -56,14 +56,14 @@ async fn a_policy_is_followed_by_its_content_and_a_broken_one_changes_nothing() 
     assert!(allows(&webhook, inside).await);
     assert_ne!(webhook.metric(HASH).await, first);
 
-    // replicas with one policy agree
+    // Replicas with the same policy report the same hash.
     let other = Webhook::self_signed(&flag(&file)).await;
     assert_eq!(other.metric(HASH).await, webhook.metric(HASH).await);
     let none = Webhook::self_signed(&[]).await;
     assert_eq!(none.metric(HASH).await, 0);
 }
 
-/// Whether a bad endpoint is admitted, and what its author gets to read.
+/// Whether a bad endpoint is admitted, and the message that its author reads.
 async fn outcome(webhook: &Webhook, namespace: &str) -> (bool, bool) {
     let mut review = create("u-1", "http://[::1");
     review["request"]["namespace"] = json!(namespace);
@@ -88,7 +88,7 @@ async fn what_is_not_enforced_is_admitted_counted_and_logged_and_a_policy_differ
     assert_eq!(counted(r#"denials_total{rule="url-syntax"}"#).await, 1);
     assert!(webhook.logged("would be denied").await.contains(r#"rules="url-syntax""#));
 
-    // the flag still holds when the policy was read again
+    // The flag still applies after the policy was reloaded.
     fs::write(&file, NO_LIMITS).expect("a file");
     eventually(1, async || webhook.metric(SWAPPED).await).await;
     assert_eq!(outcome(&webhook, "strict").await, (true, false));

@@ -1,4 +1,4 @@
-//! HTTP and TLS as the API server speaks them, and what everybody else is told.
+//! HTTP and TLS as the API server speaks them, and the answers to other clients.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -146,7 +146,7 @@ async fn more_than_7_mib_in_chunks_is_refused_at_the_limit_and_the_answer_arrive
     assert_eq!(webhook.metric(r#"modelendpoint_webhook_http_errors_total{code="413"}"#).await, 2);
 }
 
-/// So many bytes in pieces of 64 KiB.
+/// This many bytes, in pieces of 64 KiB.
 struct Pieces(usize);
 
 impl HttpBody for Pieces {
@@ -181,7 +181,7 @@ async fn what_is_not_tls_does_no_harm() {
     let webhook = Webhook::self_signed(&[]).await;
     let mut stream = tokio::net::TcpStream::connect(webhook.https).await.expect("a listener");
     stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("a socket");
-    // An alert or a reset: it is over either way.
+    // With an alert or a reset: the connection ends either way.
     let _ = stream.read_to_end(&mut Vec::new()).await;
     assert_eq!(webhook.client().post("/validate", &create("u-6", FINE)).await.review(), allowed("u-6"));
 }
@@ -215,7 +215,7 @@ async fn operators_are_told_what_there_is() {
     );
 }
 
-/// None of them opens a tunnel, speaks another protocol or stays open.
+/// Asserts that none of them opens a tunnel, speaks another protocol or stays open.
 #[tokio::test]
 async fn odd_ways_of_http_are_answered_and_leave_nothing_behind() {
     let webhook = Webhook::self_signed(&[]).await;
@@ -243,7 +243,7 @@ async fn odd_ways_of_http_are_answered_and_leave_nothing_behind() {
         let mut stream = webhook.client().stream().await.expect("the server accepts");
         stream.write_all(request.as_bytes()).await.expect("the server reads");
         let mut said = Vec::new();
-        // It is over, with or without a farewell.
+        // The connection has ended, with or without a proper close.
         let _ = timeout(PATIENCE, stream.read_to_end(&mut said)).await.expect("the server closes");
         let said = String::from_utf8_lossy(&said);
         assert_eq!(said.lines().next().unwrap_or_default(), answer, "{request}");

@@ -1,4 +1,4 @@
-//! Ready means ready: what serves another chain than it should, or nothing at all, is not.
+//! A server is not ready if its listener serves the wrong certificate chain, or nothing at all.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use crate::in_process::serve;
 use test_support::webhook::eventually;
 
-/// What is proved of a server at this address, which should serve this.
+/// What the handshake proves about a server at this address, which should serve this pair.
 fn readiness_of(https: SocketAddr, certificate: Arc<Served>) -> Arc<Readiness> {
     let readiness = Readiness::new(certificate, None, Arc::new(Drain::default()));
     tokio::spawn(Arc::clone(&readiness).keep_proving(https, Arc::default()));

@@ -1,4 +1,4 @@
-//! Clients that keep the server waiting: they lose, nobody else does.
+//! Clients that keep the server waiting lose their connection, and nobody else does.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -21,13 +21,13 @@ const NEW_GAVE_WAY: &str = r#"modelendpoint_webhook_shed_total{reason="new_clien
 
 const HEAD: &[u8] = b"POST /validate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
 
-/// Less than any limit on a client's time, so that nobody is given up at once.
+/// Less than any limit for a client, so that no client is cut too early.
 const LEAST_PATIENCE: Duration = Duration::from_secs(4);
 
-/// Waits for the server to give up on a connection; what it said before it did.
+/// Waits until the server gives up on a connection. Returns what the server sent before.
 async fn given_up(mut stream: impl tokio::io::AsyncRead + Unpin) -> String {
     let mut said = Vec::new();
-    // A reset or an end without a farewell: it is over either way.
+    // With a reset or a plain end: the connection ends either way.
     let over = timeout(PATIENCE, stream.read_to_end(&mut said)).await;
     assert!(over.is_ok(), "the server did not give up, and said {:?}", String::from_utf8_lossy(&said));
     String::from_utf8_lossy(&said).into_owned()
@@ -63,7 +63,7 @@ async fn a_body_that_never_ends_is_given_up_with_a_sentence() {
     let webhook = Webhook::self_signed(&[]).await;
     let mut stream = webhook.client().stream().await.expect("the server accepts");
     let started = Instant::now();
-    // The default deadline of the API server is shorter than our patience with a body.
+    // The API server's default timeout is shorter than our limit for a body.
     let head = b"POST /validate?timeout=30s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{";
     stream.write_all(head).await.expect("the server reads");
     let said = given_up(stream).await;
@@ -72,7 +72,7 @@ async fn a_body_that_never_ends_is_given_up_with_a_sentence() {
     assert!(started.elapsed() >= LEAST_PATIENCE, "given up after {:?}", started.elapsed());
 }
 
-/// Tried again where this machine was too busy to hear the answer in time.
+/// Tries again if this machine was too busy to read the answer in time.
 #[tokio::test]
 async fn a_body_that_comes_after_the_deadline_is_shed_before_it() {
     let webhook = Webhook::self_signed(&[]).await;
@@ -119,7 +119,7 @@ async fn when_all_connections_are_taken_the_slow_give_way() {
         silent.push(tcp_from(source, webhook.https).await.expect("a listener"));
     }
     eventually(20, async || webhook.metric(CONNECTIONS).await).await;
-    // More than a client may keep the server waiting when all connections are taken.
+    // Longer than a client may keep the server waiting when all connections are taken.
     sleep(Duration::from_millis(1_500)).await;
     let reply = webhook.client().post("/validate", &create("u-1", FINE)).await;
     assert_eq!(reply.review(), allowed("u-1"));
@@ -178,9 +178,9 @@ async fn two_thousand_slow_clients_do_not_hold_up_a_good_one() {
         crowded.as_secs_f64() / alone.as_secs_f64(),
         fresh.elapsed()
     );
-    // The slow ones wait for 5 s and longer: who had to wait for them would not be done by then.
+    // The slow clients wait for 5 s or longer, so a client that had to wait for them would take longer than this.
     assert!(crowded < Duration::from_secs(1), "{crowded:?}");
-    // What is left is the good client's, and perhaps the server's handshake with itself.
+    // The remaining connections are the good client's and perhaps the server's handshake with itself.
     eventually(true, async || webhook.metric(CONNECTIONS).await <= 2).await;
     drop(slow);
 }
@@ -204,7 +204,7 @@ async fn median_latency(connection: &mut Connection) -> Duration {
     latencies[25]
 }
 
-/// The clients are in this process, and many a shell allows it 1,024 open files.
+/// All clients are in this process, and many shells allow it only 1,024 open files.
 pub(crate) fn make_room() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };

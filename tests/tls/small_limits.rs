@@ -1,4 +1,4 @@
-//! Limits that would take long, or much memory, to reach as they are.
+//! Limits that would take long, or much memory, to reach with their default values.
 
 use std::time::{Duration, Instant};
 
@@ -51,7 +51,7 @@ async fn an_old_connection_without_a_request_stays_for_its_next_one() {
     let mut idle = server.client.connect().await;
     assert_eq!(idle.post("/validate", &create("u-1", FINE)).await.review(), allowed("u-1"));
     let mut other = server.client.connect().await;
-    // When another one was asked to leave, this one is older.
+    // When the other connection is asked to close, this older one has also exceeded the limit.
     eventually(true, async || {
         other
             .post("/validate", &create("u-2", FINE))

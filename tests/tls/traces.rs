@@ -1,4 +1,4 @@
-//! Spans over OTLP: made when the standard variables ask for them, and a part of the caller's trace.
+//! Spans over OTLP: the server creates them if the standard variables ask for them, as part of the caller's trace.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,7 @@ const PARENT: &str = "b7ad6b7169203331";
 
 async fn exporting(receiver: &Receiver, more: &[(&str, &str)]) -> Webhook {
     let endpoint = format!("http://{}", receiver.address);
-    // a batch is sent at once
+    // Send each batch at once.
     let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "50")];
     Webhook::self_signed_with(&[], &[&variables, more].concat()).await
 }
@@ -95,7 +95,7 @@ async fn a_collector_that_is_gone_is_one_line_and_no_harm() {
     let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "50")];
     let webhook = Webhook::self_signed_with(&[], &variables).await;
     let mut connection = webhook.client().connect().await;
-    // It hangs up on each batch, so the next one comes after the failure of the one before.
+    // The collector closes the connection on each batch, so the next batch arrives after the previous one failed.
     for review in ["u-1", "u-2", "u-3"] {
         assert_eq!(connection.post("/validate", &create(review, FINE)).await.status, 200);
         let (batch, _) = socket.accept().await.expect("a batch of spans");

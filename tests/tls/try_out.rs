@@ -1,4 +1,4 @@
-//! What `--self-signed` prints is what a newcomer pastes: each line works as it is.
+//! Newcomers paste what `--self-signed` prints, so each line must work as it is.
 
 use std::process::Stdio;
 

@@ -1,4 +1,4 @@
-//! Answers that nobody reads: how much of them the kernel holds, and for how long.
+//! Answers that nobody reads: how much memory they take in the kernel, and for how long.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -14,9 +14,9 @@ use test_support::client::{FINE, create};
 use test_support::webhook::{Webhook, eventually};
 
 const KIB: u64 = 1024;
-/// Of docs/serving.md: the kernel's share of a connection.
+/// From docs/serving.md: the kernel's memory for a connection.
 const MOST_BY_KERNEL: u64 = 208 * KIB;
-/// When the server has given up on all of them, with much to spare.
+/// By then, the server has given up on all of them, with much time to spare.
 const SECONDS: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -52,7 +52,7 @@ async fn open(webhook: &Webhook, listener: &str) -> u64 {
     webhook.metric(&format!("modelendpoint_webhook_connections{{listener=\"{listener}\"}}")).await
 }
 
-/// A client whose own buffer is full soon.
+/// A client whose own receive buffer fills quickly.
 async fn with_little_room(server: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_recv_buffer_size(4096).expect("a size");
@@ -61,7 +61,7 @@ async fn with_little_room(server: SocketAddr) -> TcpStream {
 
 const GET_METRICS: &str = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// With a long uid, which comes back: the fewer answers fill the buffers, the less has the server to do.
+/// With a long uid, which the answer repeats: large answers fill the buffers with less work for the server.
 fn review() -> String {
     let body = create(&"u".repeat(3_000), FINE).to_string();
     let head = "POST /validate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json";
@@ -73,7 +73,7 @@ async fn pipeline<Stream: AsyncWrite + Unpin>(mut stream: Stream, request: Strin
     while stream.write_all(request.as_bytes()).await.is_ok() && stream.flush().await.is_ok() {}
 }
 
-/// Looks at the kernel's memory until all clients are gone.
+/// Measures the kernel's memory until all clients have ended.
 async fn assert_bounded(listener: &str, server: SocketAddr, clients: u64, attacks: &mut JoinSet<()>) {
     let started = Instant::now();
     let mut most = 0;
@@ -97,7 +97,7 @@ async fn assert_bounded(listener: &str, server: SocketAddr, clients: u64, attack
     eventually(true, async || held_by_kernel(server).await.unwrap_or_default() < MOST_BY_KERNEL).await;
 }
 
-/// What the kernel holds for the server's end of all connections to it, with those that the server has closed.
+/// The kernel's memory for the server's end of all its connections, including those that the server has closed.
 async fn held_by_kernel(server: SocketAddr) -> Option<u64> {
     let port = format!("sport = :{}", server.port());
     let output =
