@@ -23,11 +23,11 @@ fn row(one: &Documented) -> String {
 
 const TABLE: &str = "| value | default | what it does |\n|---|---|---|\n";
 
-const HEAD: &str = r"<!-- Made from values.yaml by `cargo run --package chart-docs`; a test holds them equal. -->
+const HEAD: &str = r"<!-- Generated from values.yaml by `cargo run --package chart-docs`; a test fails if it is out of date. -->
 # Helm chart
 
-Installs the webhook. With the defaults, the objects are those of `kubectl kustomize deploy`, except for the namespace, which
-Helm makes. The CRD of ModelEndpoint can come before or after.
+This chart installs the webhook. With the default values, it creates the objects of `kubectl kustomize deploy`, except for the
+namespace, which Helm creates. You can install the CRD of ModelEndpoint before or after it.
 
 **There is no release yet**: install from a checkout, with [an image that you build](../../docs/install.md#before-the-first-release):
 
@@ -36,28 +36,28 @@ $ helm install modelendpoint-webhook deploy/chart --namespace modelendpoint-webh
     --set image.repository=registry.example.org/modelendpoint-webhook --set image.tag=dev
 ```
 
-From the first release on, the chart is in a registry, signed: [verify-a-release.md](../../docs/verify-a-release.md).
+From the first release on, the chart is in a registry, with a [signed attestation](../../docs/verify-a-release.md):
 
 ```console
 $ helm install modelendpoint-webhook oci://ghcr.io/modelplane/charts/modelendpoint-webhook --version 0.1.0 \
     --namespace modelendpoint-webhook --create-namespace --wait
 ```
 
-`--wait` ends when the pods are ready. A pod is ready when its certificate is in the Secret and its CA in both webhook
-configurations, so from then on bad endpoints are refused. See for yourself, with a bad endpoint that is not stored:
+`--wait` returns when the pods are ready. A pod is ready when its certificate is in the Secret and its CA is in both webhook
+configurations. From then on, bad endpoints are refused. To check this, let Helm write a bad endpoint as a dry run:
 
 ```console
 $ helm test modelendpoint-webhook --namespace modelendpoint-webhook
 ```
 
-It is tested with Helm 3.22 and Helm 4.3. `helm upgrade` and `helm rollback` leave `caBundle` and the Secret with the keys
-alone. `helm uninstall` leaves the Secret and the namespace: delete the namespace. To install
-without denying anything at first, see [from audit to deny](../../docs/policy.md#from-audit-to-deny).
+The chart is tested with Helm 3.22 and Helm 4.3. `helm upgrade` and `helm rollback` do not change `caBundle` and the Secret with
+the keys. `helm uninstall` does not delete the Secret and the namespace, so delete the namespace yourself. To install the webhook
+without refusing anything at first, see [from audit to deny](../../docs/policy.md#from-audit-to-deny).
 
-The chart never makes a certificate itself: what `genCA` makes would change with each upgrade, and would be in the release's
-history.
+The chart never creates a certificate itself: a certificate from `genCA` would change with each upgrade, and would be in the
+release's history.
 
 ## Values
 
-A misspelled value is an error. Values are checked by [values.schema.json](values.schema.json).
+Helm checks the values against [values.schema.json](values.schema.json). A misspelled name is an error.
 ";
