@@ -14,7 +14,7 @@ use modelendpoint_core::endpoint::mutation::DEFAULT;
 use modelendpoint_core::endpoint::rules::{Applicability, Suggestion, Violation};
 use modelendpoint_core::endpoint::{Field, Policy, Spec};
 use modelendpoint_yaml::spelling::spell;
-use modelendpoint_yaml::{Document, Entry, Kind, NodeId, ScalarStyle, parse};
+use modelendpoint_yaml::{Broken, Document, Entry, Kind, NodeId, ScalarStyle, parse};
 
 /// How far a fix goes beyond what is certain: slashes, white space, the canonical text of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -67,7 +67,8 @@ const ROUNDS: usize = 4;
 
 fn fix_once(source: &str, terms: Terms<'_>, extent: Extent) -> Option<Fixed> {
     let mut edits = Vec::new();
-    for document in parse(source).iter().flatten() {
+    let documents = parse(source);
+    for document in documents.iter().flatten() {
         let mut wishes = Vec::new();
         let endpoints = Manifests::of(document).endpoints;
         for manifest in endpoints.iter().filter(|manifest| is_only_theirs(document, **manifest, &endpoints)) {
@@ -77,7 +78,7 @@ fn fix_once(source: &str, terms: Terms<'_>, extent: Extent) -> Option<Fixed> {
     }
     let count = edits.len();
     let text = apply(source, edits)?;
-    says_what_it_should(source, &text, terms, extent).then_some(Fixed { text, count })
+    says_what_it_should(&documents, &parse(&text), terms, extent).then_some(Fixed { text, count })
 }
 
 /// Whether a spec that is anchored is used as the spec of endpoints, and for nothing else.
@@ -311,11 +312,17 @@ pub(crate) fn apply(source: &str, mut edits: Vec<Edit>) -> Option<String> {
     (fixed != source).then_some(fixed)
 }
 
+type Parsed<'a> = Result<Document<'a>, Broken>;
+
 /// Whether each endpoint is what it should be or was, and everything else is as before.
-fn says_what_it_should(source: &str, fixed: &str, terms: Terms<'_>, extent: Extent) -> bool {
-    let (before, after) = (parse(source), parse(fixed));
+fn says_what_it_should(
+    before: &[Parsed<'_>],
+    after: &[Parsed<'_>],
+    terms: Terms<'_>,
+    extent: Extent,
+) -> bool {
     before.len() == after.len()
-        && before.iter().zip(&after).all(|pair| match pair {
+        && before.iter().zip(after).all(|pair| match pair {
             (Ok(before), Ok(after)) => documents_agree(before, after, terms, extent),
             (Err(_), Err(_)) => true,
             _ => false,

@@ -24,10 +24,10 @@ fn main() {
     }
     let paths = [PathBuf::from(directory.path())];
     let terms = Terms { policy: &policy::NONE, namespace: "default", generation: None };
-    let sources = || find(&paths, &Search::default()).expect("no pattern").sources;
-    let plain = best(|| parse_all(&sources()));
+    let found = || find(&paths, &Search::default()).expect("no pattern");
+    let plain = best(|| parse_all(&found().sources));
     let checked = best(|| {
-        let report = run(&sources(), terms, Fix::No, |_| {});
+        let report = run(found(), terms, Fix::No, |_, _| {});
         assert_eq!((report.count().endpoints, report.count().refused), (MANIFESTS, MANIFESTS / 100));
     });
     println!("{MANIFESTS} manifests, best of {ROUNDS}");

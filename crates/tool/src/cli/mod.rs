@@ -291,6 +291,7 @@ pub enum CheckFormat {
 /// today gets a `Report` of openreports.io, or a `PolicyReport` of wgpolicyk8s.io where that is what the cluster knows;
 /// it goes when the endpoint is fine, or gone. Metrics have the same figures.
 #[derive(Debug, Args)]
+#[command(after_help = AUDIT_EXAMPLES)]
 pub struct Audit {
     /// Read everything once, bring the reports up to date, and end. Exit code 2 if that could not be done.
     #[arg(
@@ -372,6 +373,12 @@ pub struct Audit {
     pub log_format: LogFormat,
 }
 
+const AUDIT_EXAMPLES: &str = "\
+Examples:
+  modelendpoint audit                          follow every change, as in a Deployment
+  modelendpoint audit --once                   read everything once, as in a CronJob
+  modelendpoint audit --once --modelplane 0.5  report what an upgrade of Modelplane would drop";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     Text,
@@ -392,6 +399,7 @@ fn minutes(text: &str) -> Result<Duration, String> {
 /// Comments and order stay. What can't be mapped (addresses, passwords, queries) is left alone and told.
 /// Exit codes: 0 fine; 1 something is to be rewritten by hand; 2 something can't be read or written, or a flag is wrong.
 #[derive(Debug, Args)]
+#[command(after_help = MIGRATE_EXAMPLES)]
 pub struct Migrate {
     /// Files, directories (searched for .yaml, .yml and .json), or `-` for standard input, which comes out on
     /// standard output.
@@ -413,6 +421,12 @@ pub struct Migrate {
     #[command(flatten)]
     pub color: Color,
 }
+
+const MIGRATE_EXAMPLES: &str = "\
+Examples:
+  modelendpoint migrate --diff manifests/  look at every change first
+  modelendpoint migrate manifests/         rewrite the files
+  modelendpoint migrate -                  standard input to standard output";
 
 /// Show the rules: what each one judges, why, and examples.
 #[derive(Debug, Args)]
@@ -460,6 +474,7 @@ pub struct Providers {
 /// Apply them with `kubectl apply --server-side -f -`. They are ValidatingAdmissionPolicies, a MutatingAdmissionPolicy
 /// and their bindings. docs/install.md tells what the webhook does beyond them.
 #[derive(Debug, Args)]
+#[command(after_help = POLICIES_EXAMPLES)]
 pub struct Policies {
     /// Severities of rules and allow lists of hosts, as `serve` takes them: docs/policy.md.
     #[arg(long, value_name = "FILE", env = "MODELENDPOINT_WEBHOOK_POLICIES_POLICY")]
@@ -469,6 +484,12 @@ pub struct Policies {
     #[arg(long, value_name = "MINOR", default_value_t = Minor::NEWEST, env = "MODELENDPOINT_WEBHOOK_POLICIES_KUBERNETES")]
     pub kubernetes: Minor,
 }
+
+const POLICIES_EXAMPLES: &str = "\
+Examples:
+  modelendpoint policies --kubernetes 1.34        for a cluster of this version
+  modelendpoint policies --policy policy.yaml     with severities and allow lists of your own
+  modelendpoint policies | kubectl apply --server-side -f -";
 
 /// Make a CA and a certificate for development: ca.crt, tls.crt and tls.key.
 ///

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use clap::ColorChoice;
 
-use super::output::{style, tell, write};
+use super::output::{style, tell, tell_errors, tell_notes, write};
 use super::policy_of;
 use crate::cli::{self, CheckFormat, Modelplane};
 use crate::lint::cluster::{self, Scope};
@@ -17,9 +17,8 @@ use crate::lint::diff;
 use crate::lint::format::text::Style;
 use crate::lint::format::{github, json, sarif, text};
 use crate::lint::run::{Fix, Report, run as check_all};
-use crate::lint::sources::{Found, Search, Source, Unreadable, Way, find};
+use crate::lint::sources::{Search, Source, Way, find};
 use modelendpoint_core::endpoint::Generation;
-use modelendpoint_core::endpoint::quote::Seen;
 use modelendpoint_lint::check::Terms;
 use modelendpoint_lint::finding::Level;
 use modelendpoint_lint::fix::Extent;
@@ -37,9 +36,7 @@ pub fn run(args: &cli::Check) -> anyhow::Result<ExitCode> {
     let mut report = if args.cluster { ask_cluster(args, terms)? } else { read(args, terms, fix)? };
     report.is_verbose = args.verbose;
     show(&report, args, fix)?;
-    for Unreadable(why) in &report.unreadable {
-        tell(&format!("error: {}\n", Seen(why)));
-    }
+    tell_errors(&report);
     Ok(exit_code(&report, args.warnings_as_errors))
 }
 
@@ -59,19 +56,19 @@ fn read(args: &cli::Check, terms: Terms<'_>, fix: Fix) -> anyhow::Result<Report>
     if args.access.context.is_some() || args.access.kubeconfig.is_some() {
         bail!("--context and --kubeconfig go with --cluster");
     }
-    let Found { mut sources, unreadable, empty, .. } = find(&args.paths, &Search::from(&args.search))?;
+    let mut found = find(&args.paths, &Search::from(&args.search))?;
     if let Some(output) = &args.output {
-        sources.retain(|source| !is_found_as(source, output));
+        found.sources.retain(|source| !is_found_as(source, output));
     }
+    let empty = std::mem::take(&mut found.empty);
     let progress = Progress::of("files", args.quiet);
-    let mut report = check_all(&sources, terms, fix, |done| {
+    let mut report = check_all(found, terms, fix, |done, all| {
         // as often as a person can see
-        if done.is_multiple_of((sources.len() / 100).max(1)) {
-            progress.tell(done, sources.len());
+        if done.is_multiple_of((all / 100).max(1)) {
+            progress.tell(done, all);
         }
     });
     progress.end();
-    report.unreadable.splice(0..0, unreadable);
     for directory in report.without_endpoints(&args.paths) {
         let shown = directory.display();
         report.notes.push(if empty.iter().any(|empty| empty == directory) {
@@ -143,9 +140,7 @@ fn show(report: &Report, args: &cli::Check, fix: Fix) -> anyhow::Result<()> {
         write(&formatted(report, args, style), args.output.as_deref())?;
     }
     if !args.quiet {
-        for note in &notes {
-            tell(&format!("note: {}\n", Seen(note)));
-        }
+        tell_notes(&notes);
     }
     Ok(())
 }

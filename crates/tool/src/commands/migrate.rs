@@ -3,27 +3,23 @@
 use std::io::{stderr, stdout};
 use std::process::ExitCode;
 
-use super::output::{print, style, tell};
+use super::output::{print, style, tell, tell_errors, tell_notes};
 use crate::cli;
 use crate::lint::diff::{self, Diff};
 use crate::lint::format::text::findings;
 use crate::lint::run::{Report, SourceReport, each};
-use crate::lint::sources::{Found, Search, Source, Unreadable, find};
+use crate::lint::sources::{Search, Source, Unreadable, find};
 use modelendpoint_core::endpoint::policy::NONE;
-use modelendpoint_core::endpoint::quote::Seen;
 use modelendpoint_lint::check::{Terms, read};
 use modelendpoint_lint::migrate::{Migration, migrate};
 
 /// # Errors
 /// When standard input is named twice, or there is nowhere to write to.
 pub fn run(args: &cli::Migrate) -> anyhow::Result<ExitCode> {
-    let Found { sources, unreadable, .. } = find(&args.paths, &Search::from(&args.search))?;
-    let mut report = each(&sources, |source| migrate_one(source, args.diff), |_| {});
-    report.unreadable.splice(0..0, unreadable);
+    let found = find(&args.paths, &Search::from(&args.search))?;
+    let report = each(found, |source| migrate_one(source, args.diff), |_, _| {});
     show(&report, args)?;
-    for Unreadable(why) in &report.unreadable {
-        tell(&format!("error: {}\n", Seen(why)));
-    }
+    tell_errors(&report);
     Ok(match report.count().refused {
         _ if !report.unreadable.is_empty() => ExitCode::from(2),
         0 => ExitCode::SUCCESS,
@@ -58,9 +54,7 @@ fn show(report: &Report, args: &cli::Migrate) -> anyhow::Result<()> {
         let Diff { text, notes } = diff::render(report, "without --diff, migrate writes it");
         print(&text)?;
         tell(&told(style(args.color.when, &stderr())));
-        for note in notes {
-            tell(&format!("note: {}\n", Seen(&note)));
-        }
+        tell_notes(&notes);
     } else if let Some(new) = piped.and_then(|outcome| outcome.fixed.as_deref()) {
         print(new)?;
         tell(&told(style(args.color.when, &stderr())));

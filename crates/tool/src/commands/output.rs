@@ -10,6 +10,8 @@ use anyhow::Context;
 use clap::ColorChoice;
 
 use crate::lint::format::text::Style;
+use crate::lint::run::Report;
+use crate::lint::sources::Unreadable;
 use modelendpoint_core::endpoint::quote::Seen;
 
 /// Writes to a file, or to standard output.
@@ -37,6 +39,20 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
 /// Writes to standard error, if somebody reads it.
 pub(super) fn tell(text: &str) {
     let _ = stderr().lock().write_all(text.as_bytes());
+}
+
+/// Tells what could not be read or written.
+pub(super) fn tell_errors(report: &Report) {
+    for Unreadable(why) in &report.unreadable {
+        tell(&format!("error: {}\n", Seen(why)));
+    }
+}
+
+/// Tells what else a person should know.
+pub(super) fn tell_notes(notes: &[String]) {
+    for note in notes {
+        tell(&format!("note: {}\n", Seen(note)));
+    }
 }
 
 fn unless_closed(result: io::Result<()>) -> io::Result<()> {

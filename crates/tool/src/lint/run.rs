@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use super::sources::{Source, Unreadable};
+use super::sources::{Found, Source, Unreadable};
 use modelendpoint_lint::check::{Checked, Count, Terms, check, read};
 use modelendpoint_lint::finding::Finding;
 use modelendpoint_lint::fix::{Extent, Fixed, fix};
@@ -44,18 +44,19 @@ pub enum Fix {
     Write(Extent),
 }
 
-/// Checks all sources; `tell` hears how many are done.
+/// Checks all that was found; `tell` hears how many sources are done, and how many there are.
 #[must_use]
-pub fn run(sources: &[Source], terms: Terms<'_>, how: Fix, tell: impl Fn(usize) + Sync) -> Report {
-    each(sources, |source| check_one(source, terms, how), tell)
+pub fn run(found: Found, terms: Terms<'_>, how: Fix, tell: impl Fn(usize, usize) + Sync) -> Report {
+    each(found, |source| check_one(source, terms, how), tell)
 }
 
-/// A report on all sources, whatever is done with each of them.
+/// A report on all that was found, whatever is done with each source.
 pub(crate) fn each(
-    sources: &[Source],
+    found: Found,
     one: impl Fn(&Source) -> Result<SourceReport, Unreadable> + Sync,
-    tell: impl Fn(usize) + Sync,
+    tell: impl Fn(usize, usize) + Sync,
 ) -> Report {
+    let sources = found.sources;
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let slots: Vec<Mutex<Option<Result<SourceReport, Unreadable>>>> =
         sources.iter().map(|_| Mutex::new(None)).collect();
@@ -64,7 +65,7 @@ pub(crate) fn each(
         while let Some(at) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|at| *at < sources.len()) {
             let outcome = one(&sources[at]);
             *slots[at].lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
-            tell(done.fetch_add(1, Ordering::Relaxed) + 1);
+            tell(done.fetch_add(1, Ordering::Relaxed) + 1, sources.len());
         }
     };
     thread::scope(|scope| {
@@ -73,7 +74,7 @@ pub(crate) fn each(
         }
         work();
     });
-    let mut report = Report::default();
+    let mut report = Report { unreadable: found.unreadable, ..Report::default() };
     for slot in slots {
         match slot.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some(Ok(outcome)) => report.outcomes.push(outcome),

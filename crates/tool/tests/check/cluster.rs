@@ -144,6 +144,22 @@ fn a_namespace_is_the_one_given_or_that_of_the_kubeconfig() {
 }
 
 #[test]
+fn what_another_modelplane_drops_is_told() {
+    for (modelplane, refused) in [("0.3", 2), ("0.5", 4)] {
+        let run = check(&["-A", "--modelplane", modelplane]);
+        let summary = format!("4 ModelEndpoints in the cluster: {refused} refused");
+        assert!(
+            run.out.lines().last().is_some_and(|last| last.starts_with(&summary)),
+            "{modelplane}: {}",
+            run.out
+        );
+        let dropped =
+            run.out.matches("error[other-generation]: spec.url is dropped by Modelplane 0.5").count();
+        assert_eq!(dropped, if modelplane == "0.5" { 4 } else { 0 }, "{}", run.out);
+    }
+}
+
+#[test]
 fn a_namespace_without_endpoints_is_named_as_such() {
     let empty =
         Stand::of(Router::new().fallback(get(async || json!({ "metadata": {}, "items": [] }).to_string())));

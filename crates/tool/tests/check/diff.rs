@@ -87,7 +87,7 @@ const SLASHED: &str = "rewritePath: /a/";
 const MORE: &str = "crossplane: {a: 'http://u:s3cret@h.example/'}";
 
 /// What is written from line 7 on, what a patch makes of it, and the lines that are left out.
-const SPECS: [(&[&str], &[&str], &[usize]); 7] = [
+const SPECS: [(&[&str], &[&str], &[usize]); 8] = [
     (&[GOOD, PATH], &[GOOD, SLASHED], &[]),
     (&[PATH, GOOD], &[SLASHED, GOOD], &[]),
     (&[SPACED, PATH], &["url: 'http://h.example/'", SLASHED], &[]),
@@ -95,6 +95,8 @@ const SPECS: [(&[&str], &[&str], &[usize]); 7] = [
     (&[PATH, SECRET], &[PATH, SECRET], &[7, 8]),
     (&[GOOD, PATH, MORE], &[GOOD, PATH, MORE], &[8]),
     (&[MORE, GOOD, PATH], &[MORE, GOOD, SLASHED], &[]),
+    // nothing may be shown on one side, and as much as there is on the other
+    (&[MORE, PATH, "# a", "# b", GOOD], &[MORE, SLASHED, "# a", "# b", GOOD], &[]),
 ];
 
 const WAYS: [&str; 5] = ["alone", "open", "before", "after", "listed"];
