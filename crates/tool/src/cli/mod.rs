@@ -25,10 +25,10 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  modelendpoint check manifests/            what the webhook would say of these files
+  modelendpoint check manifests/            what the webhook would say of them
   modelendpoint rules url-port              what a rule prevents
   modelendpoint providers groq              what to write for a provider
-  modelendpoint check --cluster -A          what the webhook would say of what is stored
+  modelendpoint check --cluster -A          of what is stored
   modelendpoint help check                  more about a command";
 
 #[derive(Debug, Subcommand)]
@@ -213,12 +213,12 @@ pub struct Check {
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
-  modelendpoint check manifests/                        all manifests in a directory
-  kustomize build . | modelendpoint check -             what a program renders
-  modelendpoint check --fix manifests/                  correct what is only spelled wrong
-  modelendpoint check --diff --unsafe-fixes manifests/  look at every correction first
-  modelendpoint check --format sarif -o check.sarif .   for code scanning
-  modelendpoint check --cluster -A --context prod       what a cluster stores already";
+  modelendpoint check manifests/                  all manifests in a directory
+  kustomize build . | modelendpoint check -       what a program renders
+  modelendpoint check --diff manifests/           look at corrections first
+  modelendpoint check --fix manifests/            correct what is misspelled
+  modelendpoint check --format sarif -o sarif .   for code scanning
+  modelendpoint check --cluster -A --context dev  what a cluster stores already";
 
 /// How directories are searched.
 #[derive(Debug, Args)]
@@ -375,9 +375,9 @@ pub struct Audit {
 
 const AUDIT_EXAMPLES: &str = "\
 Examples:
-  modelendpoint audit                          follow every change, as in a Deployment
-  modelendpoint audit --once                   read everything once, as in a CronJob
-  modelendpoint audit --once --modelplane 0.5  report what an upgrade of Modelplane would drop";
+  modelendpoint audit                          all the time, in a Deployment
+  modelendpoint audit --once                   once, in a CronJob
+  modelendpoint audit --once --modelplane 0.5  what an upgrade would drop";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -488,7 +488,7 @@ pub struct Policies {
 const POLICIES_EXAMPLES: &str = "\
 Examples:
   modelendpoint policies --kubernetes 1.34        for a cluster of this version
-  modelendpoint policies --policy policy.yaml     with severities and allow lists of your own
+  modelendpoint policies --policy policy.yaml     with a policy of your own
   modelendpoint policies | kubectl apply --server-side -f -";
 
 /// Make a CA and a certificate for development: ca.crt, tls.crt and tls.key.

@@ -13,11 +13,15 @@ fn apply(workspace: &Workspace, command: &[&str], diff: &str) {
         .args(&command[1..])
         .current_dir(workspace.path(""))
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .spawn()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));
     child.stdin.take().expect("a pipe").write_all(diff.as_bytes()).expect("a reader");
-    assert!(child.wait().expect("an end").success(), "{command:?}: {diff}");
+    let output = child.wait_with_output().expect("an end");
+    assert!(output.status.success(), "{command:?}: {diff}");
+    // `patch` says where it had to ignore lines around a change
+    let told = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(!told.contains("fuzz") && !told.contains("offset"), "{told}: {diff}");
 }
 
 fn spec(lines: &[&str]) -> String {
