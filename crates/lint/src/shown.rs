@@ -6,20 +6,11 @@ use crate::manifests::{Manifest, Manifests};
 use crate::mask::Mask;
 use modelendpoint_yaml::{Document, Kind, Node, NodeId, parse};
 
-/// Whether a line may be shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shown {
-    /// It belongs to an endpoint, or nothing is written on it.
-    Yes,
-    /// It could hold anything: a comment between documents, an object of another kind.
-    IfItChanges,
-    /// A part of it could be a secret.
-    Never,
-}
-
-/// For each line, with its line break.
+/// For each line of a source, whether it may be shown: whether it is a line of an endpoint without anything that could
+/// be a secret, or nothing is written on it. A comment between documents, or an object of another kind, could be
+/// anything.
 #[must_use]
-pub fn shown(source: &str) -> Vec<Shown> {
+pub fn shown(source: &str) -> Vec<bool> {
     let (mut mask, mut endpoints) = (Mask::default(), Vec::new());
     for document in parse(source).iter().flatten() {
         let manifests = Manifests::of(document);
@@ -39,13 +30,8 @@ pub fn shown(source: &str) -> Vec<Shown> {
         let start = end;
         end += line.len();
         let at = start..start + line.trim_end().len();
-        if mask.touches(&(start..end)) {
-            Shown::Never
-        } else if is_bare(line) || endpoints.iter().any(|endpoint| is_line_of(source, &at, endpoint)) {
-            Shown::Yes
-        } else {
-            Shown::IfItChanges
-        }
+        let is_open = is_bare(line) || endpoints.iter().any(|endpoint| is_line_of(source, &at, endpoint));
+        is_open && !mask.touches(&(start..end))
     });
     lines.collect()
 }
@@ -97,13 +83,9 @@ fn is_line_of(source: &str, line: &Range<usize>, endpoint: &Range<usize>) -> boo
 mod tests {
     use super::*;
 
-    /// Each line behind a sign: `+` may be shown, `?` if it changes, `!` never.
+    /// Each line behind a sign: `+` may be shown, `!` may not.
     fn signs(source: &str) -> String {
-        let signs = shown(source).into_iter().map(|shown| match shown {
-            Shown::Yes => '+',
-            Shown::IfItChanges => '?',
-            Shown::Never => '!',
-        });
+        let signs = shown(source).into_iter().map(|shown| if shown { '+' } else { '!' });
         signs
             .zip(source.split_inclusive('\n'))
             .fold(String::new(), |text, (sign, line)| text + &format!("{sign}{line}"))
@@ -116,16 +98,16 @@ mod tests {
     #[test]
     fn the_lines_of_endpoints_are_shown_and_those_of_other_objects_are_not() {
         for signed in [
-            "?# a comment that belongs to nobody\n+---\n+apiVersion: modelplane.ai/v1alpha1\n+kind: ModelEndpoint\n+spec:\n\
-             +  # of the url\n+  url: http://h.example/\n+  rewritePath: / # last\n?# behind it\n+---\n?kind: Secret\n\
-             ?apiVersion: v1\n?stringData: {a: b}\n",
-            "?kind: List\n?apiVersion: v1\n?items:\n+- apiVersion: modelplane.ai/v1alpha1\n+  kind: ModelEndpoint\n\
-             +  spec:\n+    url: http://h.example/\n!    rewritePath: http://u:pw@h.example/\n?- kind: Secret\n\
-             ?  apiVersion: v1\n",
-            "+{\n?  \"items\": [\n+    {\n+      \"apiVersion\": \"modelplane.ai/v1alpha1\", \"kind\": \"ModelEndpoint\",\n\
-             +      \"spec\": {\"url\": \"http://h.example/\"}\n+    },\n?    {\"kind\": \"Secret\", \"apiVersion\": \"v1\"}\n\
+            "!# a comment that belongs to nobody\n+---\n+apiVersion: modelplane.ai/v1alpha1\n+kind: ModelEndpoint\n+spec:\n\
+             +  # of the url\n+  url: http://h.example/\n+  rewritePath: / # last\n!# behind it\n+---\n!kind: Secret\n\
+             !apiVersion: v1\n!stringData: {a: b}\n",
+            "!kind: List\n!apiVersion: v1\n!items:\n+- apiVersion: modelplane.ai/v1alpha1\n+  kind: ModelEndpoint\n\
+             +  spec:\n+    url: http://h.example/\n!    rewritePath: http://u:pw@h.example/\n!- kind: Secret\n\
+             !  apiVersion: v1\n",
+            "+{\n!  \"items\": [\n+    {\n+      \"apiVersion\": \"modelplane.ai/v1alpha1\", \"kind\": \"ModelEndpoint\",\n\
+             +      \"spec\": {\"url\": \"http://h.example/\"}\n+    },\n!    {\"kind\": \"Secret\", \"apiVersion\": \"v1\"}\n\
              +  ]\n+}\n",
-            "?[{\"apiVersion\": \"modelplane.ai/v1alpha1\"}]\n",
+            "![{\"apiVersion\": \"modelplane.ai/v1alpha1\"}]\n",
         ] {
             assert_eq!(signs(&plain(signed)), signed);
         }

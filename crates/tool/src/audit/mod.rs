@@ -34,8 +34,9 @@ use tokio::time::{Instant, interval_at, sleep, sleep_until};
 use tracing::{error, info, warn};
 
 use crate::cli::{self, Modelplane};
+use crate::cluster::access::{Cluster, connect};
 use crate::cluster::changes::{Changes, Ended};
-use crate::cluster::{Cluster, connect, why};
+use crate::cluster::failure::why;
 use auditor::{Auditor, Bounds, Passed};
 use figures::Figures;
 use policy::PolicyFile;

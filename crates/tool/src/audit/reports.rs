@@ -8,8 +8,8 @@ use tokio::time::sleep;
 
 use super::report::{LABEL, WRITER};
 use crate::cluster::ask::ask;
+use crate::cluster::failure::{Waits, in_time};
 use crate::cluster::pages::Pages;
-use crate::cluster::{Waits, in_time};
 
 /// What kind of report the cluster knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

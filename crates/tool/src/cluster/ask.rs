@@ -9,7 +9,7 @@ use kube::client::Body;
 use kube::core::Status;
 use kube::core::response::StatusDetails;
 
-use super::in_time;
+use super::failure::in_time;
 
 /// The largest answer, in bytes. Of a page, Modelplane's endpoints take 3 KiB each; one alone can take 3 MiB.
 const BYTES: usize = 8 << 20;

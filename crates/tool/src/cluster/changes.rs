@@ -8,7 +8,8 @@ use kube::Client;
 use kube::api::WatchEvent;
 use tokio::time::{Instant, timeout};
 
-use super::{Stored, endpoints_path, in_time};
+use super::failure::in_time;
+use super::{Stored, endpoints_path};
 
 /// A bookmark comes every minute. Where nothing comes for longer, the connection may be dead: it is made anew.
 const QUIET: Duration = Duration::from_mins(2);

@@ -14,8 +14,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::sleep;
 
-use super::Waits;
 use super::ask::{ask, refusal};
+use super::failure::Waits;
 
 /// So many objects come at a time, unless they are large.
 const OBJECTS: u32 = 500;

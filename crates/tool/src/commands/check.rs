@@ -1,16 +1,16 @@
 //! `check`: manifests in, findings out, with the verdict of the served webhook.
 
 use std::fs;
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{stderr, stdout};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::ColorChoice;
 
 use super::output::{style, tell, tell_errors, tell_notes, write};
 use super::policy_of;
+use super::progress::Progress;
 use crate::cli::{self, CheckFormat, Modelplane};
 use crate::lint::cluster::{self, Scope};
 use crate::lint::diff;
@@ -163,36 +163,5 @@ fn exit_code(report: &Report, warnings_as_errors: bool) -> ExitCode {
         Some(Level::Deny) => ExitCode::from(1),
         Some(Level::Warn) if warnings_as_errors => ExitCode::from(1),
         _ => ExitCode::SUCCESS,
-    }
-}
-
-/// A line on a terminal that says how far it is, if it lasts.
-struct Progress {
-    of_what: &'static str,
-    began: Instant,
-    is_shown: bool,
-}
-
-impl Progress {
-    const PATIENCE: Duration = Duration::from_millis(500);
-    const WIDTH: usize = 30;
-
-    fn of(of_what: &'static str, is_quiet: bool) -> Self {
-        Progress { of_what, began: Instant::now(), is_shown: !is_quiet && stderr().is_terminal() }
-    }
-
-    fn tell(&self, done: usize, all: usize) {
-        if self.is_shown && self.began.elapsed() > Self::PATIENCE {
-            let filled = Self::WIDTH * done.min(all) / all.max(1);
-            let bar = "#".repeat(filled) + &" ".repeat(Self::WIDTH - filled);
-            let _ = write!(stderr().lock(), "\r[{bar}] {done}/{all} {}", self.of_what);
-        }
-    }
-
-    fn end(&self) {
-        if self.is_shown && self.began.elapsed() > Self::PATIENCE {
-            // ANSI: erase the line
-            let _ = write!(stderr().lock(), "\r\x1b[2K");
-        }
     }
 }

@@ -8,6 +8,7 @@ pub mod man;
 pub mod migrate;
 mod output;
 pub mod policies;
+mod progress;
 pub mod providers;
 pub mod rules;
 

@@ -9,8 +9,10 @@ use tokio::signal::ctrl_c;
 use super::run::{Report, SourceReport};
 use super::sources::{Source, Unreadable};
 use crate::cli::Access;
+use crate::cluster::access::{Cluster, connect};
+use crate::cluster::failure::why;
 use crate::cluster::pages::Pages;
-use crate::cluster::{Cluster, Stored, connect, endpoints_path, served_generation, why};
+use crate::cluster::{Stored, endpoints_path, served_generation};
 use modelendpoint_lint::check::{Checked, Terms};
 use modelendpoint_lint::finding::Name;
 

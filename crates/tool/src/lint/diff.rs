@@ -3,18 +3,15 @@
 //! Nothing that could be secret is in it. What can't be applied without such a line is left out, and told.
 
 use std::collections::BTreeSet;
-use std::env;
 use std::fmt::Write;
-use std::fs;
 
 use similar::DiffOp;
 use similar::algorithms::{Capture, Compact, Replace, myers};
 use similar::udiff::UnifiedHunkHeader;
 
+use super::patched::Named;
 use super::run::{Report, SourceReport};
-use super::sources::Source;
-use modelendpoint_core::endpoint::quote::is_invisible;
-use modelendpoint_lint::shown::{Shown, shown};
+use modelendpoint_lint::shown::shown;
 
 /// What would be written.
 #[derive(Debug, Default)]
@@ -88,14 +85,14 @@ fn what_can_be_shown<'a>(text: &'a str, fixed: &'a str) -> (Vec<&'a str>, BTreeS
                 continue;
             }
             // git wants a line after a change, unless it is at the end of the file
-            let is_followed = before.get(op.old_range().end).is_none_or(|next| next.shown == Shown::Yes);
+            let is_followed = before.get(op.old_range().end).is_none_or(|next| next.shown);
             let pieces = if old.len() == new.len() { old.len() } else { 1 };
             let sizes = (old.len() / pieces.max(1), new.len() / pieces.max(1));
             for piece in 0..pieces {
                 let old = &old[piece * sizes.0..][..sizes.0];
                 let new = &new[piece * sizes.1..][..sizes.1];
                 let is_followed = is_followed || piece + 1 < pieces;
-                if is_followed && old.iter().chain(new).all(|line| line.shown != Shown::Never) {
+                if is_followed && old.iter().chain(new).all(|line| line.shown) {
                     kept.extend_from_slice(new);
                 } else {
                     kept.extend_from_slice(old);
@@ -114,7 +111,7 @@ fn what_can_be_shown<'a>(text: &'a str, fixed: &'a str) -> (Vec<&'a str>, BTreeS
 #[derive(Clone, Copy)]
 struct Line<'a> {
     text: &'a str,
-    shown: Shown,
+    shown: bool,
 }
 
 fn lines(text: &str) -> Vec<Line<'_>> {
@@ -135,9 +132,9 @@ fn changes(before: &[&str], after: &[&str]) -> Vec<DiffOp> {
 }
 
 /// Changes with up to three lines around them, as far as these may be shown.
-fn hunks(ops: &[DiffOp], lines: &[Shown]) -> Vec<Vec<DiffOp>> {
+fn hunks(ops: &[DiffOp], lines: &[bool]) -> Vec<Vec<DiffOp>> {
     const AROUND: usize = 3;
-    let may_show = |line: usize| lines.get(line) == Some(&Shown::Yes);
+    let may_show = |line: usize| lines.get(line) == Some(&true);
     let mut hunks: Vec<Hunk> = Vec::new();
     for op in ops.iter().filter(|op| !matches!(op, DiffOp::Equal { .. })) {
         let (start, end) = (op.old_range().start, op.old_range().end);
@@ -189,51 +186,5 @@ impl Hunk {
             ops.push(DiffOp::Equal { old_index: at, new_index: last.new_range().end, len: self.behind });
         }
         ops
-    }
-}
-
-/// A file as a patch names it.
-struct Named {
-    path: String,
-    /// Whether it is not below the working directory, so that its name is that below the root.
-    is_outside: bool,
-}
-
-impl Named {
-    /// The file itself, where a link leads to it: no patch is applied to a link.
-    fn of(source: &Source) -> Self {
-        let file = match source {
-            Source::File(path, _) => fs::canonicalize(path).ok(),
-            Source::StandardInput | Source::Cluster(_) => None,
-        };
-        let Some(file) = file else {
-            return Named { path: source.name().trim_start_matches('/').to_owned(), is_outside: false };
-        };
-        let directory = env::current_dir().and_then(fs::canonicalize).unwrap_or_default();
-        let below = file.strip_prefix(&directory).ok().filter(|_| directory.is_absolute());
-        let path = below.or_else(|| file.strip_prefix("/").ok()).unwrap_or(&file);
-        Named { path: path.display().to_string(), is_outside: below.is_none() }
-    }
-
-    /// As git writes it below `a` or `b`: with a tab behind it where there is a space in it, and like a string in C
-    /// where there is something in it that could not be seen.
-    fn below(&self, side: char) -> String {
-        let name = &self.path;
-        if !name.contains(|character| is_invisible(character) || matches!(character, '"' | '\\')) {
-            let end = if name.contains(' ') { "\t" } else { "" };
-            return format!("{side}/{name}{end}");
-        }
-        let mut quoted = format!("\"{side}/");
-        for character in name.chars() {
-            if is_invisible(character) {
-                for byte in character.encode_utf8(&mut [0; 4]).bytes() {
-                    let _ = write!(quoted, "\\{byte:03o}");
-                }
-            } else {
-                quoted.extend(matches!(character, '"' | '\\').then_some('\\'));
-                quoted.push(character);
-            }
-        }
-        quoted + "\""
     }
 }

@@ -189,7 +189,7 @@ fn the_cluster_is_that_of_the_kubeconfig_and_the_context() {
         kubeconfig[list].as_array_mut().expect("a list").push(item);
     }
     workspace.write("kubeconfig", kubeconfig.to_string());
-    let refused = "error: cannot ask the cluster at http://127.0.0.1:1: ServiceError: client error (Connect): tcp connect \
+    let refused = "error: cannot ask the cluster at http://127.0.0.1:1: client error (Connect): tcp connect \
                    error: Connection refused (os error 111)\n";
     let far = (Some(2), refused.to_owned());
     for variables in [&[][..], &[("KUBECONFIG", "nowhere")]] {

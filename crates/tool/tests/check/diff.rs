@@ -168,6 +168,26 @@ fn a_diff_applies_whatever_could_be_a_secret_near_a_change() {
     assert_eq!(notes, told);
 }
 
+/// In JSON on one line, or a flow mapping, what is beside a change is on its line.
+#[test]
+fn a_line_that_an_endpoint_shares_with_a_secret_is_left_out() {
+    let endpoint = r#"{"apiVersion": "modelplane.ai/v1alpha1", "kind": "ModelEndpoint", "spec": {"url": "http://h.example/", "rewritePath": "/a"}}"#;
+    let secret = r#"{"apiVersion": "v1", "kind": "Secret", "stringData": {"a": "s3cret"}}"#;
+    for items in
+        [format!("{endpoint}, {secret}"), format!("{secret}, {endpoint}"), format!("{secret}, {endpoint},\n")]
+    {
+        let workspace =
+            Workspace::with(&[("e.yaml", &format!("{{\"kind\": \"List\", \"items\": [{items}]}}\n"))]);
+        let run = workspace.check(&["--diff", "e.yaml"]);
+        assert_eq!((run.code, run.out.as_str()), (Some(0), ""));
+        assert!(run.err.contains("note: the diff leaves out line 1 of e.yaml, "), "{}", run.err);
+    }
+    let alone = Workspace::with(&[("e.yaml", endpoint)]);
+    let run = alone.check(&["--diff", "e.yaml"]);
+    apply(&alone, COMMANDS[0], &run.out);
+    assert_eq!(alone.read("e.yaml"), endpoint.replace("\"/a\"", "\"/a/\""));
+}
+
 #[test]
 fn a_file_is_named_as_it_is_below_the_working_directory() {
     let before = spec(&["url: http://h.example/", "rewritePath: /a"]);
