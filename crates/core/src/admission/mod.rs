@@ -25,24 +25,24 @@ use crate::endpoint::policy::Enforcement;
 use crate::endpoint::quote::Quoted;
 use crate::endpoint::{Policy, Spec};
 
-/// The one version that is spoken.
+/// The only supported version.
 pub(crate) const API_VERSION: &str = "admission.k8s.io/v1";
 pub(crate) const REVIEW: &str = "AdmissionReview";
 
-/// The webhooks, by the path that they are called at.
+/// The webhooks, by their path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hook {
-    /// `POST /mutate`: sets defaults and normalizes. It denies only what the resource's own schema would refuse
-    /// next, to say in words what is wrong.
+    /// `POST /mutate`: sets defaults and normalizes. It denies only what the resource's schema would refuse next, so
+    /// that the message says what is wrong.
     Mutate,
     /// `POST /validate`: judges; never patches.
     Validate,
-    /// `POST /admit`: both in one answer. Registered as a mutating webhook, it is asked before the API server's own
-    /// admission policies are, so its refusal is the one that people read.
+    /// `POST /admit`: both in one answer. It is registered as a mutating webhook, so the API server calls it before
+    /// it evaluates its own admission policies, and people read its refusal.
     Admit,
 }
 
-/// What became of a review.
+/// The outcome of a review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// Allowed as it is.
@@ -51,7 +51,7 @@ pub enum Outcome {
     Patched,
     /// Refused by a rule.
     Denied,
-    /// Not understood, or not judged: answered with a failure.
+    /// Not readable, or not judged: answered with a failure.
     Failed,
 }
 
@@ -62,19 +62,19 @@ pub struct Answer<'a> {
     pub review: Vec<u8>,
     pub outcome: Outcome,
     pub operation: Operation,
-    /// Ids of the rules that denied, in the catalogue's order. If the outcome is not [`Outcome::Denied`], these would
-    /// have denied, and the policy does not enforce them.
+    /// Ids of the rules that denied, in the catalogue's order. If the outcome is not [`Outcome::Denied`], these rules
+    /// would have denied, but the policy does not enforce them.
     pub rules: Vec<&'static str>,
     /// Ids of the rules that only warned, in the catalogue's order.
     pub warned: Vec<&'static str>,
     /// Id of the mutation that made the patch.
     pub mutation: Option<&'static str>,
-    /// For the log: why the review failed, or why it looks as if the webhook were registered wrongly.
+    /// For the log: why the review failed, or why the webhook seems to be registered wrongly.
     pub notice: Option<String>,
     pub request: RequestFacts<'a>,
 }
 
-/// Who asked for what, for a log line. Empty where the review does not say.
+/// Who asked for what, for a log line. Empty if the review does not say.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct RequestFacts<'a> {
     pub uid: Cow<'a, str>,
@@ -119,8 +119,7 @@ impl Outcome {
     }
 }
 
-/// No UID can be found in the bytes, so no AdmissionReview can answer them. For the person who reads
-/// the HTTP 400.
+/// The bytes have no UID, so no AdmissionReview can answer them. The text is for the person who reads the HTTP 400.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NoUid(pub String);
 
@@ -135,7 +134,7 @@ pub fn answer<'a>(policy: &Policy, hook: Hook, body: &'a [u8]) -> Result<Answer<
     }
 }
 
-/// Answers as a failure, for a server that could not judge: `message` is for the person at kubectl.
+/// Answers with a failure, for a server that could not judge. `message` is for the person who runs kubectl.
 ///
 /// # Errors
 /// [`NoUid`] when the bytes hold no `request.uid`.
@@ -177,7 +176,7 @@ fn answer_review<'a>(policy: &Policy, hook: Hook, review: &Review<'a>) -> Answer
     }
 }
 
-/// Allows what is not ours: a wrong registration must not stop the cluster.
+/// Allows other kinds of objects: a wrong registration must not block the cluster.
 fn foreign<'a>(request: &Request<'a>) -> Answer<'a> {
     let notice = format!(
         "modelendpoint-webhook was asked about {} of {}, which it does not know, and let it pass; correct \
@@ -188,15 +187,15 @@ fn foreign<'a>(request: &Request<'a>) -> Answer<'a> {
     passed(request, notice)
 }
 
-/// Allows with a notice, to the log and to who wrote the object.
+/// Allows with a notice in the log and a warning to the author of the object.
 fn passed<'a>(request: &Request<'a>, notice: String) -> Answer<'a> {
     let mut response = Response::allowed(&request.uid);
     response.warnings.push(notice.clone());
     Answer { notice: Some(notice), ..answered(Outcome::Allowed, request, &response) }
 }
 
-/// Refuses an endpoint that cannot be judged, as invalid like any other refusal: a failed call would make
-/// Crossplane leave its other objects undone. Where nothing is denied, it passes with a warning.
+/// Refuses an endpoint that cannot be judged as invalid, like any other refusal: after a failed call, Crossplane
+/// would not apply its other objects. If denials are not enforced, the endpoint passes with a warning.
 fn of_unknown_version<'a>(policy: &Policy, request: &Request<'a>, object: &Object<'_>) -> Answer<'a> {
     let known = format!("{GROUP}/{VERSION}");
     let message = format!(
@@ -216,7 +215,7 @@ fn of_unknown_version<'a>(policy: &Policy, request: &Request<'a>, object: &Objec
     Answer { notice: Some(message), ..answered(Outcome::Failed, request, &response) }
 }
 
-/// Judges what mutation would store. What is refused is not mutated.
+/// Judges the object as mutation would store it. A refused object gets no patch.
 fn admitted<'a>(policy: &Policy, request: &Request<'a>, object: &Object<'a>) -> Answer<'a> {
     let spec = object.spec();
     let mutation = mutate::mutate(request, object);
@@ -228,7 +227,8 @@ fn admitted<'a>(policy: &Policy, request: &Request<'a>, object: &Object<'a>) -> 
     patched(request, spec, &mutation, &verdict, enforcement)
 }
 
-/// Refuses only what the resource's schema would refuse with less to say: anything else is for `/validate`.
+/// Refuses only what the resource's schema would refuse with a less helpful message. `/validate` refuses everything
+/// else.
 fn mutated<'a>(policy: &Policy, request: &Request<'a>, object: &Object<'a>) -> Answer<'a> {
     let spec = object.spec();
     let mutation = mutate::mutate(request, object);
@@ -242,7 +242,7 @@ fn mutated<'a>(policy: &Policy, request: &Request<'a>, object: &Object<'a>) -> A
     patched(request, spec, &mutation, &Verdict::default(), enforcement)
 }
 
-/// Allows, with a patch if there is something to change about the spec.
+/// Allows, with a patch if the spec has to change.
 fn patched<'a>(
     request: &Request<'a>,
     spec: Spec<'_>,

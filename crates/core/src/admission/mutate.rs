@@ -8,7 +8,7 @@ use super::review::{Object, Request};
 use crate::endpoint::mutation::{self, Change, Mutation, Warning};
 use crate::endpoint::{Spec, Value};
 
-/// Says what to change about the request's object.
+/// Returns what to change in the request's object.
 #[must_use]
 pub(super) fn mutate<'a>(request: &Request<'_>, object: &'a Object<'_>) -> Mutation<'a> {
     mutation::mutate(object.spec(), request.replaced_spec(), || {

@@ -1,14 +1,14 @@
 //! `metadata.managedFields` and annotations flow in; whether anyone owns `spec.rewritePath` flows out.
 //!
-//! A field that a webhook added is owned by nobody, until somebody applies or changes it (Kubernetes,
-//! server-side apply, field management). `kubectl apply` does not send a value that is stored already, and so owns
-//! it only by what it keeps of the manifest in an annotation.
+//! Nobody owns a field that a webhook added, until somebody applies or changes it (Kubernetes, server-side apply,
+//! field management). `kubectl apply` does not send a value that is already stored. That its user owns the value
+//! shows only in the annotation in which it keeps the manifest.
 
 use super::json::{self, Lenient, Parsed, Raw, RawText, Read, Reader};
 use crate::endpoint::Value;
 use crate::endpoint::mutation::Ownership;
 
-/// Says who owns `spec.rewritePath`. What can't be read counts as owned: then nothing is touched.
+/// Says who owns `spec.rewritePath`. If that can't be read, it counts as owned, and the value is left alone.
 #[must_use]
 pub(super) fn of_rewrite_path(managed_fields: Option<Raw<'_>>, annotations: Option<Raw<'_>>) -> Ownership {
     if annotations.is_some_and(is_applied) {
@@ -28,7 +28,7 @@ fn is_applied(Raw(annotations): Raw<'_>) -> bool {
     let Some(Value::Text(manifest)) = annotations.map(|annotations| annotations.last_applied) else {
         return false;
     };
-    // the manifest can be large, and kubectl writes its keys without escapes
+    // The manifest can be large, and kubectl writes its keys without escapes.
     if !manifest.mentions("rewritePath") {
         return false;
     }

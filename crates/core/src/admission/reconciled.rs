@@ -1,12 +1,13 @@
-//! What Crossplane says of a stored endpoint flows in; whether its EndpointSlice follows it flows out.
+//! The conditions that Crossplane reports for a stored endpoint flow in; whether its EndpointSlice follows it flows
+//! out.
 
 use super::json::{self, Parsed, Raw, RawText, Read, Reader};
 
-/// Whether Crossplane could not apply the EndpointSlice of the endpoint as it is stored: its condition `Synced`
-/// is false for this generation, and names the slice as Modelplane's composition does.
+/// Whether Crossplane could not apply the EndpointSlice of the stored endpoint: the condition `Synced` is false for
+/// this generation, and its message names the slice as Modelplane's composition does.
 ///
-/// An API server that takes a host in a new slice refuses it in an existing one for one reason:
-/// `addressType` is immutable. What can't be read counts as no.
+/// If an API server accepts a host in a new slice but not in an existing one, the only reason is that `addressType`
+/// is immutable. Conditions that can't be read count as no.
 #[must_use]
 pub(super) fn is_slice_stuck(generation: Option<Raw<'_>>, status: Option<Raw<'_>>) -> bool {
     let Some(Raw(status)) = status else { return false };
@@ -15,9 +16,10 @@ pub(super) fn is_slice_stuck(generation: Option<Raw<'_>>, status: Option<Raw<'_>
     observed.is_some() && observed == generation
 }
 
-/// How Crossplane begins to name what it could not apply (`internal/controller/apiextensions/composite`).
+/// The beginning of Crossplane's message about what it could not apply
+/// (`internal/controller/apiextensions/composite`).
 const UNSYNCED: &str = "Unsynced resources: ";
-/// What Modelplane's function calls the slice.
+/// The name of the slice in Modelplane's composition function.
 const SLICE: &str = "endpointslice";
 
 #[derive(Default)]

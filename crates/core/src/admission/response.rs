@@ -23,7 +23,7 @@ pub(super) struct Response<'a> {
     pub warnings: Vec<String>,
 }
 
-/// `patch` and `patchType`, which come together or not at all.
+/// `patch` and `patchType`: both or neither.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct EncodedPatch {
@@ -32,7 +32,7 @@ pub(super) struct EncodedPatch {
     patch_type: &'static str,
 }
 
-/// What the audit log keeps; the API server puts the webhook's name in front of each key.
+/// The annotations in the audit log. The API server prefixes each key with the webhook's name.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct AuditAnnotations {
@@ -107,7 +107,7 @@ impl<'a> Response<'a> {
         json.extend_from_slice(HEAD);
         match serde_json::to_writer(&mut json, self) {
             Ok(()) => json.push(b'}'),
-            // strings and numbers into memory: serde_json has no way to fail
+            // Writing strings and numbers into memory can't fail.
             Err(error) => unreachable!("{error}"),
         }
         json
@@ -115,7 +115,7 @@ impl<'a> Response<'a> {
 }
 
 impl AuditAnnotations {
-    /// What the audit log keeps of these rules; nothing if none of them was broken.
+    /// The audit annotation about these rules. `None` if none of them was broken.
     #[must_use]
     pub(super) fn of_rules(rules: &[&str], is_denied: bool, warned: &[&str]) -> Option<Self> {
         let joined = |ids: &[&str]| (!ids.is_empty()).then(|| ids.join(","));
@@ -134,7 +134,8 @@ impl EncodedPatch {
 }
 
 impl Status<'_> {
-    /// A review that could not be judged: `code` 400 for what was sent, 500 for what went wrong here.
+    /// The status of a review that could not be judged: `code` is 400 if the request was wrong, and 500 if the
+    /// webhook failed.
     #[must_use]
     pub(super) fn failure(code: u16, message: String) -> Self {
         let reason = if code < 500 { "BadRequest" } else { "InternalError" };

@@ -1,8 +1,8 @@
-//! The bytes of an `AdmissionReview` flow in; what the webhooks need of it flows out.
+//! The bytes of an `AdmissionReview` flow in; the part of it that the webhooks need flows out.
 //!
-//! One pass: what nobody asks for is skipped, not decoded, and what is decoded borrows from the bytes.
-//! The objects are read with tolerance, because `/mutate` sees them before the schema does: a field of
-//! another type is [`Value::NotText`], never an error. What the API server writes itself is read strictly.
+//! It takes one pass. What no decision needs is skipped and not decoded, and what is decoded borrows from the bytes.
+//! The objects are read leniently, because `/mutate` gets them before the schema is checked: a field of another type
+//! is [`Value::NotText`], never an error. What the API server itself writes is read strictly.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use super::json::{self, Lenient, Parsed, Raw, RawText, Read, Reader, SyntaxError
 use super::{Operation, reconciled};
 use crate::endpoint::{self, CLUSTER_LABEL, Field, Value};
 
-/// `AdmissionReview`, admission.k8s.io/v1, as far as it is read.
+/// `AdmissionReview`, admission.k8s.io/v1: only the fields that are read.
 #[derive(Debug, Default)]
 pub(super) struct Review<'a> {
     pub api_version: RawText<'a>,
@@ -33,8 +33,8 @@ pub(super) struct Request<'a> {
     pub dry_run: bool,
 }
 
-/// The version that the object was converted to for this webhook. What the client wrote is
-/// `request.requestKind`, and decides nothing.
+/// The version that the object was converted to for this webhook. `request.requestKind` has the version that the
+/// client wrote, which does not matter.
 #[derive(Debug, Default)]
 pub(super) struct GroupVersionKind<'a> {
     pub group: RawText<'a>,
@@ -47,7 +47,7 @@ pub(super) struct UserInfo<'a> {
     pub username: Cow<'a, str>,
 }
 
-/// A ModelEndpoint, as far as a decision needs it.
+/// A ModelEndpoint: only what a decision needs.
 #[derive(Debug, Default)]
 pub(super) struct Object<'a> {
     pub metadata: Lenient<Metadata<'a>>,
@@ -59,7 +59,7 @@ pub(super) struct Object<'a> {
 pub(super) struct OldObject<'a> {
     metadata: Lenient<OldMetadata<'a>>,
     spec: Lenient<Spec<'a>>,
-    /// Kept as JSON: only a url that changes needs it.
+    /// Kept as JSON, because it is needed only if the url changes.
     status: Option<Raw<'a>>,
 }
 
@@ -80,7 +80,7 @@ pub(super) struct Metadata<'a> {
     pub generate_name: Value<RawText<'a>>,
     pub uid: Value<RawText<'a>>,
     labels: Lenient<Labels<'a>>,
-    /// Kept as JSON: only a default that may have to follow its url needs it.
+    /// Kept as JSON, because it is needed only for a default that may have to follow its url.
     pub managed_fields: Option<Raw<'a>>,
     /// The same.
     pub annotations: Option<Raw<'a>>,
@@ -121,8 +121,8 @@ struct SecretRef<'a> {
 
 impl<'a> Review<'a> {
     /// # Errors
-    /// Where the bytes are no JSON, hold a member twice that is read, or a type that no API server writes;
-    /// and where they hold no `request.uid`.
+    /// If the bytes are not valid JSON, contain a member that is read twice, have a type that no API server writes,
+    /// or have no `request.uid`.
     pub(super) fn parse(body: &'a [u8]) -> Result<Self, json::Error> {
         json::from_slice(body)
     }
@@ -163,7 +163,7 @@ impl<'a> Read<'a> for GroupVersionKind<'a> {
 }
 
 impl GroupVersionKind<'_> {
-    /// As `apiVersion` has it.
+    /// In the form of `apiVersion`.
     #[must_use]
     pub(super) fn api_version(&self) -> String {
         format!("{}/{}", self.group.lossy(), self.version.lossy())
@@ -179,7 +179,7 @@ impl<'a> Read<'a> for UserInfo<'a> {
 impl<'a> Read<'a> for Operation {
     fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         let word = reader.written()?;
-        // `unknown` is no word of AdmissionReview, and finds `Unknown` all the same
+        // AdmissionReview does not define `unknown`, but it gives `Unknown` all the same.
         let known = Operation::ALL.into_iter().find(|operation| word == *operation.name());
         *self = known.unwrap_or(Operation::Unknown);
         Ok(())
@@ -287,7 +287,7 @@ impl<'a> Request<'a> {
 }
 
 impl OldObject<'_> {
-    /// Whether Crossplane says that the EndpointSlice does not follow this object.
+    /// Whether Crossplane reports that the EndpointSlice does not follow this object.
     #[must_use]
     pub(super) fn is_slice_stuck(&self) -> bool {
         let generation = self.metadata.0.as_ref().and_then(|metadata| metadata.generation);
@@ -304,7 +304,7 @@ impl Object<'_> {
     }
 }
 
-/// What the fields mean; a part that is no object has none.
+/// The meaning of the fields. If a part of the object has another type, its fields are absent.
 fn meaning<'a>(spec: &'a Lenient<Spec<'_>>, labels: Option<&'a Labels<'_>>) -> endpoint::Spec<'a> {
     let Some(spec) = &spec.0 else { return endpoint::Spec::default() };
     let api = spec.api.0.as_ref();

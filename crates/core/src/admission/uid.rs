@@ -1,11 +1,10 @@
-//! Bytes that are no proper `AdmissionReview` flow in; the UID to answer them with flows out.
+//! Bytes that are not a valid `AdmissionReview` flow in; the UID for the answer flows out.
 //!
-//! kube-apiserver takes an answer only if it bears the request's UID. So the UID is looked for even in
-//! JSON that is cut off, garbled or of the wrong shape: a person then reads what is wrong instead of
-//! "failed calling webhook".
+//! kube-apiserver accepts an answer only with the request's UID. So this searches for the UID even in JSON that is
+//! cut off, corrupted or has the wrong shape. A person then reads what is wrong instead of "failed calling webhook".
 
-/// The string at `request.uid`, from whatever can be read of the bytes; the last one, if there are
-/// several (Go's decoder does the same).
+/// The string at `request.uid`, from the readable part of the bytes. If there are several, the last one, as in Go's
+/// decoder.
 #[must_use]
 pub(super) fn find_uid(body: &[u8]) -> Option<String> {
     let mut scan = Scan { body, at: 0 };
@@ -51,7 +50,7 @@ impl Scan<'_> {
         Some(byte)
     }
 
-    /// The next byte that is no white space.
+    /// The next byte that is not white space.
     fn peek(&mut self) -> Option<u8> {
         while self.body.get(self.at).is_some_and(u8::is_ascii_whitespace) {
             self.at += 1;
@@ -59,15 +58,14 @@ impl Scan<'_> {
         self.body.get(self.at).copied()
     }
 
-    /// Goes behind `byte` if nothing but white space stands before it.
+    /// Steps over `byte`, if there is only white space before it.
     fn skip_to(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
         found
     }
 
-    /// The string whose opening quote was just read; `None` if it never ends. One that is no UTF-8 is
-    /// empty.
+    /// The string whose opening quote was just read. `None` if it never ends. Empty if it is not UTF-8.
     fn string(&mut self) -> Option<String> {
         let start = self.at - 1;
         loop {

@@ -11,7 +11,7 @@ use crate::endpoint::policy::Enforcement;
 use crate::endpoint::rules::{Severity, Subject, Violation};
 use crate::endpoint::{Policy, Spec, Value};
 
-/// What the rules say of an object.
+/// The verdict of the rules about an object.
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
     pub denials: Vec<Violation>,
@@ -40,7 +40,7 @@ impl Verdict {
         (ids(&self.denials), ids(&self.warnings))
     }
 
-    /// The warnings as `kubectl` prints them, those about what would be refused first.
+    /// The warnings as `kubectl` prints them. Those about rules that would deny come first.
     #[must_use]
     pub(super) fn warnings(&self, enforcement: Enforcement) -> Vec<String> {
         let line = |violation: &Violation| format!("{}: {}", violation.rule.field.path(), text(violation));
@@ -50,8 +50,8 @@ impl Verdict {
     }
 }
 
-/// The refusal: code 422 and reason `Invalid`, which Crossplane takes for the user's mistake and goes on,
-/// with a cause for each violation, and a message that says it all to clients that show only that.
+/// The refusal: code 422 and reason `Invalid`, which Crossplane treats as the user's mistake, so that it continues.
+/// It has a cause for each violation, and a message with all of them for clients that show only the message.
 #[must_use]
 pub(super) fn refusal<'a>(
     request: &'a Request<'_>,
@@ -66,7 +66,7 @@ pub(super) fn refusal<'a>(
     invalid(request, object, causes.collect())
 }
 
-/// An object that is invalid for these causes.
+/// The status of an object that is invalid because of these causes.
 #[must_use]
 pub(super) fn invalid<'a>(
     request: &'a Request<'_>,
@@ -90,12 +90,12 @@ pub(super) fn invalid<'a>(
     Status { status: "Failure", message, reason: "Invalid", details: Some(details), code: 422 }
 }
 
-/// What a violation says to a person, with the id to look it up by.
+/// The text of a violation, with the id of the rule.
 fn text(violation: &Violation) -> String {
     format!("{violation} [{}]", violation.rule.id)
 }
 
-/// The object's name, or what it will begin with.
+/// The object's name, or the prefix of its generated name.
 fn name<'a>(request: &'a Request<'_>, object: &Object<'a>) -> Cow<'a, str> {
     let metadata = object.metadata.0.as_ref();
     [

@@ -1,11 +1,11 @@
-//! A path flows in; what of the API that clients speak is in it flows out: a version, an operation.
+//! A path flows in; the parts of it that belong to the API flow out: a version, an operation.
 //!
-//! Clients of the gateway send `/v1/chat/completions` themselves, so neither belongs into a base path.
+//! Clients of the gateway send `/v1/chat/completions` themselves, so neither belongs in a base path.
 
 use super::url::range_of;
 
-/// What a client sends behind `/v1/`. A single word can be the name of a team or a model, so it counts only
-/// behind a version, or alone.
+/// What a client sends after `/v1/`. A single word can be the name of a team or a model, so it counts only after a
+/// version, or alone.
 const OPERATIONS: [&[&str]; 19] = [
     &["chat", "completions"],
     &["images", "generations"],
@@ -28,7 +28,7 @@ const OPERATIONS: [&[&str]; 19] = [
     &["invoke"],
 ];
 
-/// Google's way to name an operation: behind a colon.
+/// Google writes an operation after a colon.
 const VERBS: [&str; 9] = [
     "generateContent",
     "streamGenerateContent",
@@ -44,9 +44,9 @@ const VERBS: [&str; 9] = [
 /// An operation at the end of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Operation<'a> {
-    /// As it is written: `chat/completions`, `gemini-pro:generateContent`.
+    /// As it is written, such as `chat/completions` or `gemini-pro:generateContent`.
     pub text: &'a str,
-    /// The path in front of it, without a slash at its end; `None` where that is no base either.
+    /// The path before it, without a trailing slash. `None` if that is not a base path either.
     pub base: Option<&'a str>,
 }
 
@@ -58,7 +58,7 @@ pub(super) fn operation(path: &str) -> Option<Operation<'_>> {
     if last.rsplit_once(':').is_some_and(|(_, verb)| VERBS.contains(&verb)) {
         return Some(Operation { text: last, base: None });
     }
-    // nearly every path ends in another word
+    // Nearly every path ends in another word.
     if !OPERATIONS.iter().any(|words| words.ends_with(&[last])) {
         return None;
     }
@@ -78,7 +78,7 @@ pub(super) fn operation(path: &str) -> Option<Operation<'_>> {
     })
 }
 
-/// As many as are looked at, from the end.
+/// The segments to look at, from the end.
 const MOST_SEGMENTS: usize = 4;
 
 /// The first segment of a path that is an API version.
@@ -87,8 +87,8 @@ pub(super) fn version(path: &str) -> Option<&str> {
     path.split('/').find(|segment| is_version(segment))
 }
 
-/// `v1`, `V2`, `v1beta`, `v1p1beta1`, `v1.0`, `v1-openai`, `v1;x`: a number behind a `v`, and then nothing, a
-/// stage, or something set apart by a sign.
+/// `v1`, `V2`, `v1beta`, `v1p1beta1`, `v1.0`, `v1-openai`, `v1;x`: a number after a `v`, and then nothing, a stage,
+/// or something after a separator.
 #[must_use]
 pub(super) fn is_version(segment: &str) -> bool {
     let Some(rest) = segment.strip_prefix(['v', 'V']) else { return false };

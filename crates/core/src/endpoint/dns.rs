@@ -1,13 +1,13 @@
-//! A DNS name flows in; why it is none flows out.
+//! A text flows in; the reason why it is not a DNS name flows out.
 //!
 //! The one grammar for the host of a url, for the host patterns of a policy and for its namespaces.
 
 /// Longest label (RFC 1035, section 2.3.4).
 pub(super) const LONGEST_LABEL: usize = 63;
-/// Longest name that Kubernetes takes (`DNS1123SubdomainMaxLength`), without a dot at its end.
+/// Longest name that Kubernetes accepts (`DNS1123SubdomainMaxLength`), without a trailing dot.
 pub(super) const LONGEST_NAME: usize = 253;
 
-/// Why a text is no DNS name of at least two labels.
+/// Why a text is not a DNS name of at least two labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameFault<'a> {
     Empty,
@@ -18,15 +18,15 @@ pub enum NameFault<'a> {
     LongName(usize),
     /// A label that begins or ends with a hyphen.
     Hyphen(&'a str),
-    /// A character that no DNS label holds.
+    /// A character that no DNS label can have.
     Character(char),
     /// The last label is a number, decimal or hexadecimal, and the labels before it are not.
     NumericLastLabel(&'a str),
-    /// Nothing but numbers and dots: some parsers read it as an IPv4 address.
+    /// Only numbers and dots: some parsers read it as an IPv4 address.
     OnlyNumbers,
 }
 
-/// Says why a text is no DNS name. Upper case and one dot at the end are fine.
+/// Says why a text is not a DNS name. Upper case and one trailing dot are allowed.
 #[must_use]
 pub(super) fn fault(text: &str) -> Option<NameFault<'_>> {
     if text.is_empty() {
@@ -49,7 +49,7 @@ pub(super) fn fault(text: &str) -> Option<NameFault<'_>> {
     }
 }
 
-/// Says why a text is no label of a DNS name.
+/// Says why a text is not a label of a DNS name.
 #[must_use]
 pub(super) fn label_fault(label: &str) -> Option<NameFault<'_>> {
     if label.is_empty() {

@@ -1,4 +1,4 @@
-//! A url read once: its parts, and what each of them is, for every rule to judge.
+//! Reads a url once: its parts, and the kind of each part, for all rules.
 
 use std::fmt::Display;
 use std::net::IpAddr;
@@ -7,15 +7,15 @@ use super::dns::NameFault;
 use super::host::{Host, HostFault};
 use super::url::{Port, Url, UrlFault, is_uri_byte};
 
-/// A url, and what was found in it.
+/// A url, and the kinds of its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointUrl<'a> {
     pub parts: Url<'a>,
-    /// Why parsers could read the whole differently.
+    /// Why parsers could read the whole url differently.
     pub fault: Option<UrlFault<'a>>,
-    /// `None` where a fault leaves open what the host is.
+    /// `None` if a fault makes the host uncertain.
     pub host: Option<Host<'a>>,
-    /// `None` where a fault leaves open what the port is.
+    /// `None` if a fault makes the port uncertain.
     pub port: Option<Port<'a>>,
 }
 
@@ -35,7 +35,7 @@ impl<'a> EndpointUrl<'a> {
                         | UrlFault::NoAuthority
                 )
             );
-        // a fault of characters elsewhere leaves host and port readable
+        // A bad character elsewhere does not affect host and port.
         let clear = |part: &str| match &fault {
             Some(UrlFault::Characters(_)) => part.bytes().all(is_uri_byte),
             _ => true,
@@ -56,7 +56,7 @@ impl<'a> EndpointUrl<'a> {
         }
     }
 
-    /// The host without a trailing dot, where it is a name, even one of a single label.
+    /// The host without a trailing dot, if it is a name, even one of a single label.
     #[must_use]
     pub fn name(&self) -> Option<&'a str> {
         match self.host? {
@@ -67,7 +67,7 @@ impl<'a> EndpointUrl<'a> {
         }
     }
 
-    /// Where the fault is; `None` where it is all of the text.
+    /// The part with the fault. `None` if it is the whole text.
     #[must_use]
     pub(crate) fn faulty_part(&self) -> Option<&'a str> {
         let text = self.parts.text;

@@ -5,7 +5,7 @@ use std::ops::Deref;
 /// The label that marks an endpoint as composed by Modelplane for one of its clusters.
 pub const CLUSTER_LABEL: &str = "modelplane.ai/cluster";
 
-/// A set of fields that says where an endpoint leads. A cluster serves one of them, both as `v1alpha1`.
+/// A set of fields that says where an endpoint points. A cluster serves one of the two sets; both are `v1alpha1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Generation {
     /// `url` and `rewritePath`: Modelplane before 0.5.
@@ -30,7 +30,7 @@ pub enum Field {
     Cluster,
 }
 
-/// What an object holds in a field.
+/// The value of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Value<T> {
     /// Missing or null: the API server drops a null.
@@ -50,7 +50,7 @@ pub struct Spec<'a> {
     pub schema: Value<&'a str>,
     pub prefix: Value<&'a str>,
     pub model: Value<&'a str>,
-    /// [`Value::NotText`] where there is one: it is an object.
+    /// [`Value::NotText`] if it is present, because it is an object.
     pub credential: Value<&'a str>,
     pub secret_name: Value<&'a str>,
     pub secret_key: Value<&'a str>,
@@ -105,7 +105,7 @@ impl Field {
         }
     }
 
-    /// The keys that lead to the field from the top of an object.
+    /// The keys of the field, from the top of an object.
     #[must_use]
     pub const fn keys(self) -> &'static [&'static str] {
         match self {
@@ -165,8 +165,8 @@ impl<'a> Spec<'a> {
         Spec { url, rewrite_path, ..Spec::EMPTY }
     }
 
-    /// The generation that the fields belong to; `None` where neither `url` nor `origin` is there, or both:
-    /// that is for the schema to refuse.
+    /// The generation that the fields belong to. `None` if neither or both of `url` and `origin` are present, which
+    /// the schema refuses.
     #[must_use]
     pub fn generation(&self) -> Option<Generation> {
         match (self.url, self.origin) {
@@ -194,7 +194,7 @@ impl<'a> Spec<'a> {
         }
     }
 
-    /// The spec with another text in a field that holds one value.
+    /// The spec with another text in a field that has a single value.
     #[must_use]
     pub fn with(mut self, field: Field, text: &'a str) -> Self {
         let place = match field {

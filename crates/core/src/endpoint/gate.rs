@@ -30,7 +30,7 @@ pub enum Resource {
     Unnamed,
 }
 
-/// What is done with an object.
+/// The operation on an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Operation {
     Create,
@@ -48,18 +48,18 @@ pub struct Write<'a> {
     pub resource: Resource,
     pub operation: Operation,
     pub is_subresource: bool,
-    /// The object's spec; `None` where there is no object.
+    /// The object's spec. `None` if there is no object.
     pub new: Option<Spec<'a>>,
     /// The spec that an update replaces.
     pub old: Option<Spec<'a>>,
 }
 
-/// What to do about a write.
+/// What to do with a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gate {
     /// The rules judge it.
     Judge,
-    /// It stores no endpoint, or changes nothing that the rules are about.
+    /// It stores no endpoint, or changes no field that the rules are about.
     Pass,
     /// It is about another kind of object.
     Foreign,
@@ -69,7 +69,7 @@ pub enum Gate {
     Unreadable(Missing),
 }
 
-/// What a write does not say.
+/// The information that a write lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
     Kind,
@@ -77,7 +77,7 @@ pub enum Missing {
     Object,
 }
 
-/// What both hooks make of a write.
+/// The answer of both hooks to a write.
 #[derive(Debug)]
 pub struct Decision<'a> {
     pub mutation: Mutation<'a>,
@@ -139,13 +139,13 @@ pub fn gate(write: &Write<'_>) -> Gate {
     if write.resource == Resource::UnknownVersion {
         return Gate::UnknownVersion;
     }
-    // An object stored before a rule was there can still be labelled.
+    // An object that was stored before a rule existed can still be labelled.
     let is_untouched = write.operation == Operation::Update && write.old == Some(new);
     if is_untouched { Gate::Pass } else { Gate::Judge }
 }
 
 impl<'a> Decision<'a> {
-    /// Mutates a spec that is created in this namespace, and judges what would be stored. Nobody says who writes it.
+    /// Mutates a spec that is created in this namespace, and judges what would be stored. The user is unknown.
     #[must_use]
     pub fn on_create(spec: Spec<'a>, terms: (&Policy, &str)) -> Self {
         let mutation = mutate(spec, None, || Ownership::Unknown);

@@ -1,4 +1,4 @@
-//! A host as written flows in, what it is flows out: an address, a name, or the reason why neither.
+//! A host as it is written flows in; its kind flows out: an address, a name, or the reason why it is neither.
 //!
 //! The rules are those of what Modelplane composes: an `EndpointSlice` whose address is canonical IPv4,
 //! canonical IPv6, or a fully qualified domain name (Kubernetes, `ValidateEndpointSliceCreate`,
@@ -15,7 +15,7 @@ use super::dns::{self, NameFault};
 pub enum Host<'a> {
     /// Canonical dotted decimal.
     Ipv4(Ipv4Addr),
-    /// In brackets, in the canonical text of RFC 5952 but for upper case, which is lowered on the way.
+    /// In brackets, in the canonical text of RFC 5952. Upper case is allowed, because it is lowered later.
     Ipv6(Ipv6Addr),
     /// A DNS name of at least two labels, possibly with upper case and one trailing dot.
     Name(&'a str),
@@ -28,10 +28,10 @@ pub enum HostFault<'a> {
     Name(NameFault<'a>),
     /// Numbers and dots that are not canonical dotted decimal: `010.0.0.1`, `0x7f.1`, `1.2.3`.
     Ipv4Lookalike,
-    /// IPv6, but written another way than the one here.
+    /// IPv6 in another form than this canonical one.
     Ipv6NotCanonical(Ipv6Addr),
     Ipv6Zone,
-    /// Brackets around something else than an IPv6 address.
+    /// Brackets around something that is not an IPv6 address.
     NotIpv6,
 }
 
@@ -60,7 +60,7 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// The address type that Modelplane composes; `None` where it composes nothing.
+    /// The address type that Modelplane composes. `None` if it composes nothing.
     #[must_use]
     pub fn family(&self) -> Option<Family> {
         match self {
@@ -69,18 +69,18 @@ impl<'a> Host<'a> {
                 Some(Family::Ipv6)
             }
             Host::Refused(HostFault::Name(NameFault::Empty) | HostFault::NotIpv6) => None,
-            // Modelplane takes for a name what is no address
+            // Modelplane treats everything that is not an address as a name.
             Host::Name(_) | Host::Refused(_) => Some(Family::Name),
         }
     }
 
-    /// Whether the API server takes the `EndpointSlice` that Modelplane composes.
+    /// Whether the API server accepts the `EndpointSlice` that Modelplane composes.
     #[must_use]
     pub fn is_taken_by_endpoint_slice(&self, text: &str) -> bool {
         match *self {
             Host::Ipv4(address) => is_taken_by_endpoint_slice(address.into()),
             Host::Ipv6(address) => is_taken_by_endpoint_slice(address.into()),
-            // a name to the API server, if it has two labels
+            // The API server reads it as a name if it has two labels.
             Host::Refused(HostFault::Ipv4Lookalike) => text.trim_end_matches('.').contains('.'),
             Host::Name(_) | Host::Refused(HostFault::Name(NameFault::NumericLastLabel(_))) => true,
             Host::Refused(_) => false,
@@ -109,9 +109,9 @@ fn classify_ipv6(text: &str) -> Host<'_> {
     }
 }
 
-/// Whether `text`, but for its case, is what RFC 5952 makes of the address.
+/// Whether `text`, ignoring case, is the form of the address in RFC 5952.
 fn is_canonical(address: Ipv6Addr, text: &str) -> bool {
-    /// Takes the canonical text piece by piece off what was written.
+    /// Removes the canonical text piece by piece from what was written.
     struct Expected<'a>(&'a str);
     impl Write for Expected<'_> {
         fn write_str(&mut self, piece: &str) -> fmt::Result {

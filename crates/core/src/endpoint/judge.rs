@@ -1,4 +1,4 @@
-//! A [`Subject`] flows in; the rules that it breaks, with what was probably meant, flow out.
+//! A [`Subject`] flows in; the rules that it breaks flow out, with suggestions.
 
 use super::Spec;
 use super::correction::{self, LONGEST};
@@ -7,7 +7,7 @@ use super::policy::{AllowList, HostPattern, Hosts, NamespacePattern, Policy};
 use super::rules::{self, Example, Severity, Subject, Suggestion, Violation};
 use super::url::Url;
 
-/// Judges a subject by every rule that the policy leaves on; nothing comes of an endpoint that is fine.
+/// Judges a subject by every rule that the policy does not turn off. The result is empty if the endpoint is fine.
 #[must_use]
 pub fn judge(subject: &Subject<'_>) -> Vec<Violation> {
     let mut violations = rules::violations(subject);
@@ -17,7 +17,7 @@ pub fn judge(subject: &Subject<'_>) -> Vec<Violation> {
     violations
 }
 
-/// What the rules say of an example.
+/// What the rules say about an example.
 #[must_use]
 pub fn judge_example(example: &Example) -> Vec<Violation> {
     let old = example.previous_url.map(|url| Spec { url: Value::Text(url), ..example.spec });
@@ -32,7 +32,7 @@ pub fn judge_example(example: &Example) -> Vec<Violation> {
     judge(&Subject::of(example.spec, old, (&policy, "ml-team")).by(example.user))
 }
 
-/// Adds what was probably meant to the first denial of each field, or to the first warning that knows it.
+/// Adds a suggestion to the first denial of each field, or to the first warning that has one.
 fn suggest(subject: &Subject<'_>, violations: &mut [Violation]) {
     for field in Field::ALL {
         let of_field = |v: &Violation| v.rule.field == field;
@@ -48,12 +48,12 @@ fn suggest(subject: &Subject<'_>, violations: &mut [Violation]) {
     }
 }
 
-/// A suggestion that would be admitted in silence, under the same policy and for the same update: this one, or what
-/// the rules that it breaks suggest in turn.
+/// A suggestion that would be admitted without a warning, under the same policy and for the same update: this one, or
+/// what the rules that it breaks suggest in turn.
 fn settled(subject: &Subject<'_>, field: Field, mut meant: Suggestion) -> Option<Suggestion> {
-    /// A correction can uncover as many more.
+    /// A correction can uncover this many further mistakes.
     const ROUNDS: usize = 4;
-    // what a provider asks for in another field is not known before its origin can be read
+    // What a provider requires in another field is not known before its origin can be read.
     let is_due_anyway =
         |v: &Violation| field.generation() == Generation::Origin && v.severity == Severity::Warn;
     let elsewhere = |violations: &[Violation]| -> Vec<&'static str> {
@@ -69,7 +69,7 @@ fn settled(subject: &Subject<'_>, field: Field, mut meant: Suggestion) -> Option
             let may_tell = correction::is_clean(field, &meant.value) && is_another(written, &meant.value);
             return may_tell.then_some(meant);
         }
-        // another path than the one that was written keeps nothing of what was meant
+        // A path that differs from the written one does not keep what was meant.
         if field == Field::RewritePath {
             return None;
         }
@@ -79,14 +79,14 @@ fn settled(subject: &Subject<'_>, field: Field, mut meant: Suggestion) -> Option
     None
 }
 
-/// Whether a value is worth telling: another one than was written, short, and nothing of it secret.
+/// Whether a value is worth suggesting: it differs from the written one, is short, and contains no secret.
 fn is_another(written: &str, value: &str) -> bool {
     let mut secrets = Url::split(written).secrets().into_iter().filter_map(|secret| written.get(secret));
     let is_secret = secrets.any(|secret| secret.len() > "?".len() && value.contains(secret));
     value != written && value.len() <= LONGEST && !is_secret
 }
 
-/// What the rules say of the subject with another value, and of the default that follows it.
+/// What the rules say about the subject with another value, and about the default that follows from it.
 fn violations_with(subject: &Subject<'_>, field: Field, value: &str) -> Vec<Violation> {
     let with_value = subject.with(field, value);
     if field == Field::Url && subject.has_default_path() {
@@ -170,7 +170,7 @@ mod tests {
                     assert!(!message.contains(char::is_control), "{message:?}");
                     assert!(message.len() <= 400, "{} bytes: {message}", message.len());
                     assert!(!violation.problem.is_empty() && !violation.remedy.is_empty(), "{message}");
-                    // the API server advises 120 characters for a warning, and may cut it at 256
+                    // The API server recommends 120 characters for a warning, and may truncate it at 256.
                     let shown = format!("{}: {message} [{}]", rule.field.path(), rule.id);
                     let suggested = shown.split_once("; did you mean").map_or("", |(_, behind)| behind);
                     let (all, own) = (shown.chars().count(), shown.len() - suggested.len());

@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Where one provider's service is found.
+/// The addresses and names of one provider's service.
 #[derive(Debug)]
 pub struct Service {
     pub provider: &'static str,
@@ -24,7 +24,7 @@ const fn v6(segments: [u16; 8]) -> IpAddr {
 /// The address that most clouds use.
 const LINK_LOCAL: IpAddr = v4(169, 254, 169, 254);
 
-/// Every service that is known.
+/// Every known service.
 pub(crate) static SERVICES: [Service; 11] = [
     Service {
         // instance metadata, and pod identity in EKS
@@ -79,7 +79,7 @@ pub(crate) fn is_address(address: IpAddr) -> bool {
     SERVICES.iter().any(|service| service.addresses.contains(&address))
 }
 
-/// Whether a metadata service has this name, which has no dot at its end.
+/// Whether a metadata service has this name. The name has no trailing dot.
 #[must_use]
 pub(crate) fn is_name(name: &str) -> bool {
     let known = |service: &Service| service.names.iter().any(|known| name.eq_ignore_ascii_case(known));

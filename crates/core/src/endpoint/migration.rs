@@ -1,7 +1,7 @@
 //! An endpoint of Modelplane before 0.5 flows in; what to write for Modelplane 0.5 flows out.
 //!
-//! The gateway of the one sent `rewritePath` and then `v1/chat/completions`; that of the other sends `api.prefix` and
-//! then `chat/completions`.
+//! The old gateway sent `rewritePath` and then `v1/chat/completions`. The new one sends `api.prefix` and then
+//! `chat/completions`.
 
 use std::borrow::Cow;
 
@@ -14,14 +14,14 @@ use super::rules::{Severity, Subject};
 use super::url::{Port, Scheme};
 use super::{EndpointUrl, Spec};
 
-/// The fields of Modelplane 0.5 that lead to the same place.
+/// The fields of Modelplane 0.5 that point to the same server and path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migrated {
     pub origin: String,
     pub prefix: String,
 }
 
-/// Why a url has no such fields, for the person who wrote it.
+/// Why a url can't be migrated, for its author.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Obstacle {
     pub field: Field,
@@ -29,10 +29,10 @@ pub struct Obstacle {
     pub remedy: Cow<'static, str>,
 }
 
-/// Says what leads to the same place in Modelplane 0.5.
+/// Returns the fields of Modelplane 0.5 that point to the same server and path.
 ///
 /// # Errors
-/// Where nothing does, or nobody can know: addresses, passwords, queries, and what no rule admits.
+/// If there are none, or they are uncertain: addresses, passwords, queries, and values that the rules refuse.
 pub fn migrate(spec: &Spec<'_>) -> Result<Migrated, Obstacle> {
     let Value::Text(text) = spec.url else {
         return Err(Obstacle::of_url("is not a string", "write the URL as text"));
@@ -48,7 +48,7 @@ pub fn migrate(spec: &Spec<'_>) -> Result<Migrated, Obstacle> {
     }
 }
 
-/// What has no place in an origin.
+/// The parts that an origin can't have.
 fn lost(url: &EndpointUrl<'_>) -> Option<Obstacle> {
     let (problem, remedy) = if url.parts.userinfo.is_some() {
         (
@@ -97,7 +97,7 @@ fn origin(url: &EndpointUrl<'_>) -> Result<String, Obstacle> {
 fn prefix(url: &EndpointUrl<'_>, rewrite_path: Value<&str>) -> String {
     let has_version = |path: &str| path.split('/').any(is_version);
     let of_url = url.parts.path.trim_end_matches('/');
-    // `/v1beta/openai`, which no request could reach so far
+    // `/v1beta/openai`, which no request could reach before.
     let is_meant_as_it_is = has_version(of_url) && !of_url.ends_with("/v1");
     let path = match rewrite_path {
         Value::Text(path) if !path.is_empty() && !is_meant_as_it_is => path.trim_end_matches('/'),
@@ -106,7 +106,7 @@ fn prefix(url: &EndpointUrl<'_>, rewrite_path: Value<&str>) -> String {
     if has_version(path) { path.to_owned() } else { format!("{path}/v1") }
 }
 
-/// What the rules deny of it.
+/// What the rules deny about it.
 fn obstacle(migrated: &Migrated) -> Option<Obstacle> {
     let (origin, prefix) = (Value::Text(&*migrated.origin), Value::Text(&*migrated.prefix));
     let violations = judge(&Subject::of(Spec { origin, prefix, ..Spec::EMPTY }, None, (&NONE, "")));

@@ -1,13 +1,12 @@
-//! What a ModelEndpoint means: its fields flow in, a default, a normalized value or a verdict flows out.
+//! The meaning of a ModelEndpoint: its fields flow in; a default, a normalized value or a verdict flows out.
 //!
-//! Pure: no I/O, no clock, no runtime, nothing of Kubernetes' wire. A url is read once
-//! ([`EndpointUrl`]); the [`rules`] judge what was read. Which fields there are says which [`Generation`] of the
-//! resource the endpoint belongs to, and so which rules are about it.
+//! Pure: no I/O, no clock, no runtime, nothing of Kubernetes' wire format. A url is read once ([`EndpointUrl`]), and
+//! the [`rules`] judge the result. The fields that are present determine the [`Generation`] of the resource, and so
+//! which rules apply.
 //!
-//! Each layer uses the ones before it, and none behind it: the readers (`field`, `quote`, `dns`, `metadata`,
-//! `special_name`, `address`, `host`, `placeholder`, `script`, `url`, `api_path`, `rewrite_path`, `endpoint_url`,
-//! `origin`, `providers`), [`policy`], [`rules`], [`cel`], `correction`,
-//! [`judge`], [`migration`], [`gate`].
+//! Each layer uses only the ones before it: the readers (`field`, `quote`, `dns`, `metadata`, `special_name`,
+//! `address`, `host`, `placeholder`, `script`, `url`, `api_path`, `rewrite_path`, `endpoint_url`, `origin`,
+//! `providers`), [`policy`], [`rules`], [`cel`], `correction`, [`judge`], [`migration`], [`gate`].
 
 mod address;
 mod api_path;

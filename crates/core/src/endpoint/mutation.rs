@@ -1,7 +1,7 @@
-//! A spec, and the one that it replaces, flow in; what to change about it flows out.
+//! A spec, and the one that it replaces, flow in; the changes to make flow out.
 //!
-//! Only `spec.rewritePath` is ever changed, or `spec.origin`, where there is one. What is malformed is left alone,
-//! for the schema and the rules to refuse. Idempotent: the changed spec asks for no second change.
+//! Only `spec.rewritePath` or, if there is one, `spec.origin` is ever changed. Malformed values are left alone, for
+//! the schema and the rules to refuse. The mutation is idempotent: the changed spec needs no second change.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use super::quote::{Quoted, QuotedEnd};
 use super::rewrite_path::{RewritePath, ends_in_one_slash};
 use super::{EndpointUrl, Spec};
 
-/// What to change, and what to tell the person who wrote the spec.
+/// What to change, and what to tell the author of the spec.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Mutation<'a> {
     pub change: Option<Change<'a>>,
@@ -27,7 +27,7 @@ pub struct Change<'a> {
     pub value: Cow<'a, str>,
 }
 
-/// Why a value is not stored as it was written, or can't be set.
+/// Why a value is not stored as it was written, or can't be derived.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Warning {
     pub id: &'static str,
@@ -49,14 +49,14 @@ pub enum Ownership {
 
 /// Sets a missing rewritePath from the url.
 pub const DEFAULT: &str = "default-rewrite-path";
-/// Sets it anew when the url changes, as long as nobody owns it.
+/// Sets it again when the url changes, as long as nobody owns it.
 pub(crate) const REFRESH: &str = "refresh-default";
 /// Makes it end in exactly one slash.
 pub const NORMALIZE: &str = "normalize-trailing-slash";
-/// Makes an origin one that works and means the same.
+/// Replaces an origin with an equivalent one that works.
 pub(crate) const NORMALIZE_ORIGIN: &str = "normalize-origin";
 
-/// What a mutation does, for people.
+/// The documentation of a mutation.
 #[derive(Debug)]
 pub struct MutationDoc {
     pub id: &'static str,
@@ -105,13 +105,13 @@ pub static ALL: [MutationDoc; 4] = [
     },
 ];
 
-/// Says what to change about a spec that is created, or that replaces `old`. `owner` of the
-/// rewritePath is asked for only where a default may have to follow its url.
+/// Returns what to change in a spec that is created, or that replaces `old`. `owner` is called only if a default may
+/// have to follow its url.
 #[must_use]
 pub fn mutate<'a>(new: Spec<'a>, old: Option<Spec<'_>>, owner: impl FnOnce() -> Ownership) -> Mutation<'a> {
     match new.generation() {
         Some(Generation::Origin) => normalize_origin(new),
-        // with an origin beside the url, or neither of them, a rewritePath is still one
+        // A rewritePath is normalized even if there is an origin as well as a url, or neither.
         Some(Generation::Url) | None => mutate_rewrite_path(new, old, owner),
     }
 }
@@ -219,7 +219,7 @@ fn is_default_of_former_url(
     match owner() {
         Ownership::Somebody => false,
         Ownership::Nobody => true,
-        // without field management, only the value itself can show whose it is
+        // Without field management, only the value itself can show who set it.
         Ownership::Unknown => readable_url(old)
             .and_then(|url| RewritePath::derive(&url.parts).map(|former| former.as_str() == path))
             .unwrap_or(false),

@@ -1,27 +1,26 @@
-//! An origin and the prefix beside it flow in; what the gateway and the resource's own schema make of them
-//! flows out.
+//! An origin and its prefix flow in; how the gateway and the resource's schema read them flows out.
 //!
-//! An origin is scheme, host and port: `https://api.example.com:8443`. Modelplane's composition splits it at
-//! the first `://` and the first `:` behind that; what it composes takes lower-case DNS names only (Envoy
-//! Gateway's `Backend`).
+//! An origin is scheme, host and port: `https://api.example.com:8443`. Modelplane's composition splits it at the
+//! first `://` and the first `:` after that. What it composes accepts only lower-case DNS names (Envoy Gateway's
+//! `Backend`).
 
 use super::host::Host;
 use super::url::{Port, Scheme};
 use super::{EndpointUrl, Spec};
 
-/// `api.prefix` where it is not written: the schema's default, which is filled in before admission.
+/// The default of `api.prefix` in the schema, which is filled in before admission.
 pub const DEFAULT_PREFIX: &str = "/v1";
-/// Most digits that a port may have, leading zeros included (the schema's own rule).
+/// The most digits of a port, including leading zeros (a rule of the schema).
 pub(super) const MOST_PORT_DIGITS: usize = 5;
 
-/// The text from a second `://` on: Modelplane's composition raises on it.
+/// The text from a second `://` on, which makes Modelplane's composition fail.
 #[must_use]
 pub(super) fn second_separator(origin: &str) -> Option<&str> {
     origin.match_indices("://").nth(1).map(|(at, _)| &origin[at..])
 }
 
-/// The origin that means the same and works as it stands, where that is certain: scheme and host in lower
-/// case, and without a path that says nothing or repeats the prefix. `None` where it is one already.
+/// The equivalent origin that works, if it is certain: scheme and host in lower case, and without a path that is
+/// empty or repeats the prefix. `None` if the origin already has this form.
 #[must_use]
 pub(crate) fn normal_form(origin: &str, prefix: &str) -> Option<String> {
     let (normal, path) = take_apart(origin)?;
@@ -30,7 +29,7 @@ pub(crate) fn normal_form(origin: &str, prefix: &str) -> Option<String> {
     (says_nothing && normal != origin).then_some(normal)
 }
 
-/// The two values to write where an origin holds a path that is not its prefix.
+/// The two values to write if an origin has a path that is not its prefix.
 #[must_use]
 pub(super) fn origin_and_prefix(origin: &str) -> Option<(String, &str)> {
     let (normal, path) = take_apart(origin)?;
@@ -39,8 +38,8 @@ pub(super) fn origin_and_prefix(origin: &str) -> Option<(String, &str)> {
     (!prefix.is_empty() && is_plain).then_some((normal, prefix))
 }
 
-/// Scheme, host and port in lower case, and the path behind them, of an origin that has nothing else and
-/// whose host is a DNS name.
+/// Scheme, host and port in lower case, and the path after them, of an origin that has nothing else and whose host is
+/// a DNS name.
 fn take_apart(origin: &str) -> Option<(String, &str)> {
     let url = EndpointUrl::read(origin);
     let parts = &url.parts;
@@ -64,16 +63,15 @@ fn take_apart(origin: &str) -> Option<(String, &str)> {
     Some((format!("{scheme}://{host}{port}"), parts.path))
 }
 
-/// Whether the resource's own schema refuses what is written in `origin` or `api.prefix`. Values that are no text
-/// and those that are too long are left to it: what it says of them is clear.
+/// Whether the resource's schema refuses `origin` or `api.prefix`. Values of another type and values that are too
+/// long do not count: the schema's message about them is clear.
 #[must_use]
 pub(crate) fn is_refused_by_schema(spec: &Spec<'_>) -> bool {
     spec.origin.text().is_some_and(|origin| !is_taken_by_schema(origin))
         || spec.prefix.text().is_some_and(|prefix| !prefix.starts_with('/'))
 }
 
-/// Whether the schema takes the origin. Its rules look at the text between the first `://`
-/// and the second.
+/// Whether the schema accepts the origin. Its rules look at the text between the first `://` and the second.
 #[must_use]
 fn is_taken_by_schema(origin: &str) -> bool {
     let Some(rest) = ["http://", "https://"].iter().find_map(|scheme| origin.strip_prefix(scheme)) else {

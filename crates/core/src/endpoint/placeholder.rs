@@ -2,14 +2,14 @@
 
 use super::url::Scheme;
 
-/// What opens a placeholder and what closes it, the longer opening before the shorter one.
+/// The start and the end of each kind of placeholder. A longer start comes before its prefix.
 const BRACKETS: [(&str, &str); 7] =
     [("${", "}"), ("#{", "}"), ("$(", ")"), ("{{", "}}"), ("{%", "%}"), ("<", ">"), ("{", "}")];
 
 /// The first placeholder: `${NAME}`, `#{name}`, `$(NAME)`, `{{ .name }}`, `<name>`, `{name}` or `$NAME`.
 #[must_use]
 pub(super) fn find(text: &str) -> Option<&str> {
-    // nearly every text has none of these
+    // Nearly every text has none of these.
     if !text.bytes().any(|byte| matches!(byte, b'$' | b'#' | b'{' | b'<')) {
         return None;
     }
@@ -24,13 +24,13 @@ fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
     Some(&text[start..start + length])
 }
 
-/// `<https://h.example>`: how Markdown writes a link, and no template.
+/// `<https://h.example>` is a link in Markdown, and not a placeholder.
 fn is_autolink(found: &str) -> bool {
     let inner = found.strip_prefix('<').and_then(|rest| rest.split_once("://"));
     inner.is_some_and(|(scheme, _)| Scheme::named(scheme).is_some())
 }
 
-/// `$NAME`, a variable of a shell: in upper case, which `$ref`, `$metadata` and a price are not.
+/// `$NAME`, a variable of a shell. It must be in upper case, unlike `$ref`, `$metadata` and prices.
 fn variable(text: &str) -> Option<&str> {
     text.match_indices('$').find_map(|(at, _)| {
         let behind = &text[at + 1..];

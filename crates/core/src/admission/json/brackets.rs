@@ -1,8 +1,8 @@
-//! Where an object or a list ends, found 64 bytes at a time.
+//! Finds the end of an object or a list, 64 bytes at a time.
 //!
-//! Of each block, bit masks say which bytes are quotes, backslashes and brackets (the way of simdjson:
-//! Langdale and Lemire, "Parsing Gigabytes of JSON per Second", 2019, section 3.1). Brackets outside of
-//! strings are counted; nothing else is looked at.
+//! For each block, bit masks show which bytes are quotes, backslashes and brackets, as in simdjson (Langdale and
+//! Lemire, "Parsing Gigabytes of JSON per Second", 2019, section 3.1). Brackets outside of strings are counted, and
+//! everything else is ignored.
 
 use std::iter::once_with;
 
@@ -10,8 +10,8 @@ use wide::u8x64;
 
 const BLOCK: usize = 64;
 
-/// How many bytes the object or list at the start of `json` has, both brackets included; `None` if it is
-/// cut off.
+/// The length in bytes of the object or list at the start of `json`, including both brackets. `None` if it is cut
+/// off.
 pub(super) fn length(json: &[u8]) -> Option<usize> {
     let mut strings = Strings::default();
     let mut depth = 1_usize;
@@ -19,11 +19,11 @@ pub(super) fn length(json: &[u8]) -> Option<usize> {
     for (number, block) in blocks.iter().copied().chain(once_with(|| padded(rest))).enumerate() {
         let bytes = u8x64::new(block);
         let inside = strings.mask(bytes);
-        // `[` and `{`, `]` and `}` differ in one bit
+        // `[` and `{` differ in one bit, as do `]` and `}`.
         let folded = bytes | u8x64::splat(0x20);
         let open = equal(folded, b'{') & !inside;
         let close = equal(folded, b'}') & !inside;
-        // most brackets are those of `{}`, which come to nothing
+        // Most brackets are those of `{}`, which cancel each other out.
         let empty = close & open << 1;
         let open = open ^ empty >> 1;
         let mut brackets = open | (close ^ empty);
@@ -35,7 +35,7 @@ pub(super) fn length(json: &[u8]) -> Option<usize> {
                 depth -= 1;
             }
             if depth == 0 {
-                // with the first bracket, and with this one
+                // Including the first bracket and this one.
                 return Some(1 + number * BLOCK + lowest.trailing_zeros() as usize + 1);
             }
             brackets ^= lowest;
@@ -44,7 +44,7 @@ pub(super) fn length(json: &[u8]) -> Option<usize> {
     None
 }
 
-/// The last block, which the text does not fill.
+/// The last block, filled up with spaces.
 #[cold]
 fn padded(rest: &[u8]) -> [u8; BLOCK] {
     let mut block = [b' '; BLOCK];
@@ -55,9 +55,9 @@ fn padded(rest: &[u8]) -> [u8; BLOCK] {
 /// What the blocks so far say about the next one.
 #[derive(Default)]
 struct Strings {
-    /// All ones within a string.
+    /// All ones if the next block begins within a string.
     inside: u64,
-    /// 1 behind a backslash that escapes.
+    /// 1 if the last byte was a backslash that escapes the next one.
     escaped: u64,
 }
 
@@ -70,7 +70,7 @@ impl Strings {
         inside
     }
 
-    /// The bytes that a backslash stands before which is itself not escaped.
+    /// The bytes after a backslash that is itself not escaped.
     fn escaped(&mut self, backslashes: u64) -> u64 {
         const EVEN: u64 = 0x5555_5555_5555_5555;
         if backslashes == 0 {
@@ -78,7 +78,8 @@ impl Strings {
         }
         let backslashes = backslashes & !self.escaped;
         let behind = backslashes << 1 | self.escaped;
-        // a carry runs through each row of backslashes and ends up behind it: there, even or odd tells
+        // A carry runs through each row of backslashes and ends after it. Whether that position is even or odd shows
+        // if the byte there is escaped.
         let odd_starts = backslashes & !EVEN & !behind;
         let (carried, overflow) = odd_starts.overflowing_add(backslashes);
         self.escaped = u64::from(overflow);
@@ -90,7 +91,7 @@ fn equal(block: u8x64, byte: u8) -> u64 {
     block.simd_eq(u8x64::splat(byte)).to_bitmask()
 }
 
-/// From each odd bit to the even one behind it: one for each bit with an odd number of ones up to it.
+/// Sets each bit that has an odd number of ones up to it: from each opening quote to its closing one.
 fn ones_between(mut bits: u64) -> u64 {
     for distance in [1, 2, 4, 8, 16, 32] {
         bits ^= bits << distance;

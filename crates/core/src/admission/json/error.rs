@@ -1,8 +1,9 @@
-//! Why a JSON text can't be read, in words that repeat nothing of it but the names that are asked for.
+//! Why a JSON text can't be read. The messages repeat nothing of the text, except for the names of members that are
+//! read.
 
 use std::fmt::{self, Display};
 
-/// What is wrong, and how many bytes are in front of it.
+/// What is wrong, and the number of bytes before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Error {
     pub fault: SyntaxError,
@@ -14,23 +15,23 @@ pub struct Error {
 pub enum SyntaxError {
     /// The text ends before the value does.
     Cut,
-    /// The same, between a string's quotes.
+    /// The text ends within a string.
     CutString,
     NoName,
     NoColon,
     NoComma,
-    /// A comma behind the last member.
+    /// A comma after the last member.
     LoneComma,
     NoValue,
-    /// A control character, or what begins as an escape and is none.
+    /// A control character, or an invalid escape.
     BrokenString,
     NotUtf8,
     TextBehind,
-    /// A member that is read stands there a second time.
+    /// A member that is read appears a second time.
     Twice(&'static str),
     /// A value of another type than this one.
     Not(&'static str),
-    /// A member that there has to be.
+    /// A required member.
     Missing(&'static str),
 }
 

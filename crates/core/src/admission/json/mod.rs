@@ -1,10 +1,10 @@
-//! JSON text flows in; the few values that somebody asks for flow out.
+//! JSON text flows in; the few values that the caller needs flow out.
 //!
-//! A reader for who wants a thousandth of the text. A type that implements [`Read`] says which members of
-//! an object it wants; the others are passed over ([`Reader::skip`]), an object or a list 64 bytes at a time
-//! (`brackets.rs`): its strings and the nesting of its brackets are followed, and nothing else in it is
-//! looked at. Everything that is read, and everything around it, is held to RFC 8259; `serde_json` decodes
-//! what is more than plain text.
+//! This reader is for callers that need only a small part of the text. A type that implements [`Read`] names the
+//! members of an object that it needs. The reader skips the others ([`Reader::skip`]), objects and lists 64 bytes at
+//! a time (`brackets.rs`): it follows their strings and the nesting of their brackets, and ignores the rest.
+//! Everything that is read, and everything around it, must conform to RFC 8259. `serde_json` decodes escapes and
+//! numbers.
 
 mod brackets;
 mod error;
@@ -18,10 +18,10 @@ pub use raw_text::RawText;
 pub use read::{Lenient, Raw, Read};
 pub use reader::{Parsed, Reader, Stop};
 
-/// Reads one value, with nothing but white space around it. Text is borrowed wherever that is possible.
+/// Reads one value, with only white space around it. Text is borrowed if possible.
 ///
 /// # Errors
-/// Where the text is no JSON, as far as it was looked at, or does not have the shape of `T`.
+/// If the part of the text that is read is not valid JSON, or does not have the shape of `T`.
 pub fn from_slice<'a, T: Read<'a> + Default>(json: &'a [u8]) -> Result<T, Error> {
     let mut reader = Reader::of(json);
     let mut value = T::default();

@@ -1,15 +1,15 @@
-//! A string as it is written flows in; its text flows out, once somebody asks for it.
+//! A string as it is written flows in; its text flows out, if it is needed.
 
 use std::borrow::Cow;
 
 use super::SyntaxError;
 
-/// What stands between two quotes.
+/// The bytes between two quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RawText<'a> {
-    /// Text that stands for itself, if it is UTF-8.
+    /// Text without escapes, if it is UTF-8.
     Plain(&'a [u8]),
-    /// Text with escapes in it, or with what can't be in a string.
+    /// Text with escapes, or with bytes that can't be in a string.
     Escaped(&'a [u8]),
 }
 
@@ -17,7 +17,7 @@ impl<'a> RawText<'a> {
     /// The text, decoded.
     ///
     /// # Errors
-    /// Where it is not UTF-8, and where it could not be in a string.
+    /// If it is not UTF-8, or can't be in a string.
     #[inline]
     pub fn text(self) -> Result<Cow<'a, str>, SyntaxError> {
         let utf8 = |text| str::from_utf8(text).map_err(|_| SyntaxError::NotUtf8);
@@ -27,14 +27,14 @@ impl<'a> RawText<'a> {
         }
     }
 
-    /// Whether this word of letters stands in the text. A word that is written with escapes is not found.
+    /// Whether the text contains this word of letters. A word that is written with escapes is not found.
     #[must_use]
     pub fn mentions(self, word: &str) -> bool {
         let (RawText::Plain(written) | RawText::Escaped(written)) = self;
         str::from_utf8(written).is_ok_and(|written| written.contains(word))
     }
 
-    /// The text for a message: as it is written, where it can't be decoded.
+    /// The text for a message. If it can't be decoded, as it is written.
     #[must_use]
     pub fn lossy(self) -> Cow<'a, str> {
         let (RawText::Plain(written) | RawText::Escaped(written)) = self;

@@ -1,4 +1,4 @@
-//! What can be read of a JSON text: a value that is asked for takes itself from the [`Reader`].
+//! Values that can be read from a JSON text. Each takes itself from the [`Reader`].
 
 use std::borrow::Cow;
 
@@ -10,15 +10,15 @@ pub trait Read<'a> {
     /// Reads the next value of the text.
     ///
     /// # Errors
-    /// Where that is no JSON, or of another type.
+    /// If it is not valid JSON, or has another type.
     fn read(&mut self, reader: &mut Reader<'a>) -> Parsed;
 }
 
-/// Of an object, its shape; nothing of any other value.
+/// The shape of an object, or that the value is not an object.
 #[derive(Debug, Default)]
 pub struct Lenient<T>(pub Option<T>);
 
-/// A value that was passed over, as it is written.
+/// A value that was skipped, as it is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Raw<'a>(pub &'a [u8]);
 
@@ -69,7 +69,7 @@ impl<'a, T: Read<'a> + Default> Read<'a> for Lenient<T> {
     }
 }
 
-/// A string, or the fact that it is none.
+/// A string, or that the value is not a string.
 impl<'a, T: Read<'a> + Default> Read<'a> for Value<T> {
     fn read(&mut self, reader: &mut Reader<'a>) -> Parsed {
         *self = match reader.peek() {

@@ -1,4 +1,4 @@
-//! A place in a JSON text, and the steps that can be made from it.
+//! A position in a JSON text, and the steps from there.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 
 use super::{Error, RawText, Read, SyntaxError, brackets, strings};
 
-/// Each step takes the next value, which begins at the next byte that is no white space.
+/// Each step reads the next value, which begins at the next byte that is not white space.
 #[derive(Debug)]
 pub struct Reader<'a> {
     json: &'a [u8],
@@ -15,7 +15,7 @@ pub struct Reader<'a> {
     fault: SyntaxError,
 }
 
-/// A fault was found, and the reader knows which: what passes through every step is as small as can be.
+/// A fault was found. The reader stores which one, so that the result of every step is as small as possible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stop(());
 
@@ -43,7 +43,7 @@ impl<'a> Reader<'a> {
         Err(Stop(()))
     }
 
-    /// The next byte that is no white space.
+    /// The next byte that is not white space.
     #[inline]
     pub fn peek(&mut self) -> Option<u8> {
         loop {
@@ -55,10 +55,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads those members of an object that are asked for by name, and passes over the others.
+    /// Reads the members of an object with these names, and skips the others.
     ///
     /// # Errors
-    /// Where the next value is no object, and where one of these members is there twice.
+    /// If the next value is not an object, or has one of these members twice.
     #[inline]
     pub fn fields<const N: usize>(&mut self, mut fields: [(&'static str, &mut dyn Read<'a>); N]) -> Parsed {
         let mut seen = [false; N];
@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Hands each member's name to `read`, which has to take the value.
+    /// Passes the name of each member to `read`, which must read the value.
     ///
     /// # Errors
     /// Where the next value is no object.
@@ -94,10 +94,10 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Has `read` take each item of a list.
+    /// Lets `read` read each item of a list.
     ///
     /// # Errors
-    /// Where the next value is no list.
+    /// If the next value is not a list.
     pub fn items(&mut self, mut read: impl FnMut(&mut Self) -> Parsed) -> Parsed {
         let mut is_open = self.open(b'[', b']', "a list")?;
         while is_open {
@@ -110,7 +110,7 @@ impl<'a> Reader<'a> {
     /// A string, decoded.
     ///
     /// # Errors
-    /// Where the next value is no string, or one that is not UTF-8.
+    /// If the next value is not a string, or is not UTF-8.
     pub fn text(&mut self) -> Parsed<Cow<'a, str>> {
         self.written()?.text().or_else(|fault| self.stop(fault))
     }
@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
     /// `true` or `false`.
     ///
     /// # Errors
-    /// Where the next value is neither.
+    /// If the next value is neither.
     pub fn boolean(&mut self) -> Parsed<bool> {
         let first = self.peek();
         if !matches!(first, Some(b't' | b'f')) {
@@ -147,7 +147,7 @@ impl<'a> Reader<'a> {
         Ok(&self.json[start..self.at])
     }
 
-    /// Passes over the next value, whatever it is.
+    /// Skips the next value, whatever it is.
     ///
     /// # Errors
     /// Where it is none, as far as it is looked at.
@@ -168,7 +168,7 @@ impl<'a> Reader<'a> {
     }
 
     /// # Errors
-    /// Where more than white space is left.
+    /// If more than white space is left.
     pub fn end(&mut self) -> Parsed {
         match self.peek() {
             None => Ok(()),
@@ -176,13 +176,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Steps behind an opening bracket; `false` behind the closing one, if that is next.
+    /// Steps over an opening bracket. If the closing one follows, steps over that too, and returns `false`.
     #[inline]
     fn open(&mut self, open: u8, close: u8, what: &'static str) -> Parsed<bool> {
         if self.takes(open) { Ok(!self.takes(close)) } else { self.stop_at_another(what) }
     }
 
-    /// Steps behind the comma before another item; `false` behind the closing bracket, if that is next.
+    /// Steps over the comma before another item. If the closing bracket follows instead, steps over that, and returns
+    /// `false`.
     #[inline]
     fn goes_on(&mut self, close: u8) -> Parsed<bool> {
         if self.takes(b',') {
@@ -194,7 +195,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A member's name, and the colon behind it.
+    /// A member's name, and the colon after it.
     #[expect(
         clippy::inline_always,
         reason = "each member passes here, and a call costs it 24 instructions more"
@@ -213,7 +214,7 @@ impl<'a> Reader<'a> {
         if self.takes(b':') { Ok(name) } else { self.stop_unless_cut(SyntaxError::NoColon) }
     }
 
-    /// Steps behind this byte, if it is the next one.
+    /// Steps over this byte, if it is the next one.
     #[inline]
     fn takes(&mut self, byte: u8) -> bool {
         let is_next = self.json.get(self.at) == Some(&byte) || self.peek() == Some(byte);
@@ -221,7 +222,7 @@ impl<'a> Reader<'a> {
         is_next
     }
 
-    /// Steps behind the string whose opening quote was taken.
+    /// Steps over a string whose opening quote was already read.
     #[inline]
     fn quoted(&mut self) -> Parsed<RawText<'a>> {
         let text = &self.json[self.at..];
@@ -233,7 +234,7 @@ impl<'a> Reader<'a> {
         Ok(RawText::Plain(&text[..length]))
     }
 
-    /// The same, for a string of which only `length` bytes are plain text.
+    /// The same for a string of which only the first `length` bytes are plain text.
     #[cold]
     fn quoted_escapes(&mut self, length: usize) -> Parsed<RawText<'a>> {
         let start = self.at;
@@ -251,7 +252,7 @@ impl<'a> Reader<'a> {
         Ok(RawText::Escaped(&self.json[start..self.at - 1]))
     }
 
-    /// Steps behind a number, `true`, `false` or `null`.
+    /// Steps over a number, `true`, `false` or `null`.
     fn scalar(&mut self) -> Parsed {
         let rest = &self.json[self.at..];
         if let Some(word) = WORDS.into_iter().find(|word| rest.starts_with(word)) {
@@ -266,7 +267,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Stops in front of a value that begins otherwise than `what` does.
+    /// Stops before a value that is not `what`.
     #[cold]
     fn stop_at_another<T>(&mut self, what: &'static str) -> Parsed<T> {
         self.peek();

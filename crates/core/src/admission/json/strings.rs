@@ -1,10 +1,10 @@
-//! How far a string goes on without anything special in it, found 16 bytes at a time.
+//! Finds how many bytes of a string are plain text, 16 bytes at a time.
 
 use wide::u8x16;
 
 const BLOCK: usize = 16;
 
-/// How many bytes stand before the first quote, backslash or control character; all, if there is none.
+/// The number of bytes before the first quote, backslash or control character, or of all bytes if there is none.
 #[inline]
 pub(super) fn plain_length(text: &[u8]) -> usize {
     let mut length = 0;

@@ -1,7 +1,7 @@
 //! An IPv6 address flows in; the special IPv4 address that it leads to flows out, if any.
 //!
-//! Translators (NAT64) and tunnels (6to4) carry a connection on to an IPv4 address that is written in the
-//! IPv6 address. What is read and what is not, and why: docs/decisions/11-ipv4-in-ipv6.md.
+//! Translators (NAT64) and tunnels (6to4) carry a connection to an IPv4 address that is written in the IPv6 address.
+//! docs/decisions/11-ipv4-in-ipv6.md says which forms are decoded, and why.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -34,7 +34,7 @@ fn only_reading(address: Ipv6Addr) -> Option<Ipv4Addr> {
 struct Layout {
     /// The octets of the IPv4 address.
     v4: [usize; 4],
-    /// The octets that are zero: octet 8 in the middle of the IPv4 address, and what is left behind it.
+    /// The octets that should be zero: octet 8 in the middle of the IPv4 address, and those after the address.
     zeros: &'static [usize],
 }
 
@@ -47,12 +47,12 @@ const LAYOUTS: [Layout; 4] = [
     Layout { v4: [12, 13, 14, 15], zeros: &[] },
 ];
 
-/// The address does not tell how long the translator's prefix is, so it has up to four readings.
+/// The address does not show how long the translator's prefix is, so it has up to four readings.
 ///
-/// One that hands out credentials counts in any layout, and whatever the octets hold that should be zero:
-/// translators do not look at them. For everything else, the shortest layout counts that fits, because the
-/// readings behind it end in zero, as hardly any host does. So a suffix that is not zero hides a loopback
-/// address, which no translator can reach; to find it, every host behind `64:ff9b:1:7f00::/64` would be refused.
+/// A reading that is a metadata service counts in any layout, whatever the octets that should be zero contain,
+/// because translators ignore them. Otherwise, the shortest layout that fits counts, because the readings of longer
+/// ones end in zero, as hardly any host does. So a suffix that is not zero hides a loopback address, which no
+/// translator can reach. To find it, every host behind `64:ff9b:1:7f00::/64` would have to be refused.
 fn special_of_local_nat64(octets: [u8; 16]) -> Option<Ipv4Addr> {
     let readings = || LAYOUTS.iter().map(|layout| read(octets, layout.v4));
     let hands_out_credentials =
@@ -61,7 +61,7 @@ fn special_of_local_nat64(octets: [u8; 16]) -> Option<Ipv4Addr> {
         return Some(inner);
     }
     let fits = |layout: &&Layout| layout.zeros.iter().all(|octet| octets[*octet] == 0);
-    // 0.0.0.0/8 is no destination (RFC 1122, section 3.2.1.3): such a reading is of zeros in a longer prefix
+    // 0.0.0.0/8 is not a destination (RFC 1122, section 3.2.1.3): such a reading comes from zeros in a longer prefix.
     let is_meant = |inner: &Ipv4Addr| inner.octets()[0] != 0;
     let meant = LAYOUTS.iter().filter(fits).map(|layout| read(octets, layout.v4)).find(is_meant);
     let inner = meant.unwrap_or_else(|| read(octets, LAYOUTS[3].v4));
@@ -110,7 +110,7 @@ mod tests {
             ("::7f00:1", Some("127.0.0.1")),
             ("::a00:5", None),
             ("::1:a9fe:a9fe", None),
-            // tunnels whose other end is no server: Teredo and ISATAP
+            // tunnels whose other end is not a server: Teredo and ISATAP
             ("2001:0:4136:e378:8000:63bf:5601:5601", None),
             ("2001:db8::5efe:a9fe:a9fe", None),
         ] {
@@ -133,7 +133,7 @@ mod tests {
             ("64:ff9b:1:6464:64:c800::", Some("100.100.100.200")),
             ("64:ff9b:1:0:a8:3f81:1000:0", Some("168.63.129.16")),
             ("64:ff9b:1:0:a9:feaa:200:0", Some("169.254.170.2")),
-            // translators look neither at octet 8 nor at what is left
+            // Translators ignore octet 8 and the octets after the address.
             ("64:ff9b:1:0:a9:fea9:fe00:1", Some("169.254.169.254")),
             ("64:ff9b:1:0:1a9:fea9:fe00:0", Some("169.254.169.254")),
             ("64:ff9b:1:a9fe:ffa9:feff:ffff:ffff", Some("169.254.169.254")),
@@ -150,7 +150,7 @@ mod tests {
             ("64:ff9b:1:8:8:808::", None),
             ("64:ff9b:1:0:8:808:800:0", None),
             ("64:ff9b:1::808:808", None),
-            // 10.127.0.5 and 10.230.1.2 behind /48: 127.0.5.0 and 230.1.2.0 behind /56, which nobody means
+            // 10.127.0.5 and 10.230.1.2 behind /48 read as 127.0.5.0 and 230.1.2.0 behind /56, which nobody means.
             ("64:ff9b:1:a7f:0:500::", None),
             ("64:ff9b:1:ae6:1:200::", None),
             // 127.0.1.0 behind /56 is 0.127.0.1 behind /48
@@ -169,8 +169,7 @@ mod tests {
         }
     }
 
-    /// RFC 6052, section 2.2, written down once more and independently: the address as one number, from
-    /// which octet 8 is left out.
+    /// An independent implementation of RFC 6052, section 2.2: the address as one number, without octet 8.
     fn translated(prefix: u128, length: u32, inner: Ipv4Addr) -> Ipv6Addr {
         let network = prefix & !(u128::MAX >> length);
         let v4 = u128::from(inner.to_bits());
@@ -197,7 +196,7 @@ mod tests {
         }
     }
 
-    /// `64:ff9b:1::/48`, and anything behind it.
+    /// `64:ff9b:1::/48`, followed by anything.
     fn local_prefix() -> impl Strategy<Value = u128> {
         any::<u128>().prop_map(|below| (0x0064_ff9b_0001 << 80) | (below >> 48))
     }
@@ -228,7 +227,7 @@ mod tests {
         ) {
             let address = translated(prefix, length, inner);
             prop_assert!(special(address).is_some(), "{}", address);
-            // whatever stands in octet 8 and behind the IPv4 address
+            // whatever is in octet 8 and after the IPv4 address
             let free = match length { 48 => 40, 56 => 32, 64 => 24, _ => 0 };
             let dirty = (suffix & ((1 << free) - 1)) | if length == 96 { 0 } else { suffix & (0xff << 56) };
             let address = Ipv6Addr::from_bits(address.to_bits() | dirty);
@@ -257,14 +256,14 @@ mod tests {
             let v4 = Ipv4Addr::from(inner);
             prop_assume!(inner[0] != 0 && inner[3] != 0 && special_v4(v4).is_none());
             let address = translated(prefix, length, v4);
-            // by chance: another reading is in 169.254/16, or is a metadata service
+            // By chance, another reading is in 169.254/16, or is a metadata service.
             let octets = [&address.octets()[6..8], &address.octets()[9..]].concat();
             prop_assume!(!octets.windows(2).any(|pair| pair == [169, 254]));
             prop_assert_eq!(special(address), None, "{}", address);
         }
 
-        // Why a loopback address is not looked for in every layout: these networks look like one in the layouts
-        // of shorter prefixes.
+        // The reason why loopback addresses are not searched for in every layout: these networks look like one in the
+        // layouts of shorter prefixes.
         #[test]
         fn an_ordinary_host_is_admitted_behind_a_prefix_that_looks_like_loopback(
             subnet in prop::sample::select(vec![0x7f00_u16, 0x7f01, 0x7f08, 0x007f, 0x087f, 0x7f7f]),

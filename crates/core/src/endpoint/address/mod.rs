@@ -1,8 +1,8 @@
-//! An IP address flows in; why no endpoint can live there flows out.
+//! An IP address flows in; the reason why no endpoint can have it flows out.
 //!
-//! Sources: what EndpointSlice refuses (Kubernetes, `ValidateEndpointIP`), the IANA special-purpose
-//! address registries, and the list of the clouds' [`metadata`] services. Which IPv6 addresses lead to
-//! IPv4 addresses is `embedded`'s subject.
+//! Sources: what EndpointSlice refuses (Kubernetes, `ValidateEndpointIP`), the IANA special-purpose address
+//! registries, and the list of the clouds' [`metadata`] services. `embedded` finds the IPv6 addresses that lead to
+//! IPv4 addresses.
 
 mod embedded;
 
@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::metadata;
 
-/// Why an address can't be an endpoint's, or must not be.
+/// Why an endpoint can't or must not have an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Special {
     Unspecified,
@@ -26,7 +26,7 @@ pub(super) enum Special {
     Embedded(Ipv4Addr),
 }
 
-/// Says why no endpoint can live at this address; `None` for one that can.
+/// Says why no endpoint can have this address. `None` if one can.
 #[must_use]
 pub(super) fn special(address: IpAddr) -> Option<Special> {
     match address {
@@ -35,8 +35,8 @@ pub(super) fn special(address: IpAddr) -> Option<Special> {
     }
 }
 
-/// Whether an `EndpointSlice` takes the address, in its canonical text (Kubernetes, `ValidateEndpointIP`
-/// and `IsValidIP`).
+/// Whether an `EndpointSlice` accepts the address, in its canonical text (Kubernetes, `ValidateEndpointIP` and
+/// `IsValidIP`).
 #[must_use]
 pub(super) fn is_taken_by_endpoint_slice(address: IpAddr) -> bool {
     let link_local = match address {
