@@ -1,11 +1,11 @@
-//! The layers of the core use those below them and none above. No compiler checks that within one crate.
+//! The layers of the core use only those below them. The compiler does not check that within a crate.
 
 #![expect(clippy::disallowed_methods, reason = "this test reads the sources")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// From the bottom up, by the beginning of the path under `src`.
+/// From bottom to top, by the beginning of the path under `src`.
 const LAYERS: [&str; 8] = [
     "endpoint/policy",
     "endpoint/rules",
@@ -44,7 +44,7 @@ fn no_layer_uses_one_above_it() {
             seen[layer] = true;
         }
         let code = code(&path);
-        // what is in no layer is below all of them
+        // Files in no layer are below all of them.
         for above in &LAYERS[layer.map_or(0, |layer| layer + 1)..] {
             let module = above.rsplit('/').next().unwrap_or_default();
             let is_used = code

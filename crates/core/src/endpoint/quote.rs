@@ -1,18 +1,18 @@
-//! A piece of what somebody wrote flows in, what a message may repeat of it flows out.
+//! A piece of text that somebody wrote flows in; what a message may repeat of it flows out.
 
 use std::fmt::{self, Display, Write};
 
-/// Longest piece that a message repeats, in bytes: the API server may cut a warning at 256.
+/// The longest piece that a message repeats, in bytes. The API server may truncate a warning at 256.
 const LONGEST: usize = 60;
 
-/// A value in backticks: control and invisible characters by their code point, the tail of a long one
-/// cut off.
+/// A value in backticks. Control and invisible characters appear as code points, and the end of a long value is cut
+/// off.
 pub struct Quoted<'a>(pub &'a str);
 
-/// A value in backticks as [`Quoted`], but where it is long, its head is cut off and its end remains.
+/// The same as [`Quoted`], but the beginning of a long value is cut off instead of its end.
 pub struct QuotedEnd<'a>(pub &'a str);
 
-/// Text as it is, but for control and invisible characters, which are named by their code point.
+/// Text as it is, except that control and invisible characters appear as code points.
 pub struct Seen<'a>(pub &'a str);
 
 /// A character by its name: `a space (U+0020)`, `U+200B`, `` `\` ``.
@@ -76,7 +76,7 @@ impl Display for Named {
 
 impl Display for NamedList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// More than these would only bury the message.
+        /// The most characters that a message names. More would only bury the message.
         const MOST: usize = 4;
         for (index, character) in self.0.iter().take(MOST).enumerate() {
             let more = index + 1 < self.0.len().min(MOST) || self.0.len() > MOST;
@@ -94,14 +94,14 @@ impl Display for NamedList<'_> {
     }
 }
 
-/// U+FFFE, U+FFFF and their like, which will never be characters (Unicode, section 23.7).
+/// U+FFFE, U+FFFF and the other code points that will never be characters (Unicode, section 23.7).
 fn is_noncharacter(character: char) -> bool {
     matches!(character, '\u{fdd0}'..='\u{fdef}') || u32::from(character) & 0xfffe == 0xfffe
 }
 
-/// What has no shape of its own, or changes how the text around it is shown: every character of Unicode's
-/// categories for controls, formats, separators but the space, private use and the unassigned, and those
-/// letters and marks that leave nothing to see (`Default_Ignorable_Code_Point`).
+/// Characters that have no shape, or that change how the text around them is shown: all characters of Unicode's
+/// categories for controls, formats, separators (except for the space), private use and unassigned code points, and
+/// the letters and marks that are invisible (`Default_Ignorable_Code_Point`).
 #[must_use]
 pub fn is_invisible(character: char) -> bool {
     is_unprintable(character)
@@ -110,9 +110,8 @@ pub fn is_invisible(character: char) -> bool {
             | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0100}'..='\u{e01ef}')
 }
 
-/// The categories Cc, Cf, Cn, Co, Cs, Zl, Zp and Zs but the space, which the standard library has a table
-/// of: it writes them by their code point when it quotes a string. Marks are written so only where a string
-/// begins with one.
+/// The categories Cc, Cf, Cn, Co, Cs, Zl, Zp and Zs, except for the space. The standard library has a table of them,
+/// and writes them as code points when it quotes a string. It writes a mark so only at the beginning of a string.
 fn is_unprintable(character: char) -> bool {
     if character.is_ascii() {
         return character.is_ascii_control();

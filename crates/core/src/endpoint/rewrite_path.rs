@@ -1,18 +1,18 @@
 //! A rewritePath as written, or a url to derive one from, flows in; a [`RewritePath`] flows out.
 //!
-//! The gateway puts `rewritePath` in the place of `/<namespace>/<service>/`, and what follows is
-//! `v1/chat/completions` and the like: a prefix that ends in exactly one slash is what joins rightly.
+//! The gateway replaces `/<namespace>/<service>/` with `rewritePath`, and something like `v1/chat/completions`
+//! follows. So the two join correctly only if the path ends in exactly one slash.
 
 use std::borrow::Cow;
 use std::fmt::Display;
 
 use super::url::{Url, byte_set, range_of};
 
-/// Longest value that HTTPRoute's `replacePrefixMatch` takes, in code points.
+/// The longest value that HTTPRoute's `replacePrefixMatch` accepts, in code points.
 pub const LONGEST: usize = 1024;
 
-/// A path that the gateway can rewrite to: absolute, no segment empty or `.` or `..`, no character that
-/// corrupts a request target, at most [`LONGEST`] code points, and exactly one slash at its end.
+/// A path that the gateway can rewrite to: absolute, without empty, `.` or `..` segments, without characters that
+/// corrupt a request target, at most [`LONGEST`] code points long, and with exactly one trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RewritePath<'a>(Cow<'a, str>);
 
@@ -20,24 +20,24 @@ pub struct RewritePath<'a>(Cow<'a, str>);
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PathFaults {
     pub not_absolute: bool,
-    /// Characters that corrupt the request target or that HTTPRoute refuses, each once.
+    /// Each character that corrupts the request target or that HTTPRoute refuses, once.
     pub characters: Vec<char>,
-    /// White space or a format character at a segment's edge, the first one.
+    /// The first white space or format character at the edge of a segment.
     pub edge: Option<char>,
-    /// A `.`, `..` or empty segment, the first one.
+    /// The first `.`, `..` or empty segment.
     pub segment: Option<Segment>,
-    /// Its length in code points, where that is too long.
+    /// The length in code points, if it is too long.
     pub too_long: Option<usize>,
 }
 
-/// A rewritePath read once: its text, and what is wrong with it.
+/// Reads a rewritePath once: its text, and its faults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrittenPath<'a> {
     pub text: &'a str,
     pub faults: PathFaults,
 }
 
-/// A segment that is not simply a name.
+/// A segment that is not a plain name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Segment {
     Empty,
@@ -52,17 +52,17 @@ impl<'a> From<RewritePath<'a>> for Cow<'a, str> {
 }
 
 impl<'a> RewritePath<'a> {
-    /// Reads what was written, and normalizes the slashes at its end. Borrows what is in normal form.
+    /// Reads what was written, and normalizes the trailing slashes. Borrows the text if it is in normal form.
     ///
     /// # Errors
-    /// Every fault at once, where the value is no path to rewrite to.
+    /// All faults at once, if the gateway can't rewrite to the value.
     pub fn parse(text: &'a str) -> Result<Self, PathFaults> {
         let faults = PathFaults::of(text);
         if faults == PathFaults::default() { Ok(RewritePath(normalize(text))) } else { Err(faults) }
     }
 
-    /// What requests to this url's endpoint should be rewritten to: the url's path without a final `v1`
-    /// segment, which clients send themselves. `None` where that is no path to rewrite to.
+    /// The path that requests to this url should be rewritten to: the url's path without a final `v1` segment, which
+    /// clients send themselves. `None` if the gateway can't rewrite to that path.
     #[must_use]
     pub fn derive(url: &Url<'a>) -> Option<Self> {
         let prefix = without_version(url.path);
@@ -84,13 +84,13 @@ impl<'a> WrittenPath<'a> {
         WrittenPath { text, faults: PathFaults::of(text) }
     }
 
-    /// A part of it for a message: in backticks, and `…` where it could be a secret of a url that was pasted.
+    /// A part of it for a message, in backticks. `…` replaces what could be a secret of a pasted url.
     #[must_use]
     pub(crate) fn show(&self, part: &'a str) -> impl Display + use<'a> {
         Url::split(self.text).show(part)
     }
 
-    /// The first character that can't be in a path to rewrite to, or not where it is.
+    /// The first character that is not allowed in a rewritePath, or not at its position.
     #[must_use]
     pub(crate) fn refused_character(&self) -> Option<&'a str> {
         let (at, character) = match (self.faults.characters.first(), self.faults.edge) {
@@ -105,7 +105,7 @@ impl<'a> WrittenPath<'a> {
         self.text.get(at..at + character.len_utf8())
     }
 
-    /// The first segment that is not simply a name; an empty one with the slash behind it.
+    /// The first segment that is not a plain name. An empty one includes the slash after it.
     #[must_use]
     pub(crate) fn refused_segment(&self) -> Option<&'a str> {
         let segment = self.segments().find(|segment| Segment::of(segment).is_some())?;
@@ -126,7 +126,7 @@ impl PathFaults {
         let body = text.trim_end_matches('/');
         let mut faults = PathFaults { not_absolute: !text.starts_with('/'), ..PathFaults::default() };
         let segments = || body.strip_prefix('/').unwrap_or(body).split('/');
-        // nothing but slashes: the root
+        // Only slashes mean the root.
         if !body.is_empty() {
             faults.segment = segments().find_map(Segment::of);
         }
@@ -157,7 +157,7 @@ impl Segment {
     }
 }
 
-/// A url's path without a final `v1` segment; without the slashes behind it in any case.
+/// A url's path without a final `v1` segment, and without trailing slashes.
 #[must_use]
 pub(crate) fn without_version(path: &str) -> &str {
     let path = path.trim_end_matches('/');
@@ -181,25 +181,25 @@ fn normalize(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// What Traefik would take for a delimiter or escape once more, and what no HTTPRoute can be applied with.
+/// Characters that Traefik reads as a delimiter or escapes again, and characters that no HTTPRoute can have.
 fn is_refused(character: char) -> bool {
     matches!(character, '?' | '#' | '%' | '\\') || character.is_control() || is_no_yaml_character(character)
 }
 
-/// Whether it is made of nothing but what RFC 3986 has in a path, percent signs aside, as nearly every path is:
-/// none of it is refused.
+/// Whether all characters are allowed in a path by RFC 3986, except for percent signs. None of them is refused, and
+/// nearly every path consists of them.
 fn is_harmless(text: &str) -> bool {
     const HARMLESS: [bool; 256] =
         byte_set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/:@!$&'()*+,;=");
     text.bytes().all(|byte| HARMLESS[usize::from(byte)])
 }
 
-/// An HTTPRoute is applied as YAML, whose reader refuses these besides the controls (YAML 1.2, section 5.1).
+/// An HTTPRoute is applied as YAML, whose reader refuses these in addition to the controls (YAML 1.2, section 5.1).
 fn is_no_yaml_character(character: char) -> bool {
     matches!(character, '\u{fffe}' | '\u{ffff}')
 }
 
-/// White space or a format character at either end; what is refused anyway is not told twice.
+/// White space or a format character at either end. Characters that are refused anyway are not reported twice.
 fn edge_fault(segment: &str) -> Option<char> {
     let unseen = |c: &char| is_unseen(*c) && !is_refused(*c);
     segment.chars().next().filter(unseen).or_else(|| segment.chars().next_back().filter(unseen))
@@ -211,9 +211,9 @@ pub(crate) fn is_unseen(character: char) -> bool {
     character.is_whitespace() || is_format(character)
 }
 
-/// An invisible character that nobody writes: Unicode's category Cf, but for the signs of it that can be
-/// seen, and for the tags, which end the flags of England, Scotland and Wales. Variation selectors (Mn)
-/// belong to the emoji before them.
+/// An invisible character that nobody writes on purpose: Unicode's category Cf, except for the visible signs in it,
+/// and for the tags at the end of the flags of England, Scotland and Wales. Variation selectors (Mn) belong to the
+/// emoji before them.
 fn is_format(character: char) -> bool {
     matches!(character,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'

@@ -1,6 +1,7 @@
 //! A text flows in; letters in it that only look like those of another alphabet flow out.
 
-/// A hyphen to the eye, and another character to DNS: U+2010 to U+2015, the minus sign, and their variants.
+/// Characters that look like a hyphen, but are different to DNS: U+2010 to U+2015, the minus sign, and their
+/// variants.
 #[must_use]
 pub(super) fn is_dash(character: char) -> bool {
     matches!(
@@ -9,8 +10,8 @@ pub(super) fn is_dash(character: char) -> bool {
     )
 }
 
-/// The alphabets that share shapes with the Latin one. Scripts that are written together with it, such as Han, are
-/// none of them.
+/// The alphabets that share shapes with the Latin one. Scripts that are written together with it, such as Han, do not
+/// count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Alphabet {
     Latin,
@@ -20,8 +21,8 @@ enum Alphabet {
     Cherokee,
 }
 
-/// The first letter of a host that belongs to another alphabet than the rest of its label, or of a label that is
-/// made of nothing but letters that look Latin.
+/// The first letter of a host that belongs to another alphabet than the rest of its label. Also that of a label in
+/// which all letters only look Latin.
 #[must_use]
 pub(super) fn look_alike(host: &str) -> Option<char> {
     host.split('.').find_map(|label| {

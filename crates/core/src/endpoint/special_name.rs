@@ -1,11 +1,11 @@
 //! Names that mean the machine itself, or nothing at all (RFC 6761, RFC 7686).
 
-/// What `/etc/hosts` of Fedora and its relatives calls the loopback addresses, besides `localhost` and names of a
-/// single label.
+/// The names of the loopback addresses in `/etc/hosts` of Fedora and its derivatives, except for `localhost` and
+/// names of a single label.
 const LOCAL_NAMES: [&str; 3] =
     ["localhost.localdomain", "localhost4.localdomain4", "localhost6.localdomain6"];
 
-/// `localhost` and what lies under it, its other names, and the top-level domains that never resolve.
+/// `localhost` and the names under it, its other names, and the top-level domains that never resolve.
 pub(super) fn is_special(host: &str) -> bool {
     let name = host.strip_suffix('.').unwrap_or(host);
     let last = name.rsplit_once('.').map_or(name, |(_, last)| last);

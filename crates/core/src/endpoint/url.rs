@@ -1,8 +1,7 @@
-//! A url as written flows in, its parts flow out: the reading of RFC 3986 that every rule shares.
+//! A url as it is written flows in; its parts flow out. All rules share this reading by RFC 3986.
 //!
-//! [`Url::split`] takes any text apart (RFC 3986, Appendix B), so that each part can be judged and
-//! every violation reported at once. [`Url::fault`] says whether the whole is a URI that all parsers
-//! read alike.
+//! [`Url::split`] splits any text (RFC 3986, Appendix B), so that each part can be judged and every violation
+//! reported at once. [`Url::fault`] says whether the whole text is a URI that all parsers read alike.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Display};
@@ -18,36 +17,36 @@ use super::quote::{Quoted, is_invisible};
 pub struct Url<'a> {
     pub text: &'a str,
     pub scheme: Option<&'a str>,
-    /// What follows `//`: userinfo, host and port. `None` where there is no `//`.
+    /// What follows `//`: userinfo, host and port. `None` if there is no `//`.
     pub authority: Option<&'a str>,
     pub userinfo: Option<&'a str>,
-    /// Without userinfo and port; an IPv6 address keeps its brackets. Empty where there is none.
+    /// Without userinfo and port. An IPv6 address keeps its brackets. Empty if there is no host.
     pub host: &'a str,
-    /// The text behind the host's `:`. `Some("")` for `h:`.
+    /// The text after the host's `:`. `Some("")` for `h:`.
     pub port: Option<&'a str>,
     pub path: &'a str,
     pub query: Option<&'a str>,
     pub fragment: Option<&'a str>,
 }
 
-/// Why a text is no URL that every parser reads alike.
+/// Why a text is not a URL that every parser reads alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UrlFault<'a> {
     Empty,
     /// A placeholder that a template engine should have filled in, such as `${HOST}`.
     Template(&'a str),
-    /// Characters that RFC 3986 has no place for, each once, in the order of their appearance; but for
-    /// letters and signs where a secret could be: that would spell it.
+    /// Characters that RFC 3986 does not allow, each once, in order of appearance. Letters and signs are left out
+    /// where a secret could be, because they would spell it.
     Characters(Vec<char>),
-    /// No `scheme:` in front.
+    /// No `scheme:` at the start.
     NoScheme,
     /// A scheme that does not follow RFC 3986, section 3.1.
     Scheme,
     /// `http:host` or `http:/host`: the `//` of an authority is missing.
     NoAuthority,
-    /// `http://http://host`: a scheme in the host's place.
+    /// `http://http://host`: a scheme instead of a host.
     SchemeTwice,
-    /// `[` and `]` elsewhere than around the whole host.
+    /// `[` or `]` that is not around the whole host.
     Brackets,
     /// An IPv6 address without its brackets.
     BareIpv6(BareIpv6<'a>),
@@ -57,9 +56,9 @@ pub enum UrlFault<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BareIpv6<'a> {
     Address(Ipv6Addr),
-    /// The text behind the last colon is too much for the address.
+    /// The text after the last colon is too much for the address, so it must be a port.
     WithPort(Ipv6Addr, &'a str),
-    /// The text behind the last colon may be the address's end, or a port.
+    /// The text after the last colon may be the end of the address, or a port.
     Either(Ipv6Addr, (Ipv6Addr, &'a str)),
 }
 
@@ -70,12 +69,12 @@ pub enum Scheme {
     Https,
 }
 
-/// What stands behind the host's colon.
+/// What follows the host's colon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Port<'a> {
     /// No colon: the scheme's default.
     Default,
-    /// 1 to 65535; leading zeros are read as Python reads them, `080` is 80.
+    /// 1 to 65535. Leading zeros are read as in Python: `080` is 80.
     Number(u16),
     Empty,
     Zero,
@@ -83,14 +82,14 @@ pub enum Port<'a> {
     NotDecimal(&'a str),
 }
 
-/// What people write for `://`: `https//h`, `https.//h`, `https;//h`, `https,//h`.
+/// Misspellings of `://`: `https//h`, `https.//h`, `https;//h`, `https,//h`.
 const MISSPELT: [&str; 4] = ["//", ".//", ";//", ",//"];
 
-/// Python reads no longer number, leading zeros included (`sys.int_info.default_max_str_digits`).
+/// The longest number that Python reads, including leading zeros (`sys.int_info.default_max_str_digits`).
 const MOST_DIGITS: usize = 4300;
 
 impl<'a> Url<'a> {
-    /// Takes any text apart; never fails.
+    /// Splits any text. It never fails.
     #[must_use]
     pub fn split(text: &'a str) -> Self {
         let (rest, fragment) = cut(text, '#');
@@ -130,8 +129,8 @@ impl<'a> Url<'a> {
 
     /// The first reason why parsers could read this text differently, or not at all.
     ///
-    /// The grammar is RFC 3986's, but for the path: nothing reads it where traffic is routed, and a
-    /// stray `%`, `[` or `]` there is taken alike by every consumer.
+    /// The grammar is that of RFC 3986, except in the path: nothing that routes traffic reads the path, and all
+    /// consumers read a stray `%`, `[` or `]` in it alike.
     #[must_use]
     pub fn fault(&self) -> Option<UrlFault<'a>> {
         if self.text.is_empty() {
@@ -146,11 +145,11 @@ impl<'a> Url<'a> {
         })
     }
 
-    /// Each character once that RFC 3986 allows nowhere and that may be named.
+    /// Each character, once, that RFC 3986 does not allow anywhere and that may be named.
     fn strange_characters(&self) -> Vec<char> {
         let secrets = self.secrets();
         let mut strange = Vec::new();
-        // a text of a million different characters is no reason to look a million times through a list
+        // Do not search a list a million times for a text with a million different characters.
         let mut seen = BTreeSet::new();
         for (at, character) in self.text.char_indices() {
             let is_strange = !u8::try_from(character).is_ok_and(is_uri_byte);
@@ -171,7 +170,7 @@ impl<'a> Url<'a> {
             return Some(if misspelt { UrlFault::Scheme } else { UrlFault::NoScheme });
         };
         if self.authority.is_none() {
-            // `vllm.ml.svc:8000/v1` reads as a scheme, for want of one
+            // In `vllm.ml.svc:8000/v1`, which has no scheme, the host reads as one.
             let port_follows = self.path.starts_with(|c: char| c.is_ascii_digit());
             let is_address = self.text.starts_with('[')
                 || BareIpv6::read(self.text.split('/').next().unwrap_or_default()).is_some();
@@ -188,7 +187,7 @@ impl<'a> Url<'a> {
         }
         let before_query = &self.text[..self.text.find(['?', '#']).unwrap_or(self.text.len())];
         let dollar = self.text.contains('$').then(|| placeholder::find(before_query)).flatten();
-        // where a password could be, a dollar sign is part of it
+        // Where a password could be, a dollar sign is part of it.
         if let Some(placeholder) =
             dollar.filter(|found| self.userinfo.is_none_or(|info| range_of(info, found).is_none()))
         {
@@ -204,7 +203,7 @@ impl<'a> Url<'a> {
         let bracketed = self.host.starts_with('[') && self.host.ends_with(']');
         let inner = if bracketed { &self.host[1..self.host.len() - 1] } else { self.host };
         let brackets_elsewhere = |part: &str| part.contains(['[', ']']);
-        // behind the host only `:port` may follow
+        // Only `:port` may follow the host.
         let glued = !matches!(self.host_and_port().as_bytes().get(self.host.len()), None | Some(b':'));
         let stray = brackets_elsewhere(inner)
             || self.port.is_some_and(brackets_elsewhere)
@@ -214,7 +213,7 @@ impl<'a> Url<'a> {
         (stray || glued).then_some(UrlFault::Brackets)
     }
 
-    /// `http` or `https`; `None` for any other scheme, and for none.
+    /// `http` or `https`. `None` for any other scheme, or if there is none.
     #[must_use]
     pub(crate) fn known_scheme(&self) -> Option<Scheme> {
         self.scheme.and_then(Scheme::named)
@@ -241,7 +240,7 @@ impl<'a> Url<'a> {
         }
     }
 
-    /// The port that the gateway connects to; `None` where scheme or port is malformed.
+    /// The port that the gateway connects to. `None` if the scheme or the port is malformed.
     #[must_use]
     pub(crate) fn effective_port(&self) -> Option<u16> {
         match self.classify_port() {
@@ -251,8 +250,8 @@ impl<'a> Url<'a> {
         }
     }
 
-    /// Whether `part`, a slice of this url, may be repeated to a person: neither userinfo nor query nor
-    /// fragment, nor anything that could be a password with an unescaped `/`, `?` or `#` in it.
+    /// Whether a message may repeat `part`, a slice of this url: it must not be userinfo, a query, a fragment, or
+    /// anything that could be a password with an unescaped `/`, `?` or `#`.
     #[must_use]
     pub fn may_show(&self, part: &str) -> bool {
         let behind_userinfo = self.text.rsplit('@').next().unwrap_or_default();
@@ -260,14 +259,14 @@ impl<'a> Url<'a> {
         range_of(shown, part).is_some()
     }
 
-    /// A part of this text for a message: in backticks, and `…` where it could be a secret.
+    /// A part of this text for a message, in backticks. `…` replaces what could be a secret.
     #[must_use]
     pub fn show(self, part: &'a str) -> impl Display + use<'a> {
         Shown { url: self, part }
     }
 
-    /// The pieces of the text that could be secret: userinfo, and the query and fragment with what
-    /// opens them. More than [`Url::may_show`] may be repeated, for it keeps to what is certain.
+    /// The pieces of the text that could be secret: userinfo, query and fragment, with the characters that start
+    /// them. [`Url::may_show`] is stricter, and hides everything that is not certain to be harmless.
     #[must_use]
     pub fn secrets(&self) -> [Range<usize>; 2] {
         let at = self.text.rfind('@');
@@ -286,7 +285,7 @@ impl<'a> Url<'a> {
     }
 }
 
-/// Found out only when it is written: most urls are fine, and no message is.
+/// Computed only when it is written: most urls are fine and need no message.
 struct Shown<'a> {
     url: Url<'a>,
     part: &'a str,
@@ -340,7 +339,7 @@ impl Scheme {
     }
 }
 
-/// Where in a text its slice `part` is, in bytes; `None` for a slice of another text.
+/// The position of the slice `part` in a text, in bytes. `None` for a slice of another text.
 #[must_use]
 pub(crate) fn range_of(text: &str, part: &str) -> Option<Range<usize>> {
     let start = (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);

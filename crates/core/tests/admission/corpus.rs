@@ -1,5 +1,5 @@
-//! The webhook against the consumers of what it admits: each sample of tests/corpus was run through
-//! Modelplane, the API server and the gateway, and labelled by what they did.
+//! Compares the webhook with the consumers of an endpoint: each sample of tests/corpus was run through Modelplane,
+//! the API server and the gateway, and labelled with what they did.
 
 use modelendpoint_core::admission::Hook;
 use serde_json::{Value, json};
@@ -43,7 +43,7 @@ fn run(corpus: &str) -> Vec<Run> {
 }
 
 impl Run {
-    /// The word for what `/validate` did.
+    /// The verdict of `/validate`.
     fn verdict(&self) -> &'static str {
         match (self.allowed, self.warnings.is_empty()) {
             (false, _) => "deny",
@@ -52,7 +52,7 @@ impl Run {
         }
     }
 
-    /// The rules that `/validate` warned of.
+    /// The rules that `/validate` warned about.
     fn warned_of(&self) -> Vec<&str> {
         let id = |warning: &str| warning.rfind('[').map(|at| at + 1..warning.len() - 1);
         self.warnings.iter().map(|warning| &warning[id(warning).expect("a rule's id")]).collect()
@@ -176,7 +176,7 @@ fn what_works_is_admitted_in_silence_but_for_the_warnings_that_are_due() {
     assert_eq!(advised, ADVISED);
 }
 
-/// Warnings about urls that work where they are routed, and lead to no model: the corpus does not know these.
+/// Warnings about urls that can be routed but lead to no model. The corpus does not cover these.
 const ADVICE: [&str; 6] =
     ["url-version", "url-provider", "url-operation", "url-path-typo", "url-laptop-name", "url-ip-typo"];
 

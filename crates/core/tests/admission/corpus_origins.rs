@@ -1,5 +1,5 @@
-//! The webhook against the consumers of what it admits, for endpoints with an origin: each sample of
-//! tests/corpus/origins.jsonl was run through the API server, Modelplane's composition and the gateway's own schemas.
+//! Compares the webhook with the consumers of endpoints with an origin: each sample of tests/corpus/origins.jsonl was
+//! run through the API server, Modelplane's composition and the gateway's schemas.
 
 use modelendpoint_core::admission::Hook;
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ impl Run {
         &self.sample["expected"]
     }
 
-    /// The word for what `/validate` did.
+    /// The verdict of `/validate`.
     fn said(&self) -> &'static str {
         match (self.verdict.allowed, self.warned_of().is_empty()) {
             (false, _) => "deny",
@@ -45,7 +45,7 @@ impl Run {
         }
     }
 
-    /// The rules that `/validate` warned of.
+    /// The rules that `/validate` warned about.
     fn warned_of(&self) -> Vec<&str> {
         let id = |warning: &'_ str| warning.rfind('[').map(|at| at + 1..warning.len() - 1);
         self.verdict.warnings.iter().map(|warning| &warning[id(warning).expect("a rule's id")]).collect()
@@ -60,7 +60,7 @@ impl Run {
         is_left_alone
             && match expected["verdict"].as_str() {
                 Some("allow") => self.mutated.allowed && self.verdict.allowed,
-                // what the schema refuses never gets to `/validate`
+                // What the schema refuses never reaches `/validate`.
                 Some("deny") if expected["by"] == "schema" => true,
                 Some("deny") => !self.verdict.allowed,
                 Some("ambiguous") => self.said() == expected["chosen"],
@@ -68,7 +68,7 @@ impl Run {
             }
     }
 
-    /// What `expected.warn` calls the rules that warned.
+    /// The names in `expected.warn` of the rules that warned.
     fn warnings_due(&self) -> Vec<&'static str> {
         let due = |rule: &str| {
             let port = self.stored["origin"].as_str().is_some_and(|origin| origin.starts_with("https"));
@@ -118,7 +118,7 @@ fn what_is_due_is_warned_of_and_what_works_is_not() {
             |word: &str| expected["may_warn"].as_array().is_some_and(|words| words.contains(&json!(word)));
         for rule in run.warned_of() {
             let is_welcome = match rule {
-                // the corpus does not list what is welcome after a change
+                // The corpus does not list the warnings that are welcome after a change.
                 "provider-credential" | "provider-prefix" if expected["normalised"].is_object() => {
                     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
                     let (origin, prefix) = (text(&run.stored["origin"]), text(&run.stored["api"]["prefix"]));
@@ -162,7 +162,7 @@ fn what_the_schema_refuses_is_refused_in_words_before() {
     for run in by_schema.filter(is_text).filter(|run| run.expected()["normalised"].is_null()) {
         let (origin, prefix) = (&run.sample["admitted"]["origin"], &run.sample["admitted"]["api"]["prefix"]);
         let is_refused = !run.mutated.allowed;
-        // what is left: too long, an unknown schema, a credential in pieces
+        // The rest is too long, has an unknown schema, or an incomplete credential.
         let is_about_these =
             run.mutated.denied_fields().iter().all(|f| f == "spec.origin" || f == "spec.api.prefix");
         assert!(is_about_these, "{}", run.sample);

@@ -1,4 +1,4 @@
-//! The JSON reader of the core, held against `serde_json`.
+//! Compares the core's JSON reader with `serde_json`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -39,14 +39,14 @@ impl<'a> Read<'a> for Whole {
             }
             Some(b'"') => reader.text()?.into(),
             Some(b't' | b'f') => reader.boolean()?.into(),
-            // a number that is too large for serde_json's values is JSON nevertheless
+            // A number that is too large for serde_json's values is still valid JSON.
             _ => serde_json::from_slice(reader.raw()?).or_else(|_| reader.stop(SyntaxError::NoValue))?,
         };
         Ok(())
     }
 }
 
-/// The members of an object, passed over.
+/// Skips the members of an object.
 #[derive(Debug, Default)]
 struct Passed<'a>(BTreeMap<String, Raw<'a>>);
 
@@ -61,7 +61,7 @@ impl<'a> Read<'a> for Passed<'a> {
     }
 }
 
-/// Two members that are asked for by name.
+/// Reads two members by name.
 #[derive(Debug, Default, PartialEq)]
 struct Pair<'a> {
     a: Cow<'a, str>,
@@ -74,7 +74,7 @@ impl<'a> Read<'a> for Pair<'a> {
     }
 }
 
-/// Any JSON value, with strings full of what could be taken for something else.
+/// Any JSON value, with strings full of characters that have a meaning outside of strings.
 fn value() -> impl Strategy<Value = Value> {
     let text = prop_oneof![
         "[ -~]{0,20}",

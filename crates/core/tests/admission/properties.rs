@@ -1,4 +1,4 @@
-//! What holds for every endpoint, whatever is written in it.
+//! Properties of every endpoint, whatever is written in it.
 
 use std::net::IpAddr;
 
@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::reviews;
 
-/// Text made of the pieces that urls and paths are made of, and of those that break them.
+/// Text made of the pieces of urls and paths, and of pieces that break them.
 fn pieces() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         4 => prop::sample::select(vec![
@@ -34,7 +34,7 @@ fn pieces() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..10).prop_map(|pieces| pieces.concat())
 }
 
-/// A url that nothing is wrong with, as its parts: scheme, host, port, path.
+/// The parts of a valid url: scheme, host, port, path.
 fn sound_url() -> impl Strategy<Value = String> {
     let host = prop_oneof![
         "([a-z][a-z0-9-]{0,8}[a-z0-9]\\.){1,3}[a-z][a-z0-9]{1,6}",
@@ -56,8 +56,8 @@ fn composed_name() -> impl Strategy<Value = String> {
     "[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?"
 }
 
-/// What Modelplane composes of a host (Python's `ipaddress`, then FQDN), as the API server judges it
-/// (`ValidateEndpointIP`, `IsFullyQualifiedDomainName`), written down once more and independently.
+/// An independent implementation of what Modelplane composes from a host (Python's `ipaddress`, then FQDN), and of
+/// how the API server judges it (`ValidateEndpointIP`, `IsFullyQualifiedDomainName`).
 fn is_taken_by_an_api_server(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
     if let Ok(address) = host.parse::<IpAddr>() {
@@ -74,8 +74,8 @@ fn is_taken_by_an_api_server(host: &str) -> bool {
     name.len() <= 253 && name.contains('.') && name.split('.').all(is_label)
 }
 
-/// Whether the gateway's request target is the path as written, and nobody has to guess: as observed of
-/// the consumers (decisions/02), written down once more and independently.
+/// Whether the gateway's request target is certainly the path as written. An independent implementation of what the
+/// consumers were observed to do (decisions/02).
 fn is_a_path_to_rewrite_to(path: &str) -> bool {
     let body = path.trim_end_matches('/');
     let sound = |segment: &str| {
@@ -106,7 +106,7 @@ proptest! {
         prop_assert_eq!(reviews::ask(Hook::Mutate, &again).patch(), None);
     }
 
-    // What the condition `is-not-in-normal-form` of the mutating webhook configuration keeps away.
+    // What the condition `is-not-in-normal-form` of the mutating webhook configuration skips.
     #[test]
     fn what_is_in_normal_form_is_left_alone_in_silence(
         url in prop_oneof![pieces(), sound_url()],
@@ -187,7 +187,7 @@ proptest! {
     fn a_url_that_is_admitted_is_one_to_a_strict_parser_too(url in prop_oneof![pieces(), sound_url()]) {
         if denials(&url).is_empty() && !url.is_empty() {
             let ours = Url::split(&url);
-            // nothing that routes traffic reads the path: brackets and stray percent signs may stand in it
+            // Nothing that routes traffic reads the path, so it may contain brackets and stray percent signs.
             let pathless = url.strip_suffix(ours.path).unwrap_or(&url);
             let strict = Uri::parse(pathless).map_err(|error| TestCaseError::fail(format!("{pathless}: {error}")))?;
             let authority = strict.authority().ok_or_else(|| TestCaseError::fail("no authority"))?;
@@ -260,7 +260,7 @@ proptest! {
                 reviews::verified(hook, &uid, &answer.review);
             }
         }
-        // the same bytes in a field of a review
+        // The same bytes as a field of a review.
         body.retain(|byte| !b"\"\\".contains(byte) && *byte >= 0x20);
         let around = |field: &str| [br#"{"request":{"uid":"u",""#, field.as_bytes(), br#"":""#, &body, br#""}}"#].concat();
         for field in ["operation", "kind", "object", "name"] {
@@ -280,7 +280,8 @@ proptest! {
         let review = reviews::create(&json!({ "url": url })).to_string();
         let uid = "705ab4f5-6393-11e8-b7cc-42010a800002";
         let whole = review.find(uid).map_or(0, |start| start + uid.len() + 1);
-        // the API server's writer sorts the uid behind the object; put it first, so that cuts leave it
+        // The API server's encoder writes the uid after the object. Put it first, so that truncation does not remove
+        // it.
         let head = format!(r#"{{"request":{{"uid":"{uid}","#);
         let review = review.replacen(r#""request":{"#, &head[1..], 1).replacen(&format!(r#","uid":"{uid}""#), "", 1);
         prop_assume!(whole > 0);

@@ -1,4 +1,4 @@
-//! What holds for every endpoint with an origin, whatever is written in it.
+//! Properties of every endpoint with an origin, whatever is written in it.
 
 use modelendpoint_core::admission::{self, Hook};
 use modelendpoint_core::endpoint::judge::judge;
@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 
 use crate::reviews;
 
-/// Text made of the pieces that origins and prefixes are made of, and of those that break them.
+/// Text made of the pieces of origins and prefixes, and of pieces that break them.
 fn pieces() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         4 => prop::sample::select(vec![
@@ -26,7 +26,7 @@ fn pieces() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
 }
 
-/// An origin that nothing is wrong with.
+/// A valid origin.
 fn sound_origin() -> impl Strategy<Value = String> {
     let name = "([a-z][a-z0-9-]{0,8}[a-z0-9]\\.){1,3}[a-z]{2,6}";
     (prop_oneof![Just("http"), Just("https")], name, prop::option::of(1_u16..)).prop_map(
@@ -59,8 +59,8 @@ fn denials(origin: &str, prefix: &str) -> Vec<&'static str> {
     violations.iter().filter(|violation| violation.severity == Severity::Deny).map(|v| v.rule.id).collect()
 }
 
-/// How Modelplane's composition reads an origin, written down once more: scheme, host and port, or nothing where it
-/// raises.
+/// An independent implementation of how Modelplane's composition reads an origin: scheme, host and port, or nothing
+/// if it fails.
 fn as_modelplane_reads(origin: &str) -> Option<(&str, &str, u32)> {
     let (scheme, rest) = origin.split_once("://")?;
     let (host, port) = rest.split_once(':').unwrap_or((rest, ""));
@@ -70,7 +70,7 @@ fn as_modelplane_reads(origin: &str) -> Option<(&str, &str, u32)> {
     }
 }
 
-/// What the Backend that is composed of a host has to be: a lower-case name of at least two labels.
+/// Whether the composed Backend is valid: its host must be a lower-case name of at least two labels.
 fn is_taken_by_a_backend(host: &str) -> bool {
     let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let is_label = |label: &str| {
@@ -138,7 +138,7 @@ proptest! {
             prop_assert_eq!(&again["request"]["object"]["spec"]["api"], &json!({ "schema": "OpenAI", "prefix": prefix }));
             prop_assert_eq!(reviews::ask(Hook::Mutate, &again).patch(), None);
         } else {
-            // refused early is refused late as well
+            // What `/mutate` refuses, `/validate` refuses as well.
             prop_assert!(!reviews::ask(Hook::Validate, &review).allowed, "{}", origin);
         }
     }

@@ -1,4 +1,4 @@
-//! The contract of AdmissionReview v1: whole answers, byte by byte where that is what counts.
+//! The contract of AdmissionReview v1: whole answers, compared byte by byte where that matters.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::reviews;
 
-/// What makes of a review the one to be tried.
+/// A change of a review before it is sent.
 type Change<'a> = &'a dyn Fn(&mut Value);
 
 const HOOKS: [Hook; 3] = [Hook::Mutate, Hook::Validate, Hook::Admit];
@@ -222,7 +222,7 @@ fn a_denial_is_invalid_with_a_cause_for_each_violation() {
             ],
         }))
     );
-    // the mutating webhook leaves the refusal to the validating one
+    // The mutating webhook leaves the refusal to the validating one.
     assert_eq!(answer(Hook::Mutate, &review), allowed());
 }
 
@@ -278,7 +278,8 @@ fn the_machinery_is_never_stood_in_the_way_of() {
     }
 }
 
-/// It still serves, and a server-side apply could create it with its deletionTimestamp set (Kubernetes up to 1.36).
+/// Such an endpoint still serves. With Kubernetes up to 1.36, a server-side apply could even create it with a
+/// deletionTimestamp.
 #[test]
 fn an_endpoint_that_is_being_deleted_is_judged_like_any_other() {
     let slash = json!({ "url": "http://10.0.1.50/a/v1", "rewritePath": "/a" });
@@ -301,7 +302,7 @@ fn an_endpoint_that_is_being_deleted_is_judged_like_any_other() {
     }
 }
 
-/// Its host changed before there was a webhook, its EndpointSlice did not, and Crossplane says so.
+/// The host was changed before there was a webhook, its EndpointSlice was not, and Crossplane reports that.
 #[test]
 fn an_endpoint_that_is_stuck_can_be_changed_back() {
     let mut review = reviews::update(
@@ -329,7 +330,7 @@ fn an_endpoint_that_is_stuck_can_be_changed_back() {
         ] });
     }
     assert_eq!(answer(Hook::Validate, &review), allowed());
-    // said of an older url: the slice may follow by now
+    // The condition is about an older url. By now, the slice may follow.
     review["request"]["oldObject"]["metadata"]["generation"] = json!(7);
     refused(&review);
 }
@@ -420,7 +421,7 @@ fn what_stores_no_endpoint_passes_in_any_version() {
         ("DELETE", &|request| request["operation"] = json!("DELETE")),
         ("CONNECT", &|request| request["operation"] = json!("CONNECT")),
         ("status", &|request| request["subResource"] = json!("status")),
-        // the client wrote another version, and the API server converted it
+        // The client wrote another version, and the API server converted it.
         ("requestKind", &|request| {
             request["kind"]["version"] = json!("v1alpha1");
             request["requestKind"] =

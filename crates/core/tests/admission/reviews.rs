@@ -9,7 +9,7 @@ use modelendpoint_core::endpoint::Policy;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-/// `AdmissionReview` as an answer, admission.k8s.io/v1; nothing else may stand in it.
+/// `AdmissionReview` as an answer, admission.k8s.io/v1. It may contain nothing else.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct AnsweredReview {
@@ -74,8 +74,7 @@ fn review(request: Value) -> Value {
     review
 }
 
-/// What kube-apiserver makes of the answer, with the rules that it holds an answer to (Kubernetes,
-/// `VerifyAdmissionResponse`).
+/// How kube-apiserver reads the answer, with its rules for answers (Kubernetes, `VerifyAdmissionResponse`).
 pub(crate) fn ask(hook: Hook, review: &Value) -> AdmissionResponse {
     let body = review.to_string();
     let answer = admission::answer(&Policy::NONE, hook, body.as_bytes())
@@ -83,7 +82,7 @@ pub(crate) fn ask(hook: Hook, review: &Value) -> AdmissionResponse {
     verified(hook, &review["request"]["uid"], &answer.review)
 }
 
-/// Panics, as the API server would fail the call, where the answer breaks the contract.
+/// Panics if the answer breaks the contract. The API server would fail the call.
 pub(crate) fn verified(hook: Hook, uid: &Value, answer: &[u8]) -> AdmissionResponse {
     let review: AnsweredReview = serde_json::from_slice(answer).expect("an answered AdmissionReview");
     let response = review.response;
@@ -111,7 +110,7 @@ impl AdmissionResponse {
         Some(serde_json::from_slice(&json).expect("a JSON Patch"))
     }
 
-    /// The fields of a denial's causes; none if it is allowed.
+    /// The fields of a denial's causes. Empty if the request is allowed.
     pub(crate) fn denied_fields(&self) -> Vec<String> {
         let causes = self.status.details.iter().flat_map(|details| details.causes.iter().flatten());
         causes.filter_map(|cause| cause.field.clone()).collect()
@@ -130,7 +129,7 @@ pub(crate) fn stored(review: &Value, response: &AdmissionResponse) -> Value {
     object
 }
 
-/// `/admit` says in one call what `/mutate`, and `/validate` of what is stored, say in two.
+/// Asserts that `/admit` says in one call what `/mutate`, and `/validate` about the stored object, say in two.
 pub(crate) fn assert_one_call_says_the_same(
     review: &Value,
     mutated: &AdmissionResponse,

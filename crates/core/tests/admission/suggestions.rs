@@ -1,4 +1,4 @@
-//! What is suggested for a value that is refused or warned about: it keeps what was meant, or there is none.
+//! Suggestions for values that are refused or warned about: each keeps what was meant, or there is none.
 
 use modelendpoint_core::endpoint::judge::judge;
 use modelendpoint_core::endpoint::policy::{AllowList, HostPattern, NamespacePattern};
@@ -6,7 +6,7 @@ use modelendpoint_core::endpoint::rules::{Applicability, Subject, Suggestion};
 use modelendpoint_core::endpoint::{Field, Policy, Spec, Value};
 use proptest::prelude::*;
 
-/// What is suggested for a field of an endpoint that is created.
+/// The suggestion for a field of an endpoint that is created.
 fn suggested(url: &str, rewrite_path: Value<&str>, field: Field) -> Option<Suggestion> {
     let violations = judge(&Subject::new(Value::Text(url), rewrite_path, None));
     violations.into_iter().filter(|v| v.rule.field == field).find_map(|v| v.suggestion)
@@ -197,7 +197,7 @@ fn what_is_too_long_to_help_is_not_suggested() {
     assert_eq!(for_path(&path(201)), None);
 }
 
-/// What people write around, in front of and behind a value, and inside it.
+/// What people write around, before, after and inside a value.
 #[expect(clippy::too_many_lines, reason = "a list of values")]
 fn noise() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
@@ -265,7 +265,7 @@ fn noise() -> impl Strategy<Value = &'static str> {
     ])
 }
 
-/// A url or a path as it is often copied.
+/// A url or a path as people often copy it.
 fn copied() -> impl Strategy<Value = String> {
     let core = prop::sample::select(vec![
         "https://api.example.com/v1",
@@ -287,7 +287,7 @@ fn copied() -> impl Strategy<Value = String> {
         .prop_map(|(before, core, behind)| format!("{}{core}{}", before.concat(), behind.concat()))
 }
 
-/// What must never be in a suggestion, said again without the product's own readers.
+/// What must never be in a suggestion, checked without the product's own readers.
 fn is_clean(value: &str) -> Result<(), TestCaseError> {
     let wrong = |what: &str| Err(TestCaseError::fail(format!("{what} in {value}")));
     if !value.chars().all(|c| c.is_ascii_graphic() || c == 'é') {
@@ -323,7 +323,7 @@ fn is_clean(value: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Judged anew, a suggestion is admitted without a word, and nothing more is suggested.
+/// Asserts that a suggestion is admitted without a warning, and needs no further suggestion.
 fn is_settled(url: &str, path: Value<&str>, field: Field) -> Result<(), TestCaseError> {
     let violations = judge(&Subject::new(Value::Text(url), path, None));
     let of_field: Vec<_> = violations.iter().filter(|v| v.rule.field == field).map(|v| v.rule.id).collect();
@@ -340,7 +340,7 @@ proptest! {
             is_clean(&value)?;
             is_settled(&value, Value::Absent, Field::Url)?;
             prop_assert_ne!(&value, &text);
-            // a query may be what the provider needs
+            // The provider may need the query.
             prop_assert!(!text.contains("?q=1") || text.find('#') < text.find("?q=1") && text.contains('#'), "{} for {:?}", value, text);
             if applicability == Applicability::Safe {
                 let kept = |text: &str| text.replace(|c: char| c.is_whitespace() || "\u{200b}\u{feff}\u{ad}[]:0.".contains(c), "");
@@ -362,7 +362,7 @@ proptest! {
         }
     }
 
-    /// What a person writes with one slip in it comes back without the slip.
+    /// A value with one typing error is suggested without it.
     #[test]
     fn a_url_with_one_slip_is_suggested_without_it(
         host in "[a-z]{3,8}(-[a-z]{2,4})?\\.[a-z]{2,6}\\.(com|io|dev)",

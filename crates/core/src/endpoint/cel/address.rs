@@ -1,12 +1,12 @@
-//! What is special about the host's address or name, as in [`address`](crate::endpoint::address) and
-//! [`metadata`](crate::endpoint::metadata), whose data it uses.
+//! Finds special addresses and names, as [`address`](crate::endpoint::address) and
+//! [`metadata`](crate::endpoint::metadata) do, and uses their data.
 
 use std::net::IpAddr;
 
 use super::Variable;
 use crate::endpoint::metadata::SERVICES;
 
-/// The variables that the rules use, and those that these need.
+/// The variables that the rules use, and those that they depend on.
 pub(super) fn variables() -> Vec<Variable> {
     vec![
         Variable::new("addressDigits", digits()),
@@ -24,8 +24,8 @@ pub(super) fn variables() -> Vec<Variable> {
     ]
 }
 
-/// An address as so many digits that text compares as numbers do: 12 decimal ones of an IPv4 address, 32
-/// hexadecimal ones of an IPv6 address, none of a name.
+/// An address as a fixed number of digits, so that comparing texts compares addresses: 12 decimal digits for IPv4, 32
+/// hexadecimal digits for IPv6, and none for a name.
 pub(super) fn digits_of(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => address.octets().iter().map(|octet| format!("{octet:03}")).collect(),
@@ -68,9 +68,9 @@ fn addresses() -> impl Iterator<Item = IpAddr> {
     SERVICES.iter().flat_map(|service| service.addresses).copied()
 }
 
-/// What `address::embedded` does, on the digits: 4 for a group, 2 for an octet.
+/// Does what `address::embedded` does, with the digits: 4 for a group, 2 for an octet.
 fn leads_to_special_ipv4() -> String {
-    // those that hand out credentials, but for link-local ones
+    // the metadata services, except for link-local ones
     let mut services: Vec<[String; 4]> = addresses()
         .filter_map(|address| match address {
             IpAddr::V4(address) if !address.is_link_local() => {

@@ -9,14 +9,14 @@ use crate::endpoint::policy::{AllowList, Policy};
 use crate::endpoint::rules::Case;
 use crate::endpoint::url::Scheme;
 
-/// What the rule about allow lists says.
+/// The message of the rule about allow lists.
 pub(super) const CASE: Case = Case {
     when: "variables.listsNameNamespace && !variables.listsAllowUrl",
     says: "points to a server that the policy does not allow in this namespace; write one that it allows, or ask \
            the owner of the policy",
 };
 
-/// The variables of [`CASE`]; `None` if there is no list.
+/// The variables of [`CASE`]. `None` if there is no list.
 pub(super) fn variables(policy: &Policy) -> Option<Vec<Variable>> {
     let mut variables = Vec::new();
     let (mut named, mut allowed) = (Vec::new(), Vec::new());
@@ -52,7 +52,7 @@ fn names_namespace(list: &AllowList) -> String {
     if ways.is_empty() { "false".to_owned() } else { ways.join(" ||\n") }
 }
 
-/// An expression: whether the list allows the url. Long parts of it become variables.
+/// An expression for whether the list allows the url. Its long parts become variables.
 fn allows(list: &AllowList, number: usize, variables: &mut Vec<Variable>) -> String {
     let mut all = Vec::new();
     if let Some(host) = allows_host(list, number, variables) {
@@ -78,7 +78,7 @@ fn allows(list: &AllowList, number: usize, variables: &mut Vec<Variable>) -> Str
     if all.is_empty() { "true".to_owned() } else { all.join(" && ") }
 }
 
-/// 0 where it can't be read.
+/// 0 if it can't be read.
 const EFFECTIVE_PORT: &str = "\
 !variables.urlPortIsClear ? 0
 : variables.urlPortText != '' ? variables.urlPort
@@ -86,7 +86,7 @@ const EFFECTIVE_PORT: &str = "\
 : variables.urlKnownScheme == 'https' ? 443
 : 0";
 
-/// An expression over new variables; `None` if every host is allowed.
+/// An expression with new variables. `None` if every host is allowed.
 fn allows_host(list: &AllowList, number: usize, variables: &mut Vec<Variable>) -> Option<String> {
     if list.hosts.is_empty() && list.addresses.is_empty() {
         return None;
@@ -130,9 +130,9 @@ fn allows_host(list: &AllowList, number: usize, variables: &mut Vec<Variable>) -
     Some(all + ")")
 }
 
-/// Expressions over pieces of a list, none longer than CEL's parser takes.
+/// Expressions for pieces of a list, none longer than CEL's parser accepts.
 fn names_of_a_list(items: impl Iterator<Item = String>, expression: impl Fn(&str) -> String) -> Vec<String> {
-    /// In bytes. The parser takes 100,000 code points.
+    /// In bytes. The parser accepts 100,000 code points.
     const LONGEST_LIST: usize = 50_000;
     let mut lists: Vec<String> = Vec::new();
     for item in items {

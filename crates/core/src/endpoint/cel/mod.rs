@@ -1,9 +1,9 @@
-//! The catalogue in CEL, the language that the API server evaluates by itself: a policy flows in; what goes into a
-//! ValidatingAdmissionPolicy, and into the MutatingAdmissionPolicy, flows out.
+//! The catalogue in CEL, the language that the API server evaluates itself. A policy flows in; the content of the
+//! ValidatingAdmissionPolicies and the MutatingAdmissionPolicy flows out.
 //!
-//! The expressions read a url and a rewritePath as the rest of this crate does. They hold for text of at most
-//! [`LONGEST`] characters: an expression has a budget, and what matching a regular expression costs grows with the
-//! text.
+//! The expressions read a url and a rewritePath as the rest of this crate does. They are for text of at most
+//! [`LONGEST`] characters: an expression has a cost budget, and the cost of matching a regular expression grows with
+//! the text.
 
 mod address;
 mod allow;
@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 use super::policy::{Policy, Severity};
 use super::rules::{self, Cel, Rule};
 
-/// Longest url or rewritePath that the expressions judge, in characters.
+/// The longest url or rewritePath that the expressions judge, in characters.
 pub const LONGEST: usize = 4096;
 
 /// When the API server evaluates the rest: the same condition as in the webhook configurations.
@@ -31,7 +31,7 @@ object.spec.?credential != oldObject.spec.?credential ||
 (object.spec.?origin.hasValue() &&
 object.metadata.?labels[?'modelplane.ai/cluster'] != oldObject.metadata.?labels[?'modelplane.ai/cluster'])";
 
-/// A named expression. It uses variables that stand before it.
+/// A named expression. It can use the variables before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
     pub name: String,
@@ -42,25 +42,25 @@ pub struct Variable {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Validation {
     pub variables: Vec<Variable>,
-    /// Of type bool: whether every rule is kept.
+    /// Of type bool: whether no rule is broken.
     pub expression: &'static str,
     /// Of type string: each broken rule as `FIELD: MESSAGE [RULE]`.
     pub message: &'static str,
-    /// What is left to the webhook, as a rule's id and the reason.
+    /// The rules that are left to the webhook, by id, with the reason.
     pub left_out: Vec<(&'static str, &'static str)>,
 }
 
 /// What the MutatingAdmissionPolicy evaluates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mutation {
-    /// Names and expressions of type bool, beside [`CHANGES_WHERE_IT_LEADS`].
+    /// Names and expressions of type bool, in addition to [`CHANGES_WHERE_IT_LEADS`].
     pub conditions: [(&'static str, String); 2],
     pub variables: Vec<Variable>,
     /// Of type list of `JSONPatch`.
     pub patch: &'static str,
 }
 
-/// The rules that have this severity under a policy, which has no overrides; `None` if there is none.
+/// The rules that have this severity under a policy without overrides. `None` if there is none.
 #[must_use]
 pub fn validation(policy: &Policy, severity: Severity) -> Option<Validation> {
     let everywhere = policy.here("");
@@ -96,7 +96,7 @@ pub fn validation(policy: &Policy, severity: Severity) -> Option<Validation> {
         return None;
     }
     let list = broken.iter().map(|name| format!("variables.{name}")).collect::<Vec<_>>().join(",\n");
-    // an endpoint with an origin is of another generation
+    // An endpoint with an origin belongs to the other generation.
     variables.push(Variable::new(
         "broken",
         format!(
@@ -129,7 +129,7 @@ variables.wanted == variables.path
     variables.extend(path::reading("path"));
     variables.push(text("default", "variables.urlDefaultBody + '/'"));
     variables.extend(path::reading("default"));
-    // who owns the field is not known: CEL has no metadata.managedFields
+    // The owner of the field is unknown: CEL has no metadata.managedFields.
     variables.push(text(
         "followsUrl",
         "variables.url != variables.oldUrl && variables.path == variables.oldPath &&
@@ -153,7 +153,7 @@ object.spec.rewritePath.endsWith('/') &&
 !object.spec.rewritePath.endsWith('//')) ||
 (request.operation == 'UPDATE' &&
 (type(oldObject.?spec.orValue(null)) != map || object.spec.?url != oldObject.spec.?url))";
-    // the schema, which refuses another type, comes later
+    // The schema refuses another type, but later.
     let is_text = format!(
         "type(object.?spec.orValue(null)) == map &&
 type(object.spec.?url.orValue(null)) == string && object.spec.url.size() <= {LONGEST} &&
@@ -172,7 +172,7 @@ fn of_a_stored_endpoint() -> Vec<Variable> {
         Variable::new("url", shortened("writtenUrl")),
         Variable::new("path", shortened("writtenPath")),
         text("oldUrl", &old("url")),
-        // as Modelplane's parser reads what was stored before there were rules
+        // As Modelplane's parser reads values that were stored before there were rules.
         Variable::new(
             "storedText",
             format!(
@@ -194,7 +194,7 @@ variables.storedFuture.substring(1, variables.storedFuture.size() - 1), 1)",
     variables.push(text("host", "variables.urlHostIsClear ? variables.urlHostKind : 'unclear'"));
     variables.extend(address::variables());
     variables.push(text("familyOfSlice", "variables.storedUrlHasSlice ? variables.storedUrlFamily : ''"));
-    // Crossplane says so of the stored generation: the slice already is of another kind than the url
+    // Crossplane reports for the stored generation that the slice already has another kind than the url.
     variables.push(text(
         "sliceIsStuck",
         "oldObject != null && variables.writtenUrl != variables.oldUrl &&
@@ -206,7 +206,7 @@ condition.?observedGeneration.orValue(-1) == oldObject.metadata.?generation.orVa
     variables
 }
 
-/// A field of the object that an update replaces; '' if it is no text.
+/// A field of the object that an update replaces. '' if it is not text.
 fn old(field: &str) -> String {
     let value = format!("oldObject.?spec.?{field}.orValue(null)");
     format!("oldObject != null && type({value}) == string ? oldObject.spec.{field} : ''")
@@ -216,7 +216,7 @@ fn shortened(name: &str) -> String {
     format!("variables.{name}.size() > {LONGEST} ? '' : variables.{name}")
 }
 
-/// Nothing passes unjudged because it is long.
+/// A value that is too long to judge is refused, and not skipped.
 fn too_long() -> String {
     let case = |name: &str, field: &str| {
         format!(
@@ -230,12 +230,12 @@ fn too_long() -> String {
     format!("{}\n: {}\n: ''", case("writtenUrl", "spec.url"), case("writtenPath", "spec.rewritePath"))
 }
 
-/// What a rule says, or ''.
+/// The message of a rule, or ''.
 fn says(rule: &Rule, cases: &[rules::Case]) -> String {
     let mut expression = String::new();
     for case in cases {
         let message = literal(&format!("{}: {} [{}]", rule.field.path(), case.says, rule.id));
-        // the lines of a raw literal are indented as the code around them
+        // The lines of a raw literal are indented like the code around them.
         let when: Vec<_> = case.when.lines().map(str::trim_start).collect();
         let _ = write!(expression, "{}\n? {message}\n: ", when.join("\n"));
     }
@@ -247,7 +247,7 @@ fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n"))
 }
 
-/// `url-syntax` as `urlSyntax`, which CEL takes for a name.
+/// `url-syntax` as `urlSyntax`, which CEL accepts as a name.
 fn camel_case(id: &str) -> String {
     let mut name = String::from("rule");
     for word in id.split('-') {
@@ -258,7 +258,7 @@ fn camel_case(id: &str) -> String {
     name
 }
 
-/// Those variables that the expression needs.
+/// The variables that the expression needs.
 fn used(variables: Vec<Variable>, expression: &str) -> Vec<Variable> {
     let mut needed = names(expression);
     let mut kept: Vec<_> = variables

@@ -1,11 +1,11 @@
-//! A text flows in, by the name of the variable that holds it; variables with what the text is as a url flow out.
+//! The name of a variable with a text flows in; variables with the parts and faults of that text as a url flow out.
 //!
-//! The same reading as in [`url`](crate::endpoint::url), [`host`](crate::endpoint::host) and
-//! [`endpoint_url`](crate::endpoint::endpoint_url); a test compares the two on a real API server.
+//! They read it as [`url`](crate::endpoint::url), [`host`](crate::endpoint::host) and
+//! [`endpoint_url`](crate::endpoint::endpoint_url) do. A test compares the two on a real API server.
 
 use super::Variable;
 
-/// `{}` is the name of the text. A variable uses those before it.
+/// `{}` is the name of the text. A variable can use those before it.
 const READING: [(&str, &str); 28] = [
     // RFC 3986, Appendix B
     ("{}BeforeQuery", r"variables.{}.find(r'^[^?#]*')"),
@@ -47,7 +47,7 @@ const READING: [(&str, &str); 28] = [
 : variables.{}HostAndPort.find(r'^[^:]*')",
     ),
     ("{}PortText", "variables.{}HostAndPort.substring(variables.{}Host.size())"),
-    // 0 for none and for one that can't be
+    // 0 if there is no port, or an impossible one
     (
         "{}Port",
         "variables.{}PortText.matches(r'^:?0*[1-9][0-9]{0,4}$') && int(variables.{}PortText.replace(':', '')) <= 65535
@@ -58,19 +58,20 @@ const READING: [(&str, &str); 28] = [
         "{}HasOnlyUriCharacters",
         r"variables.{}.matches(r'^[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%\x27-]*$')",
     ),
-    // `$(NAME)` and `$NAME`; where a password could be, a dollar sign is part of it
+    // `$(NAME)` and `$NAME`. Where a password could be, a dollar sign is part of the password.
     (
         "{}HasVariable",
         r"variables.{}BeforeQuery.matches(r'\$\(.*\)|\$[A-Z_][A-Z0-9_]+([^\pL\pN_]|$)') &&
 !variables.{}Authority.find(r'^.*@').matches(r'\$\(.*\)|\$[A-Z_][A-Z0-9_]+([^\pL\pN_]|$)')",
     ),
-    // `{name}`, `<name>` and a variable anywhere; `<https://h.example>` is how Markdown writes a link
+    // `{name}`, `<name>` and a variable anywhere. `<https://h.example>` is a link in Markdown.
     (
         "{}HasPlaceholder",
         r"variables.{}.matches(r'(?s)\{.*\}|\$\(.*\)|\$[A-Z_][A-Z0-9_]+([^\pL\pN_]|$)') ||
 variables.{}.matches(r'(?s)<.*>') && !variables.{}.matches(r'(?s)^[^<]*<[Hh][Tt][Tt][Pp][Ss]?://[^>]*>')",
     ),
-    // the text behind the last `:` may be a port. CEL's isIP takes no IPv4-mapped address: with `fffe` it does
+    // The text after the last `:` may be a port. CEL's isIP does not accept an IPv4-mapped address, so `ffff` is
+    // replaced with `fffe`.
     (
         "{}IsBareIpv6",
         "variables.{}HostAndPort.indexOf(':') != variables.{}HostAndPort.lastIndexOf(':') &&
@@ -99,7 +100,7 @@ variables.{}.find(r'[?#].*').matches(r'[\[\]]') ? 'brackets'
         "{}AuthorityIsClear",
         "variables.{}HasAuthority && !(variables.{}Fault in ['template', 'bare-ipv6', 'scheme-twice', 'brackets'])",
     ),
-    // a character elsewhere leaves host and port readable
+    // A bad character elsewhere does not affect host and port.
     (
         "{}HostIsClear",
         r"variables.{}AuthorityIsClear && variables.{}Host.matches(r'^[a-z0-9._~:\[\]!$&()*+,;=%\x27-]*$')",
@@ -108,7 +109,7 @@ variables.{}.find(r'[?#].*').matches(r'[\[\]]') ? 'brackets'
         "{}PortIsClear",
         r"variables.{}AuthorityIsClear && variables.{}PortText.matches(r'^[a-z0-9._~:\[\]!$&()*+,;=%\x27-]*$')",
     ),
-    // what is in the brackets, mapped addresses with `fffe`
+    // The text in the brackets. In mapped addresses, `ffff` is replaced with `fffe`.
     ("{}InBrackets", r"variables.{}Host.startsWith('[') ? variables.{}Host.replace('[', '', 1).find(r'^[^\]]*') : ''"),
     (
         "{}Ipv6",
@@ -149,7 +150,7 @@ variables.{}.find(r'[?#].*').matches(r'[\[\]]') ? 'brackets'
 : variables.{}HostKind in ['empty', 'not-ipv6'] ? ''
 : 'FQDN'",
     ),
-    // whether Modelplane composes an EndpointSlice of it that the API server takes
+    // whether Modelplane composes an EndpointSlice from it that the API server accepts
     (
         "{}HasSlice",
         r"variables.{}PortText.matches(r'^:?0*$') || variables.{}Port != 0

@@ -1,7 +1,7 @@
-//! A refused value flows in; what was probably meant flows out, not judged yet.
+//! A refused value flows in; the value that was probably meant flows out. It is not judged yet.
 //!
 //! A correction keeps what a person meant, or there is none: a query that the provider needs, a second host, a
-//! template or a password is never dropped in silence.
+//! template or a password is never silently dropped.
 
 mod model;
 mod origin;
@@ -15,7 +15,7 @@ use super::rewrite_path::is_unseen;
 use super::rules::{Applicability, Suggestion};
 use super::url::Scheme;
 
-/// Longest text that is read for a correction, and longest one that helps in a message, in bytes.
+/// The longest text that is read for a correction, and the longest one that helps in a message, in bytes.
 pub(super) const LONGEST: usize = 200;
 
 /// The value that was probably meant in a field.
@@ -32,7 +32,7 @@ pub(super) fn correct(field: Field, text: &str) -> Option<Suggestion> {
     }
 }
 
-/// Whether a value holds nothing that was copied along.
+/// Whether a value contains nothing that was copied by mistake.
 #[must_use]
 pub(super) fn is_clean(field: Field, value: &str) -> bool {
     match field {
@@ -43,11 +43,11 @@ pub(super) fn is_clean(field: Field, value: &str) -> bool {
     }
 }
 
-/// What stands around a value that was copied with its quotes, or out of Markdown.
+/// What surrounds a value that was copied with its quotes, or from Markdown.
 const WRAPPING: [(char, char); 4] = [('"', '"'), ('\'', '\''), ('`', '`'), ('<', '>')];
 
-/// What a person wrote: the text without white space, quotes and a pasted key around it, and without characters in
-/// it that nobody sees.
+/// What a person wrote: the text without white space, quotes and a pasted key around it, and without invisible
+/// characters.
 fn unwrapped(text: &str, key: &str) -> String {
     let mut rest = text.trim_matches(is_unseen);
     for _ in 0..WRAPPING.len() {
@@ -62,13 +62,13 @@ fn unwrapped(text: &str, key: &str) -> String {
     rest.chars().filter(|c| !is_unseen(*c) || c.is_whitespace()).collect()
 }
 
-/// The value, if it is another one than was written and short enough to help.
+/// The value, if it differs from what was written and is short enough to help.
 fn suggestion(value: String, written: &str, spelled: &str) -> Option<Suggestion> {
     let applicability = if value == spelled { Applicability::Safe } else { Applicability::Unsafe };
     (value != written && value.len() <= LONGEST).then_some(Suggestion { value, applicability })
 }
 
-/// A scheme in front of a text, as it should be, and what follows it: `https://`, and what people write for it.
+/// The scheme at the start of a text in its correct form, and the rest: `https://`, and common misspellings of it.
 fn scheme_prefix(text: &str) -> Option<(&str, &str)> {
     let name = &text[..text.find(|c: char| !c.is_ascii_alphanumeric())?];
     let rest = text[name.len()..].trim_start_matches([':', ';', ',', '.', '/', ' ']);
@@ -82,7 +82,7 @@ fn scheme_prefix(text: &str) -> Option<(&str, &str)> {
     (sign == "://").then_some((*meant, rest))
 }
 
-/// Slips of the finger.
+/// Typing errors.
 const TYPOS: [(&str, &str); 14] = [
     ("htps", "https"),
     ("htpps", "https"),

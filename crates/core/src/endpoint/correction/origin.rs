@@ -8,8 +8,8 @@ use crate::endpoint::rewrite_path::is_unseen;
 use crate::endpoint::rules::{Applicability, Suggestion};
 use crate::endpoint::url::Url;
 
-/// Scheme, host and port, in lower case and without userinfo, fragment and stray white space. `None` where that is not
-/// known, or could repeat a secret, or would lose a path or a query.
+/// Scheme, host and port, in lower case and without userinfo, fragment and stray white space. `None` if that is
+/// uncertain, could repeat a secret, or would lose a path or a query.
 #[must_use]
 pub(super) fn correct_origin(text: &str) -> Option<Suggestion> {
     if text.len() > 2 * LONGEST {
@@ -33,7 +33,7 @@ fn with_port_behind_a_separator(text: &str) -> Option<String> {
     is_port.then(|| format!("{before}{colon}{port}"))
 }
 
-/// Scheme, host and port of a url that has no path beside them.
+/// Scheme, host and port of a url without a path.
 fn bare(url: &Url<'_>) -> Option<String> {
     if !["", "/"].contains(&url.path) {
         return None;
@@ -47,8 +47,8 @@ fn bare(url: &Url<'_>) -> Option<String> {
     Some(format!("{}://{host}{port}", url.scheme?.to_ascii_lowercase()))
 }
 
-/// Whether both name the same scheme, host and port, and the text as it is written nothing else: white space around it,
-/// upper case, a dot behind the name and a slash say nothing.
+/// Whether both have the same scheme, host and port, and the written text adds only what means nothing: white space
+/// around it, upper case, a dot after the name, or a slash.
 fn says_the_same(text: &str, value: &str) -> bool {
     let (written, meant) = (EndpointUrl::read(text.trim_matches(is_unseen)), EndpointUrl::read(value));
     let (parts, other) = (&written.parts, &meant.parts);

@@ -9,14 +9,14 @@ use crate::endpoint::rules::Suggestion;
 use crate::endpoint::script;
 use crate::endpoint::url::Url;
 
-/// Whether an `@` stands elsewhere than behind a user name: the password in front of it may be anywhere.
+/// Whether there is an `@` that does not follow a user name. The password before it may be anywhere.
 fn hides_password(text: &str) -> bool {
     let known = usize::from(Url::split(text).userinfo.is_some());
     text.contains("://") && text.matches('@').count() > known
 }
 
-/// A url's path only, without the operation and the final `v1` that clients send themselves; slashes in order. `None`
-/// where that is not known, or could repeat a secret, or the value was never meant as a path.
+/// Only the path of a url, without the operation and the final `v1` that clients send themselves, and with correct
+/// slashes. `None` if that is uncertain, could repeat a secret, or the value was never meant as a path.
 #[must_use]
 pub(super) fn correct_rewrite_path(text: &str) -> Option<Suggestion> {
     if text.len() > 2 * LONGEST || hides_password(text) || placeholder::find(text).is_some() {
@@ -61,7 +61,7 @@ pub(super) fn is_clean_path(path: &str) -> bool {
         && !means_nothing(path.trim_matches('/'))
 }
 
-/// A dash in place of a hyphen, or a letter of another alphabet.
+/// A dash instead of a hyphen, or a letter of another alphabet.
 fn is_disguised(text: &str) -> bool {
     text.contains(script::is_dash) || script::look_alike(text).is_some()
 }
@@ -89,18 +89,18 @@ fn without_api<'a>(segments: &[&'a str]) -> Vec<&'a str> {
     }
 }
 
-/// Words for nothing, which YAML or a template left behind as text.
+/// Words for an absent value, which YAML or a template turned into text.
 fn means_nothing(text: &str) -> bool {
     const WORDS: [&str; 9] = ["~", "-", "null", "nil", "none", "undefined", "false", "true", "string"];
     WORDS.iter().any(|known| text.eq_ignore_ascii_case(known))
 }
 
-/// A regular expression, as other proxies take them.
+/// A regular expression, as other proxies accept them.
 fn is_expression(text: &str) -> bool {
     text.contains(['^', '*', '(', ')', '|', '[', ']', '+', '$', '\\'])
 }
 
-/// Neither a scheme, a host, quotes nor punctuation that was copied along.
+/// Whether a segment contains no scheme, host, quotes or punctuation that was copied by mistake.
 fn is_name(segment: &str) -> bool {
     let is_scheme = ["http:", "https:"].iter().any(|scheme| segment.contains(scheme));
     let is_quoted = segment.contains(['"', '\'', '`', '<', '>', '{', '}', ',', ';', '@']);

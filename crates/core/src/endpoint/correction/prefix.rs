@@ -10,8 +10,8 @@ use crate::endpoint::rewrite_path::is_unseen;
 use crate::endpoint::rules::Suggestion;
 use crate::endpoint::script;
 
-/// A path in the place of a path without its slash, of a path with an operation, or of letters that have to be encoded.
-/// `None` where it is a url, a sentence or a template, or would lose a query.
+/// The path with its leading slash, without an operation, and with letters percent-encoded if necessary. `None` if
+/// the value is a url, a sentence or a template, or would lose a query.
 #[must_use]
 pub(super) fn correct_prefix(text: &str) -> Option<Suggestion> {
     if text.len() > 2 * LONGEST || placeholder::find(text).is_some() || text.contains(['\\', '@']) {
@@ -28,7 +28,7 @@ pub(super) fn correct_prefix(text: &str) -> Option<Suggestion> {
     suggestion(encoded(&spelled(path))?, text, &spelled(text.trim_matches(is_unseen)))
 }
 
-/// Whether no segment is a host, a scheme or a word for nothing, and none resolves.
+/// Whether no segment is a host, a scheme, a word for an absent value, or a dot segment.
 #[must_use]
 pub(super) fn is_clean_prefix(prefix: &str) -> bool {
     let is_clean = |segment: &str| {
@@ -42,14 +42,14 @@ pub(super) fn is_clean_prefix(prefix: &str) -> bool {
     prefix.starts_with('/') && prefix.split('/').all(is_clean)
 }
 
-/// With a slash in front and one between segments.
+/// With a leading slash, and one slash between segments.
 fn spelled(path: &str) -> String {
     let segments: Vec<_> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     let end = if path.ends_with('/') && !segments.is_empty() { "/" } else { "" };
     format!("/{}{end}", segments.join("/"))
 }
 
-/// With letters outside ASCII percent-encoded; `None` where something else is outside.
+/// With letters outside of ASCII percent-encoded. `None` if there is another character outside of ASCII.
 fn encoded(path: &str) -> Option<String> {
     let mut encoded = String::new();
     for character in path.chars() {

@@ -10,14 +10,14 @@ use crate::endpoint::rules::Suggestion;
 use crate::endpoint::script;
 use crate::endpoint::url::{BareIpv6, Port, Url, UrlFault};
 
-/// The url with scheme, without userinfo, fragment and stray white space, an address in its canonical text. `None`
-/// where that is not known, or could repeat a secret, or would lose what the provider may need.
+/// The url with a scheme, without userinfo, fragment and stray white space, and with an address in its canonical
+/// text. `None` if that is uncertain, could repeat a secret, or would lose what the provider may need.
 #[must_use]
 pub(super) fn correct_url(text: &str) -> Option<Suggestion> {
     suggestion(rebuilt(text, "url")?, text, &spelled(text))
 }
 
-/// The same of a url that was pasted with this key in front.
+/// The same for a url that was pasted with this key before it.
 pub(super) fn rebuilt(text: &str, key: &str) -> Option<String> {
     if text.len() > 2 * LONGEST || placeholder::find(text).is_some() {
         return None;
@@ -35,14 +35,14 @@ pub(super) fn rebuilt(text: &str, key: &str) -> Option<String> {
     rebuild(&url)
 }
 
-/// Whether a url's path holds nothing that was copied along: a second url, a quote.
+/// Whether a url's path contains nothing that was copied by mistake, such as a second url or a quote.
 #[must_use]
 pub(super) fn is_clean_url(url: &str) -> bool {
     let path = Url::split(url).path;
     !["http:", "https:", "://", "'"].iter().any(|more| path.contains(more))
 }
 
-/// The same url, spelled rightly: without white space around it, an address in its canonical text.
+/// The same url, spelled correctly: without white space around it, and with an address in its canonical text.
 fn spelled(text: &str) -> String {
     let text = text.trim_matches(is_unseen);
     let host = Url::split(text).host;
@@ -52,15 +52,15 @@ fn spelled(text: &str) -> String {
     host.unwrap_or_else(|| text.to_owned())
 }
 
-/// Whether a person and a parser may take different pieces for the host: `https://good.example@evil.example`,
-/// and `\` in the place of `/`.
+/// Whether a person and a parser may read different parts as the host, as in `https://good.example@evil.example`, or
+/// with `\` instead of `/`.
 fn has_two_hosts(url: &Url<'_>) -> bool {
     let user = url.userinfo.map(|userinfo| userinfo.split(':').next().unwrap_or_default());
     let is_host = user.is_some_and(|user| matches!(Host::classify(user), Host::Name(_) | Host::Ipv4(_)));
     is_host || url.text.contains('\\')
 }
 
-/// The text with one scheme in front of it: of several, the last.
+/// The text with one scheme. If there are several, the last one counts.
 fn with_scheme(text: &str) -> Option<String> {
     const MOST: usize = 3;
     let (mut scheme, mut rest) = (None, text);
@@ -70,7 +70,7 @@ fn with_scheme(text: &str) -> Option<String> {
     }
     let scheme = match scheme {
         Some(scheme) => scheme,
-        // a scheme of another protocol
+        // the scheme of another protocol
         None if text.contains("://") && !text.starts_with("://") => return None,
         None => {
             rest = text.trim_start_matches([':', '/']);
@@ -80,8 +80,8 @@ fn with_scheme(text: &str) -> Option<String> {
     Some(format!("{scheme}://{rest}"))
 }
 
-/// `http` where TLS is unlikely: for an address, a Service of the cluster, or a port that is not TLS's. `None` for
-/// 8443 and the like: the gateway speaks no TLS there, and plaintext is not what was meant.
+/// `http` if TLS is unlikely: for an address, a Service of the cluster, or a port without TLS. `None` for 8443 and
+/// similar ports: the gateway does not speak TLS there, and plaintext was not meant.
 fn guessed_scheme(rest: &str) -> Option<&'static str> {
     let reference = format!("http://{rest}");
     let url = Url::split(&reference);
@@ -100,9 +100,9 @@ fn guessed_scheme(rest: &str) -> Option<&'static str> {
     })
 }
 
-/// The url from those of its parts that matter, each repaired where that is possible.
+/// The url made of the parts that matter, each repaired if possible.
 fn rebuild(url: &Url<'_>) -> Option<String> {
-    // a host that may be shown has nothing but its port and path behind it
+    // After a host that may be shown, there are only its port and path.
     let scheme = url.scheme.filter(|_| url.may_show(url.host))?;
     let (host, port) = match url.fault() {
         Some(UrlFault::BareIpv6(BareIpv6::Address(address))) => (bracketed(address), None),
@@ -117,7 +117,7 @@ fn rebuild(url: &Url<'_>) -> Option<String> {
 fn repaired_host(host: &str) -> Option<String> {
     let plain: String = host.chars().map(|c| if script::is_dash(c) { '-' } else { c }).collect();
     if !plain.is_ascii() {
-        // letters of several alphabets in one label were not meant by who typed them
+        // Nobody means to write letters of several alphabets in one label.
         return if script::look_alike(&plain).is_some() {
             None
         } else {
@@ -131,11 +131,11 @@ fn repaired_host(host: &str) -> Option<String> {
     })
 }
 
-/// An address in the text that an EndpointSlice takes; `None` where the host is fine or no address.
+/// An address in the form that an EndpointSlice accepts. `None` if the host is fine or not an address.
 fn canonical(host: &str) -> Option<String> {
     match Host::classify(host) {
         Host::Refused(HostFault::Ipv6NotCanonical(address)) => Some(bracketed(address)),
-        // one trailing dot is fine behind a name, and not behind an address
+        // One trailing dot is allowed after a name, but not after an address.
         Host::Refused(HostFault::Ipv4Lookalike) => host.strip_suffix('.').map(str::to_owned),
         _ => None,
     }

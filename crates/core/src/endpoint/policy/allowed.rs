@@ -1,4 +1,4 @@
-//! A url that no list allows flows in; what its namespace's lists would allow instead flows out, for a message.
+//! A url that no list allows flows in; what the lists of its namespace allow instead flows out, for a message.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -9,13 +9,14 @@ use super::{AllowList, Outside, Policy};
 use crate::endpoint::EndpointUrl;
 use crate::endpoint::url::Scheme;
 
-/// Most values that a message names.
+/// The most values that a message names.
 const MOST: usize = 4;
-/// Longest list of them, in bytes, unless the first value alone is longer.
+/// The longest list of them in bytes, unless the first value alone is longer.
 const LONGEST: usize = 120;
 
 impl Policy {
-    /// What this part of the url may be: ``allowed hosts: `*.example.com`, `10.0.0.0/8` and 3 more``.
+    /// The allowed values of this part of the url, such as ``allowed hosts: `*.example.com`, `10.0.0.0/8` and 3
+    /// more``.
     #[must_use]
     pub(in crate::endpoint) fn allowed(
         &self,
@@ -24,7 +25,7 @@ impl Policy {
         part: Outside,
     ) -> String {
         let lists = self.allow.of(namespace).filter(|list| list.refuses(url) == Some(part));
-        // lists may name the same value
+        // Several lists may name the same value.
         let values: BTreeSet<String> = lists.flat_map(|list| values(list, part)).collect();
         let mut text = match part {
             Outside::Host => "allowed hosts: ",
@@ -67,7 +68,7 @@ fn name(scheme: Scheme) -> &'static str {
     }
 }
 
-/// `10.0.0.0/8`; ranges that overlap are one inside the other, so the widest of them has a prefix.
+/// In the form `10.0.0.0/8`. If two ranges overlap, one is inside the other, so the wider one has a prefix.
 fn addresses((first, last): (IpAddr, IpAddr)) -> String {
     let longest = if first.is_ipv4() { 32 } else { 128 };
     match (0..longest).find(|prefix| edges(first, *prefix) == (first, last)) {

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use super::BadPattern;
 use crate::endpoint::dns::{self, NameFault};
 
-/// Any number of patterns. A name is looked up, and each domain that it is in; no pattern is tried.
+/// Any number of patterns. It looks up a name and each domain that the name is in, and does not try every pattern.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hosts {
     any: bool,
@@ -16,12 +16,12 @@ pub struct Hosts {
     domains: BTreeSet<String>,
 }
 
-/// What a host may be, in lower case.
+/// A pattern of hosts, in lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HostPattern {
     /// `*`: any name.
     Any,
-    /// `*.` and a domain: any name under it, the domain itself not among them.
+    /// `*.` and a domain: any name under it, but not the domain itself.
     Under(String),
     Name(String),
 }
@@ -47,7 +47,7 @@ impl Hosts {
         self.domains.iter().map(String::as_str)
     }
 
-    /// Whether a pattern matches this name, which has no dot at its end.
+    /// Whether a pattern matches this name. The name has no trailing dot.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         let has_upper = name.bytes().any(|byte| byte.is_ascii_uppercase());
@@ -105,7 +105,7 @@ impl HostPattern {
             return bad("write it in punycode");
         }
         match dns::fault(name) {
-            // the rule about names of one label can be off
+            // The rule about names of a single label can be off.
             None | Some(NameFault::SingleLabel) if text.len() <= dns::LONGEST_NAME => {}
             Some(NameFault::OnlyNumbers | NameFault::NumericLastLabel(_)) => {
                 return bad("a name cannot end in a number");
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn an_impossible_pattern_is_refused_in_words() {
         let long = "a".repeat(64);
-        // with a label in front, longer than a name can be
+        // With another label before it, it is longer than a name can be.
         let long_domain = format!("*.{}bc", "a.".repeat(125));
         for (text, why) in [
             ("https://h.example", "write the host only, without scheme and path"),

@@ -1,9 +1,8 @@
-//! What an operator decides flows in; how severe a rule is, and where a namespace's endpoints may point
-//! to, flows out.
+//! The decisions of an operator flow in; the severity of a rule, and where the endpoints of a namespace may point,
+//! flow out.
 //!
-//! Without a policy every rule has its own severity, and everything well-formed is allowed. What a list
-//! holds is in an order in which it is found by halving, so that a long list costs hardly more than a
-//! short one.
+//! Without a policy, every rule has its own severity, and everything well-formed is allowed. The entries of a list
+//! are sorted for binary search, so that a long list costs hardly more than a short one.
 
 mod allowed;
 mod hosts;
@@ -25,12 +24,12 @@ pub use users::{ClusterUsers, UserPattern};
 use super::EndpointUrl;
 use super::url::Scheme;
 
-/// Severities, what becomes of a violation, and allow lists.
+/// Severities, enforcement, and allow lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// By a rule's id; a rule that is not here keeps its own severity.
+    /// By the id of the rule. A rule that is not listed keeps its own severity.
     levels: BTreeMap<&'static str, Level>,
-    /// Where no override says otherwise.
+    /// Unless an override says otherwise.
     enforcement: Enforcement,
     pub overrides: Overrides,
     pub allow: AllowLists,
@@ -44,7 +43,7 @@ pub enum Severity {
     Warn,
 }
 
-/// What a policy makes of a rule.
+/// What a policy sets for a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     Deny,
@@ -52,16 +51,16 @@ pub enum Level {
     Off,
 }
 
-/// Allow lists, found by the namespaces that they are for.
+/// Allow lists, indexed by their namespaces.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllowLists {
     lists: Vec<AllowList>,
     namespaces: Namespaces,
 }
 
-/// Where the endpoints of some namespaces may point to. Several lists for one namespace add up. An empty
-/// list of a kind allows all of that kind; an address needs `addresses`, and a name `hosts`, where either
-/// is given.
+/// Where the endpoints of some namespaces may point. Several lists for one namespace are additive. An empty list of a
+/// kind allows everything of that kind. If `addresses` or `hosts` is given, an address must match `addresses`, and a
+/// name `hosts`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllowList {
     pub namespaces: Vec<NamespacePattern>,
@@ -71,7 +70,7 @@ pub struct AllowList {
     pub ports: Ranges<u16>,
 }
 
-/// Which part of a url no list allows. What is looked at first is less.
+/// The part of a url that no list allows. Parts that are checked first are less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outside {
     Host,
@@ -79,7 +78,7 @@ pub enum Outside {
     Port,
 }
 
-/// Why a pattern can't be one, for the person who wrote it.
+/// Why a pattern is invalid, for its author.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadPattern(pub String);
 
@@ -96,7 +95,7 @@ impl Policy {
         cluster: ClusterUsers::NONE,
     };
 
-    /// The same policy, enforced in this way where no override says otherwise.
+    /// The same policy, enforced in this way unless an override says otherwise.
     #[must_use]
     pub fn enforced(self, enforcement: Enforcement) -> Self {
         Policy { enforcement, ..self }
@@ -107,7 +106,7 @@ impl Policy {
         self.levels.insert(id, level);
     }
 
-    /// The policy as it holds in this namespace.
+    /// The policy that applies in this namespace.
     #[must_use]
     pub fn here<'a>(&'a self, namespace: &'a str) -> Here<'a> {
         self.overrides.here(self, namespace)
@@ -119,13 +118,13 @@ impl Policy {
         self.cluster.contain(user)
     }
 
-    /// What is outside of all lists for this namespace; `None` if one of them allows the url, or none
-    /// names the namespace. What can't be read is allowed by no list that asks for it.
+    /// The part of the url that is outside of all lists for this namespace. `None` if one of them allows the url, or
+    /// none names the namespace. A list never allows a part that can't be read, if the list restricts that part.
     #[must_use]
     pub fn outside(&self, namespace: &str, url: &EndpointUrl<'_>) -> Option<Outside> {
         let mut outside = None;
         for list in self.allow.of(namespace) {
-            // of several lists, the one that comes closest says what is missing
+            // If there are several lists, the one that comes closest determines the part.
             outside = outside.max(Some(list.refuses(url)?));
         }
         outside
@@ -135,7 +134,7 @@ impl Policy {
 impl AllowLists {
     const NONE: AllowLists = AllowLists { lists: Vec::new(), namespaces: Namespaces::new() };
 
-    /// In the order in which they were added.
+    /// In the order of insertion.
     #[must_use]
     pub(crate) fn lists(&self) -> &[AllowList] {
         &self.lists
@@ -176,7 +175,7 @@ impl AllowList {
 
     fn allows_host(&self, url: &EndpointUrl<'_>) -> bool {
         match url.address() {
-            // parsers that disagree could reach another host
+            // Parsers that disagree could reach another host.
             _ if url.fault.is_some() => false,
             Some(address) => self.addresses.contains(address),
             None => url.name().is_some_and(|name| self.hosts.contains(name)),

@@ -28,7 +28,7 @@ impl NamespacePattern {
     /// When no namespace can match it.
     pub fn parse(text: &str) -> Result<Self, BadPattern> {
         let has_upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
-        // one of the namespaces that the pattern is for has a letter for each `*`
+        // To check the pattern, use a namespace that has a letter for each `*`.
         match dns::label_fault(&text.replace('*', "x")) {
             None if !has_upper => {}
             Some(NameFault::Hyphen(_)) if !has_upper => {
@@ -59,7 +59,7 @@ impl NamespacePattern {
     }
 }
 
-/// Patterns with a number each, found by what they begin with.
+/// Patterns, each with a number, indexed by the text before their first `*`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Namespaces(BTreeMap<String, Vec<(NamespacePattern, usize)>>);
 
@@ -76,8 +76,8 @@ impl Namespaces {
 
     /// The numbers of the patterns that match.
     ///
-    /// What a namespace begins with stands before it in the order of beginnings. So the last one up to it
-    /// either is one, or shares with it what the next one can have at most.
+    /// A beginning of a namespace sorts before the namespace. So the last entry up to it either is a beginning of it,
+    /// or shares with it the longest beginning that the next entry can have.
     pub(super) fn of<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = usize> + 'a {
         let mut longest = Some(namespace);
         let beginnings = std::iter::from_fn(move || {

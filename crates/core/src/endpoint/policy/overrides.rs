@@ -1,14 +1,14 @@
-//! What a policy decides for some namespaces only flows in; what holds in one namespace flows out.
+//! The decisions of a policy for some namespaces flow in; those that apply in one namespace flow out.
 
 use std::collections::BTreeMap;
 
 use super::namespaces::{NamespacePattern, Namespaces};
 use super::{Level, Policy, Severity};
 
-/// What becomes of an endpoint that breaks a rule of severity [`Severity::Deny`].
+/// What happens to an endpoint that breaks a rule of severity [`Severity::Deny`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Enforcement {
-    /// It is admitted; the log, the metrics and the audit log know.
+    /// It is admitted, and the log, the metrics and the audit log record the violation.
     Audit,
     /// … and the person who wrote it gets a warning.
     Warn,
@@ -16,7 +16,7 @@ pub enum Enforcement {
     Deny,
 }
 
-/// What differs in some namespaces. What is absent stays as it is.
+/// What differs in some namespaces. Absent values do not change anything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Override {
     pub namespaces: Vec<NamespacePattern>,
@@ -25,18 +25,18 @@ pub struct Override {
     pub levels: BTreeMap<&'static str, Level>,
 }
 
-/// Overrides, found by the namespaces that they are for.
+/// Overrides, indexed by their namespaces.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overrides {
     all: Vec<Override>,
     namespaces: Namespaces,
 }
 
-/// A policy as it holds in one namespace.
+/// The policy that applies in one namespace.
 #[derive(Debug)]
 pub struct Here<'a> {
     policy: &'a Policy,
-    /// What was written last comes first.
+    /// The last one in the file comes first.
     overrides: Vec<&'a Override>,
 }
 

@@ -1,11 +1,11 @@
-//! Ranges of addresses or ports flow in; whether one of them holds a value flows out.
+//! Ranges of addresses or ports flow in; whether one of them contains a value flows out.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
 use super::BadPattern;
 
-/// Any number of ranges. What overlaps is one range, so that a value is found by halving.
+/// Any number of ranges. Overlapping ranges are merged, so that a value is found by binary search.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ranges<T>(Vec<(T, T)>);
 
@@ -15,7 +15,7 @@ impl<T: Ord + Copy> Ranges<T> {
         self.0.is_empty()
     }
 
-    /// The first and the last value of each, in their order.
+    /// The first and the last value of each range, sorted.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &(T, T)> {
         self.0.iter()
     }
@@ -52,7 +52,7 @@ impl<T: Ord + Copy> FromIterator<RangeInclusive<T>> for Ranges<T> {
 /// range never has both.
 ///
 /// # Errors
-/// When it is none, or has bits after its prefix.
+/// If it is not a range, or has bits after its prefix.
 pub fn parse_addresses(text: &str) -> Result<RangeInclusive<IpAddr>, BadPattern> {
     let bad = || {
         BadPattern(format!("`{text}` is not an address range; write it as `10.0.0.0/8` or `2001:db8::/32`"))

@@ -2,14 +2,14 @@
 
 use super::BadPattern;
 
-/// Who composes endpoints where the policy names nobody: Crossplane, under any of its service accounts.
+/// The users that compose endpoints if the policy names nobody: all service accounts of Crossplane.
 const CROSSPLANE: &str = "system:serviceaccount:crossplane-system:";
 
 /// Who may set the label that marks an endpoint as Modelplane's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterUsers(Option<Vec<UserPattern>>);
 
-/// The name of a user, or what it begins with and a `*`.
+/// The name of a user, or its beginning and a `*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserPattern {
     text: String,

@@ -1,13 +1,13 @@
 //! A pattern of hosts, and a host, flow in; whether they match flows out.
 
-/// The last two labels, which no pattern leaves open.
+/// The last two labels, which a pattern always has without a `*`.
 #[must_use]
 pub(super) fn domain(host: &str) -> &str {
     let at = host.rmatch_indices('.').nth(1).map_or(0, |(at, _)| at + 1);
     &host[at..]
 }
 
-/// Whether a host in lower case is one of the pattern's.
+/// Whether a host in lower case matches the pattern.
 #[must_use]
 pub(super) fn matches(pattern: &str, host: &str) -> bool {
     if let Some(domain) = pattern.strip_prefix("*.")
