@@ -51,10 +51,10 @@ fn text_of(source: &str, document: &Document<'_>, node: NodeId) -> Range<usize> 
 fn end_of(source: &str, document: &Document<'_>, node: NodeId) -> usize {
     let Node { span, kind, .. } = document.node(node);
     let is_in_flow = source.get(span.clone()).is_some_and(|text| text.starts_with(['{', '[']));
-    let inside = |child: &NodeId| {
-        let child = &document.node(*child).span;
-        // what is anchored elsewhere is not
-        span.start <= child.start && child.end <= span.end && child != span
+    // what is anchored elsewhere is not
+    let is_inside = |child: &&NodeId| {
+        let at = &document.node(**child).span;
+        **child > node && span.start <= at.start && at.end <= span.end
     };
     let children: Vec<_> = match kind {
         Kind::Sequence(items) if !is_in_flow => items.clone(),
@@ -63,7 +63,7 @@ fn end_of(source: &str, document: &Document<'_>, node: NodeId) -> usize {
         }
         _ => return span.end,
     };
-    let ends = children.iter().filter(|child| inside(child)).map(|child| end_of(source, document, *child));
+    let ends = children.iter().filter(is_inside).map(|child| end_of(source, document, *child));
     let aliases = document.entries(node).iter().filter(|entry| entry.is_alias).map(|entry| entry.written.end);
     ends.chain(aliases).max().unwrap_or(span.start)
 }
@@ -108,6 +108,14 @@ mod tests {
              +      \"spec\": {\"url\": \"http://h.example/\"}\n+    },\n!    {\"kind\": \"Secret\", \"apiVersion\": \"v1\"}\n\
              +  ]\n+}\n",
             "![{\"apiVersion\": \"modelplane.ai/v1alpha1\"}]\n",
+            // a list of one has the span of its item
+            "+kind: List\n+apiVersion: v1\n+items:\n+- apiVersion: modelplane.ai/v1alpha1\n+  kind: ModelEndpoint\n+  spec:\n\
+             +    url: http://h.example/\n!# end\n",
+            // an anchor that holds itself, and one that is used elsewhere
+            "+kind: List\n+apiVersion: v1\n+items: &l\n+- apiVersion: modelplane.ai/v1alpha1\n+  kind: ModelEndpoint\n\
+             +  x: *l\n!# end\n",
+            "!x: &s\n!  url: http://h.example/\n!kind: List\n!apiVersion: v1\n!items:\n\
+             +- apiVersion: modelplane.ai/v1alpha1\n+  kind: ModelEndpoint\n+  spec: *s\n!# end\n!- kind: Secret\n",
         ] {
             assert_eq!(signs(&plain(signed)), signed);
         }

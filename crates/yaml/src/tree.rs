@@ -14,8 +14,8 @@ pub struct Document<'a> {
     nodes: Vec<Node<'a>>,
 }
 
-/// A node's place in its document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// A node's place in its document; a node comes before what is in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(usize);
 
 #[derive(Debug)]

@@ -6,9 +6,9 @@ use std::process::{Command, Stdio};
 
 use crate::workspace::{Run, Workspace, endpoint};
 
-const COMMANDS: [&[&str]; 2] = [&["git", "apply", "-"], &["patch", "--binary", "-p1"]];
+pub(crate) const COMMANDS: [&[&str]; 2] = [&["git", "apply", "-"], &["patch", "--binary", "-p1"]];
 
-fn apply(workspace: &Workspace, command: &[&str], diff: &str) {
+pub(crate) fn apply(workspace: &Workspace, command: &[&str], diff: &str) {
     let mut child = Command::new(command[0])
         .args(&command[1..])
         .current_dir(workspace.path(""))

@@ -6,6 +6,11 @@ use modelendpoint_lint::check::{Terms, check};
 use modelendpoint_lint::fix::{Extent, fix};
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+
+use crate::diff::{COMMANDS, apply};
+use crate::workspace::Workspace;
 
 const TERMS: Terms<'static> = Terms { policy: &policy::NONE, namespace: "default", generation: None };
 const ALL: Extent = Extent { guesses: true, defaults: true };
@@ -133,5 +138,35 @@ proptest! {
         prop_assert_eq!(&fixed, &after);
         prop_assert_eq!(fix(&after, TERMS, ALL), None);
         prop_assert_eq!(check(&after, TERMS).findings, vec![]);
+    }
+}
+
+/// As many files as these are applied at once, whatever is in them.
+const FILES: usize = 200;
+
+#[test]
+fn a_diff_that_is_applied_does_what_a_fix_does() {
+    let mut runner = TestRunner::deterministic();
+    let strategy = (prop::collection::vec(written(), 1..4), any::<bool>(), any::<bool>());
+    let files: Vec<_> = (0..FILES)
+        .map(|number| {
+            let (endpoints, is_list, is_crlf) = strategy.new_tree(&mut runner).expect("a file").current();
+            let file = |is_fixed| {
+                let text = file(&endpoints, is_list, is_fixed);
+                if is_crlf { text.replace('\n', "\r\n") } else { text }
+            };
+            (format!("{number:03}.yaml"), file(false), file(true))
+        })
+        .collect();
+    let before: Vec<_> = files.iter().map(|(name, before, _)| (name.as_str(), before.as_str())).collect();
+    let run = Workspace::with(&before).check(&["--diff", "--fix-defaults", "."]);
+    // nothing beside a change is a secret
+    assert!(!run.err.contains("note: "), "{}", run.err);
+    for command in COMMANDS {
+        let workspace = Workspace::with(&before);
+        apply(&workspace, command, &run.out);
+        for (name, _, after) in &files {
+            assert_eq!(&workspace.read(name), after, "{command:?} {name}");
+        }
     }
 }
