@@ -29,7 +29,7 @@ pub(super) fn write(text: &str, file: Option<&Path>) -> anyhow::Result<()> {
 /// Writes to standard output.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = stdout().lock();
     unless_closed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
