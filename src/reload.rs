@@ -60,7 +60,7 @@ pub(crate) async fn keep_reloading<Source: InFiles>(
             Look::New(()) => tell(Reload::Swapped),
             Look::Refused(why) => {
                 tell(Reload::Refused);
-                error!(why, "{} not reloaded: using the one from before", Source::NAME);
+                error!(why, "{} not reloaded: the previous one stays in use", Source::NAME);
             }
             Look::Same | Look::Pending => {}
         }

@@ -10,8 +10,7 @@ use crate::duration;
 
 #[derive(Debug, Args)]
 pub struct ManagedCerts {
-    /// Make and renew the certificate here, keep it in a Secret, and keep caBundle right in both
-    /// webhook configurations. Any number of replicas do it together.
+    /// Issue and renew the certificate, keep it in a Secret, and keep caBundle up to date in both webhook configurations. Any number of replicas share it.
     #[arg(
         long,
         env = "MODELENDPOINT_WEBHOOK_MANAGED_CERTS",

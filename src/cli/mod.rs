@@ -99,7 +99,7 @@ pub struct Serve {
     )]
     pub client_names: Vec<String>,
 
-    /// How long to go on serving after SIGTERM, while /readyz says 503 and traffic moves away.
+    /// How long to keep serving after SIGTERM, while /readyz says 503 and traffic moves away.
     #[arg(
         long,
         value_name = "DURATION",

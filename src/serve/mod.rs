@@ -128,7 +128,7 @@ async fn run_until_drained(
     let leaving = async {
         signals.first().await;
         drain.leave();
-        info!("leaving: serving for another {grace:?} while traffic moves away");
+        info!("stopping: serving for another {grace:?} while traffic moves away");
         sleep(grace).await;
         info!("closing");
         drain.close();
@@ -338,8 +338,8 @@ fn how_to_call(https: SocketAddr, ca: Option<&Path>) -> String {
     };
     format!(
         "Try it in another terminal, in the root of the repository{remark}:\n\n\
-         # a patch: the trailing slash that the rewritePath lacks\n{}\n\n\
-         # a denial: a url that leads nowhere\n{}\n",
+         # a patch that adds the trailing slash\n{}\n\n\
+         # a denial of a url that cannot work\n{}\n",
         curl("create-without-slash.json", "/mutate"),
         curl("create-malformed.json", "/validate"),
     )

@@ -82,8 +82,8 @@ fn kubectl_prints_a_warning_for_what_deserves_a_look() {
             printed(
                 0,
                 "modelendpoint.modelplane.ai/qwen-72b created\n",
-                "Warning: spec.rewritePath: ends in `v1/`, which clients send too, so they get `/v1/v1/...`; \
-                 leave it out; did you mean `/`? [rewrite-path-version]\n"
+                "Warning: spec.rewritePath: ends in `v1/`, which clients send too, so the server is asked \
+                 for `/v1/v1/...`; leave it out; did you mean `/`? [rewrite-path-version]\n"
             )
         );
         Ok(())

@@ -19,8 +19,7 @@ fn forging(uid: &str) -> Value {
 }
 
 /// Characters that change the direction of text, or that are invisible.
-const HIDDEN: &str = "\u{ad}\u{61c}\u{200b}\u{200d}\u{200f}\u{202e}\u{2060}\u{2066}\u{3164}\u{e000}\u{fe0f}\u{feff}\
-                      \u{fff9}\u{e0041}\u{e0100}";
+const HIDDEN: &str = "\u{ad}\u{61c}\u{200b}\u{200d}\u{200f}\u{202e}\u{2060}\u{2066}\u{3164}\u{e000}\u{fe0f}\u{feff}\u{fff9}\u{e0041}\u{e0100}";
 
 #[tokio::test]
 async fn a_denial_is_one_line_of_json_with_all_that_matters() {
@@ -89,7 +88,8 @@ async fn a_denial_is_one_line_of_text_with_all_that_matters() {
     let latency = latency.strip_prefix("latency_seconds=").and_then(|seconds| seconds.parse::<f64>().ok());
     assert!(latency.is_some_and(|seconds| seconds > 0.0), "{line} {latency:?}");
     let expected = " INFO denied uid=\"u-denied\" user=\"jane\" namespace=\"ml-team\" name=\"qwen\" \
-                    operation=\"UPDATE\" hook=\"/validate\" rules=\"url-syntax,rewrite-path-absolute\" dryRun=true";
+                    operation=\"UPDATE\" hook=\"/validate\" rules=\"url-syntax,rewrite-path-absolute\" \
+                    dryRun=true";
     assert_eq!(line, expected);
 }
 
@@ -114,7 +114,7 @@ async fn a_failure_is_one_line_with_the_uid() {
         "hook": "/validate",
         "rules": "",
         "dryRun": false,
-        "notice": "request.object is missing or no object",
+        "notice": "request.object is missing or not an object",
     });
     assert_eq!(line, expected);
 }

@@ -47,8 +47,8 @@ pub fn manifests(policy: &Policy, minor: Minor) -> Result<Manifests, Impossible>
         manifests.add("Mutating", "modelendpoint-defaults", mutating(&cel::mutation()), None);
     } else {
         manifests.notes.push(format!(
-            "Kubernetes {minor} has MutatingAdmissionPolicy behind a feature gate only (v1 begins with 1.36), so there \
-             is none here: without the webhook, a missing rewritePath stays missing."
+            "Kubernetes {minor} has MutatingAdmissionPolicy behind a feature gate only (v1 begins with \
+             1.36), so there is none here: without the webhook, a missing rewritePath stays missing."
         ));
     }
     let mut left_out = Vec::new();
@@ -103,12 +103,13 @@ impl Display for Impossible {
         match self {
             Self::TooLarge(size) => write!(
                 f,
-                "the allow lists make a policy of {size} bytes, and the API server takes about {LARGEST}; shorten them \
-                 (a domain or a range in place of its members), or leave `url-not-allowed` to the webhook"
+                "the allow lists make a policy of {size} bytes, and the API server accepts about {LARGEST}; \
+                 shorten them (a domain or a range in place of its members), or leave `url-not-allowed` to \
+                 the webhook"
             ),
             Self::Overrides => f.write_str(
-                "admission policies cannot differ between namespaces yet; leave `overrides` out of this policy, or \
-                 use the webhook",
+                "admission policies cannot differ between namespaces yet; leave `overrides` out of this \
+                 policy, or use the webhook",
             ),
         }
     }
@@ -123,7 +124,7 @@ fn validating(validation: &Validation) -> Value {
         "validations": [{
             "expression": validation.expression,
             "messageExpression": validation.message,
-            "message": "the endpoint breaks a rule; `modelendpoint check` tells which",
+            "message": "the endpoint breaks a rule; run `modelendpoint check` to see which",
             "reason": "Invalid",
         }],
     })

@@ -60,7 +60,7 @@ pub fn check(source: &str, terms: Terms<'_>) -> Checked {
                 let is_template = ["{{", "{%"].iter().any(|opening| source.contains(opening));
                 let finding = Finding::from(broken);
                 checked.findings.push(if is_template {
-                    finding.with_remedy("render the template first, as with `helm template`")
+                    finding.with_remedy("render the template first, for example with `helm template`")
                 } else {
                     finding
                 });
@@ -85,8 +85,8 @@ fn check_document(lines: &Lines<'_>, document: &Document<'_>, terms: Terms<'_>, 
         let mut finding = Finding::new(
             TAGGED,
             Level::Deny,
-            "this ModelEndpoint can't be checked: kubectl decodes the tagged value, so it may send another \
-             one than is written",
+            "this ModelEndpoint can't be checked: kubectl decodes the tagged value, so it may send something \
+             other than what is written",
         )
         .with_remedy("write the value without the tag");
         finding.at = document.node(node).span.clone();
@@ -108,7 +108,11 @@ fn unknown_version(unknown: &Unknown) -> Finding {
         )
     } else {
         (
-            format!("this {} of {} is not checked: no cluster knows it", Quoted(kind), Quoted(api_version)),
+            format!(
+                "this {} of {} is not checked: no cluster has this kind",
+                Quoted(kind),
+                Quoted(api_version)
+            ),
             format!("write `kind: {KIND}` and `apiVersion: {GROUP}/{VERSION}`, upper and lower case as here"),
         )
     };
@@ -185,7 +189,7 @@ pub fn findings_of(decision: &Decision<'_>, written: Spec<'_>) -> Vec<(Option<Ra
         (None, Some(change)) => {
             let value = Quoted(&change.value);
             let finding =
-                Finding::new(change.id, Level::Change, format!("is not written, and is stored as {value}"));
+                Finding::new(change.id, Level::Change, format!("is not set, and is stored as {value}"));
             findings.push((None, Finding { field: Some(change.field), ..finding }));
         }
         (None, None) => {}
@@ -269,8 +273,7 @@ impl Located<'_> {
         all.filter(|(mapping, key, _)| self.document.is_twice(*mapping, key))
             .filter_map(|(mapping, key, field)| {
                 let subject = if field.is_some() { String::new() } else { format!("`{key}` ") };
-                let message =
-                    format!("{subject}is there twice, and which one counts depends on who reads it");
+                let message = format!("{subject}appears twice, and which one counts depends on the parser");
                 let mut finding = Finding::new(TWICE, Level::Deny, message).with_remedy("write it once");
                 finding.field = field;
                 (finding.at, finding.context) = if field.is_some() {

@@ -66,12 +66,13 @@ pub const MIGRATION: &str = "migration";
 /// The findings that are neither a rule's nor a mutation's, with what they mean.
 pub const OTHERS: [(&str, &str); 8] = [
     (BROKEN, "The manifest is not valid YAML or JSON, so nothing in it reaches the cluster."),
-    (TWICE, "A field of a ModelEndpoint is there twice; which one counts depends on who reads it."),
+    (TWICE, "A field of a ModelEndpoint appears twice; which one counts depends on the parser."),
     (
         TAGGED,
-        "A YAML tag in a ModelEndpoint: kubectl decodes the value, so it sends another one than is written.",
+        "A YAML tag in a ModelEndpoint: kubectl decodes the value, so it sends something other than what is \
+         written.",
     ),
-    (MISSING, "A ModelEndpoint without a `url`, which the resource's schema asks for."),
+    (MISSING, "A ModelEndpoint without a `url`, which the resource's schema requires."),
     (UNKNOWN_FIELD, "A field that the resource does not have; kubectl refuses it."),
     (VERSION, "A ModelEndpoint of a version that the webhook does not know, and refuses."),
     (

@@ -13,7 +13,7 @@ use crate::finding::{Finding, GENERATION, Level};
 pub fn of_other_generation(spec: &Spec<'_>, cluster: Option<Generation>) -> Option<Finding> {
     let (field, problem, remedy) = match (spec.generation(), cluster?) {
         (Some(Generation::Url), Generation::Origin) => {
-            (Field::Url, "is dropped by Modelplane 0.5, which then asks for `spec.origin`", origin_for(spec))
+            (Field::Url, "is dropped by Modelplane 0.5, which requires `spec.origin`", origin_for(spec))
         }
         (Some(Generation::Origin), Generation::Url) => (
             Field::Origin,
@@ -74,20 +74,20 @@ mod tests {
             (
                 url,
                 new,
-                "spec.url is dropped by Modelplane 0.5, which then asks for `spec.origin`; write `origin: \
+                "spec.url is dropped by Modelplane 0.5, which requires `spec.origin`; write `origin: \
                  https://api.groq.com` and `prefix: /openai/v1` under `api`, as `modelendpoint migrate` does",
             ),
             (
                 origin,
                 old,
-                "spec.origin is dropped by Modelplane before 0.5, which then asks for `spec.url`; write `url: \
-                 https://api.openai.com/v1`",
+                "spec.origin is dropped by Modelplane before 0.5, which then asks for `spec.url`; write \
+                 `url: https://api.openai.com/v1`",
             ),
             (
                 Spec::EMPTY,
                 new,
-                "spec.origin is missing: while a ModelRoute selects this endpoint, the route is not updated; write \
-                 one, or delete the endpoint",
+                "spec.origin is missing: while a ModelRoute selects this endpoint, the route is not updated; \
+                 write one, or delete the endpoint",
             ),
         ] {
             assert_eq!(told(spec, cluster).as_deref(), Some(sentence));

@@ -50,7 +50,7 @@ fn unknown_fields(document: &Document<'_>, mapping: NodeId, known: &[&str]) -> V
 
 fn unknown_field(text: &str, known: &[&str]) -> Finding {
     let problem =
-        format!("has the field {}, which the resource does not know, so kubectl refuses it", Quoted(text));
+        format!("has the field {}, which the resource does not have, so kubectl refuses it", Quoted(text));
     let finding = Finding::new(UNKNOWN_FIELD, Level::Deny, problem);
     match known.iter().find(|field| is_slip(text, field)) {
         Some(field) => finding.with_remedy(format!("did you mean `{field}`?")),

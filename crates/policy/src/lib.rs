@@ -65,7 +65,7 @@ pub fn parse(text: &str) -> Result<Policy, Vec<Mistake>> {
 
 const NOTHING: &str = "the policy is empty; write `rules: {}` for one that changes nothing";
 
-const NO_WORD: &str = "write a single value here; in quotes, if it is a word that means something to YAML";
+const NO_WORD: &str = "write a single value here; in quotes if YAML gives it a meaning, such as `off`";
 
 struct Reader<'a> {
     document: &'a Document<'a>,

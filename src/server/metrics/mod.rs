@@ -58,7 +58,7 @@ impl Metrics {
         let rejections = Rejection::register(ours);
         let [https, ops] = ListenerMetrics::register(ours);
         let panics = Counter::default();
-        ours.register("panics", "Panics; each one was answered", panics.clone());
+        ours.register("panics", "Panics while answering; each request still got an answer", panics.clone());
         ours.register_collector(Box::new(dropped));
         ours.register_collector(Box::new(LeftOut));
         ours.register("build", "What was built", Info::new([("version", env!("CARGO_PKG_VERSION"))]));

@@ -31,12 +31,17 @@ impl Collector for Process {
             metric.encode(encoder.encode_descriptor(name, help, unit, metric.metric_type())?)
         };
         let started = ConstGauge::new(self.started);
-        write("process_start_time", "Start, as Unix time", Some(&Unit::Seconds), &started)?;
+        write(
+            "process_start_time",
+            "Start time of the process, as Unix time",
+            Some(&Unit::Seconds),
+            &started,
+        )?;
         let Ok(process) = process::Process::myself() else { return Ok(()) };
         if let Ok(limits) = process.limits()
             && let LimitValue::Value(limit) = limits.max_open_files.soft_limit
         {
-            write("process_max_fds", "Most open files", None, &ConstGauge::new(limit))?;
+            write("process_max_fds", "Maximum number of open files", None, &ConstGauge::new(limit))?;
         }
         if let Ok(open) = process.fd_count() {
             let open = ConstGauge::new(u64::try_from(open).unwrap_or(u64::MAX));

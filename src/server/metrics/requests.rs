@@ -58,7 +58,11 @@ impl Requests {
             ),
             http_errors: PerValue::register(
                 registry,
-                Described::new("http_errors", "Requests that no AdmissionReview could answer"),
+                Described::new(
+                    "http_errors",
+                    "Requests that were answered with an HTTP error in place of an \
+                                               AdmissionReview",
+                ),
                 HTTP_ERRORS.map(|(status, code)| (status, [("code", code)])),
             ),
             in_flight,

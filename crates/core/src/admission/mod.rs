@@ -179,8 +179,8 @@ fn answer_review<'a>(policy: &Policy, hook: Hook, review: &Review<'a>) -> Answer
 /// Allows other kinds of objects: a wrong registration must not block the cluster.
 fn foreign<'a>(request: &Request<'a>) -> Answer<'a> {
     let notice = format!(
-        "modelendpoint-webhook was asked about {} of {}, which it does not know, and let it pass; correct \
-         the rules of its webhook configuration",
+        "modelendpoint-webhook was asked about {} of {}, which it does not know, and allowed it; correct the \
+         rules of its webhook configuration",
         Quoted(&request.kind.kind.lossy()),
         Quoted(&request.kind.api_version())
     );

@@ -81,8 +81,8 @@ mod tests {
     /// The rewritePath follows the url to `/b/`.
     fn refreshed(former: &str) -> (Option<&'static str>, Json, Option<String>) {
         let warning = format!(
-            "spec.rewritePath: follows the url to `/b/`, from `{former}`; write the one that you want to keep \
-             [refresh-default]"
+            "spec.rewritePath: follows the url to `/b/`, from `{former}`; write the value that you want to \
+             keep [refresh-default]"
         );
         (Some(REFRESH), patch("replace", "/b/"), Some(warning))
     }
@@ -121,7 +121,11 @@ mod tests {
             (
                 Some(DEFAULT),
                 patch("replace", "/a/"),
-                Some("spec.rewritePath: is stored as `/a/`, not empty; write that, or leave it out [default-rewrite-path]".to_owned())
+                Some(
+                    "spec.rewritePath: is stored as `/a/`, not empty; write that, or leave it out \
+                      [default-rewrite-path]"
+                        .to_owned()
+                )
             )
         );
     }
@@ -134,8 +138,8 @@ mod tests {
                 None,
                 Json::Null,
                 Some(
-                    "spec.rewritePath: the url's path gives no default; write one, or requests keep \
-                     `/<ns>/<service>/` [default-rewrite-path]"
+                    "spec.rewritePath: has no default, because the url's path cannot be one; write one, or \
+                     requests keep `/<ns>/<service>/` [default-rewrite-path]"
                         .to_owned()
                 )
             )
@@ -151,8 +155,8 @@ mod tests {
                     Some(NORMALIZE),
                     patch("replace", "/a/"),
                     Some(format!(
-                        "spec.rewritePath: is stored as `/a/`, not `{written}`: it ends in exactly one slash; write \
-                         that value [normalize-trailing-slash]"
+                        "spec.rewritePath: is stored as `/a/`, not `{written}`: it ends in exactly one \
+                         slash; write that value [normalize-trailing-slash]"
                     ))
                 )
             );
@@ -226,7 +230,7 @@ mod tests {
                 None,
                 Json::Null,
                 Some(
-                    "spec.rewritePath: stays `/a/`: no default can be made of the new url's path; write one \
+                    "spec.rewritePath: stays `/a/`: the new url's path gives no default; write one \
                      [refresh-default]"
                         .to_owned()
                 )

@@ -163,8 +163,10 @@ impl Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Missing::Kind => "request.kind is missing",
-            Missing::Operation => "request.operation is missing or none of CREATE, UPDATE, DELETE, CONNECT",
-            Missing::Object => "request.object is missing or no object",
+            Missing::Operation => {
+                "request.operation is missing or not one of CREATE, UPDATE, DELETE, CONNECT"
+            }
+            Missing::Object => "request.object is missing or not an object",
         })
     }
 }

@@ -63,7 +63,7 @@ fn lost(url: &EndpointUrl<'_>) -> Option<Obstacle> {
         )
     } else if url.address().is_some() {
         (
-            "has an IP address as its host, and Modelplane 0.5 takes DNS names only",
+            "has an IP address as its host, and Modelplane 0.5 accepts only DNS names",
             "give the server a DNS name; leave an endpoint alone that Modelplane composed, it does so again",
         )
     } else if url.fault.is_some() {

@@ -74,16 +74,16 @@ pub static ALL: [MutationDoc; 4] = [
                   segment, ending in one slash.",
         reason: "Without a rewritePath the server is asked for `/<namespace>/<service>/v1/...`, which it \
                  does not know. `https://api.groq.com/openai/v1` gets `/openai/`, `https://api.openai.com` \
-                 gets `/`. Where the url's path is no path to rewrite to (percent-encoding, dot segments), \
-                 nothing is set and a warning says so.",
+                 gets `/`. If the url's path cannot be a rewritePath (percent-encoding, dot segments), \
+                 nothing is set, and a warning says so.",
     },
     MutationDoc {
         id: REFRESH,
         field: Field::RewritePath,
-        summary: "A rewritePath that was set by default is set anew when the url changes.",
-        reason: "A default belongs to its url. It follows the url until somebody owns the field, which \
-                 `metadata.managedFields` shows, or the manifest that `kubectl apply` keeps in an \
-                 annotation; what somebody owns is left alone. A warning names the old and the new value.",
+        summary: "A rewritePath that was set by default is set again when the url changes.",
+        reason: "A default follows its url until somebody sets the field, which `metadata.managedFields` or \
+                 the annotation of `kubectl apply` shows. A value that somebody set is left alone. A warning \
+                 names the old and the new value.",
     },
     MutationDoc {
         id: NORMALIZE,
@@ -134,7 +134,7 @@ fn set_default(new: Spec<'_>) -> Mutation<'_> {
     let Some(default) = RewritePath::derive(&url.parts) else {
         return Mutation::warn(
             DEFAULT,
-            "the url's path gives no default",
+            "has no default, because the url's path cannot be one",
             "write one, or requests keep `/<ns>/<service>/`",
         );
     };
@@ -152,7 +152,7 @@ fn refresh<'a>(new: Spec<'a>, path: &str) -> Mutation<'a> {
     match RewritePath::derive(&url.parts) {
         None => Mutation::warn(
             REFRESH,
-            format!("stays {}: no default can be made of the new url's path", Quoted(path)),
+            format!("stays {}: the new url's path gives no default", Quoted(path)),
             "write one",
         ),
         Some(default) if default.as_str() == path => Mutation::default(),
@@ -160,7 +160,7 @@ fn refresh<'a>(new: Spec<'a>, path: &str) -> Mutation<'a> {
             let former =
                 if could_hold_a_password(path) { "another".to_owned() } else { Quoted(path).to_string() };
             let problem = format!("follows the url to {}, from {former}", Quoted(default.as_str()));
-            let warning = Mutation::warn(REFRESH, problem, "write the one that you want to keep");
+            let warning = Mutation::warn(REFRESH, problem, "write the value that you want to keep");
             Mutation { change: Some(Change::of_path(REFRESH, default)), ..warning }
         }
     }

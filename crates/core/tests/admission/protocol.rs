@@ -181,7 +181,8 @@ fn the_log_and_the_metrics_learn_what_was_done() {
     }
     let mut unknown = create;
     unknown["request"]["operation"] = json!("PATCH");
-    let notice = Some("request.operation is missing or none of CREATE, UPDATE, DELETE, CONNECT".to_owned());
+    let notice =
+        Some("request.operation is missing or not one of CREATE, UPDATE, DELETE, CONNECT".to_owned());
     assert_eq!(facts(Hook::Mutate, &unknown), (Outcome::Failed, Operation::Unknown, vec![], None, notice));
 }
 
@@ -360,7 +361,7 @@ fn what_is_not_ours_passes_with_a_warning() {
         review["request"]["kind"] = json!({ "group": group, "version": version, "kind": kind });
         let warning = format!(
             "modelendpoint-webhook was asked about `{kind}` of `{group}/{version}`, which it does not know, \
-             and let it pass; correct the rules of its webhook configuration"
+             and allowed it; correct the rules of its webhook configuration"
         );
         for hook in HOOKS {
             assert_eq!(answer(hook, &review), answered(json!({ "allowed": true, "warnings": [warning] })));
@@ -464,13 +465,13 @@ fn a_review_that_is_not_understood_fails_with_its_uid_and_says_why() {
         (&|review| review["request"]["kind"] = json!({}), "request.kind is missing"),
         (
             &|review| review["request"]["operation"] = json!("PATCH"),
-            "request.operation is missing or none of CREATE, UPDATE, DELETE, CONNECT",
+            "request.operation is missing or not one of CREATE, UPDATE, DELETE, CONNECT",
         ),
         (
             &|review| review["request"] = without(review["request"].clone(), "operation"),
-            "request.operation is missing or none of CREATE, UPDATE, DELETE, CONNECT",
+            "request.operation is missing or not one of CREATE, UPDATE, DELETE, CONNECT",
         ),
-        (&|review| review["request"]["object"] = json!(null), "request.object is missing or no object"),
+        (&|review| review["request"]["object"] = json!(null), "request.object is missing or not an object"),
         (
             &|review| review["request"]["operation"] = json!(5),
             "this is not a readable AdmissionReview: a value is not a string at byte 400",

@@ -129,15 +129,15 @@ fn what_is_there_twice_is_refused() {
     let two = "url: http://h.example/";
     let part = |part: &str| endpoint("q", &[two, "rewritePath: /"]) + part;
     for (manifest, title, place) in [
-        (endpoint("q", &["url: http://i.example/", two, "rewritePath: /"]), "spec.url is", "8:8"),
+        (endpoint("q", &["url: http://i.example/", two, "rewritePath: /"]), "spec.url", "8:8"),
         // to kubectl, a `<<` behind a field wins over it
-        (endpoint("q", &[two, "<<: {url: 'http://i.example/'}", "rewritePath: /"]), "spec.url is", "8:14"),
-        (part("spec: {url: 'http://i.example/', rewritePath: /}\n"), "`spec` is", "9:1"),
-        (part("metadata: {name: r}\n"), "`metadata` is", "9:1"),
+        (endpoint("q", &[two, "<<: {url: 'http://i.example/'}", "rewritePath: /"]), "spec.url", "8:14"),
+        (part("spec: {url: 'http://i.example/', rewritePath: /}\n"), "`spec`", "9:1"),
+        (part("metadata: {name: r}\n"), "`metadata`", "9:1"),
     ] {
         let text = findings(&manifest);
         let title = format!(
-            "error[duplicate-field]: {title} there twice, and which one counts depends on who reads it\n --> e.yaml:{place}\n"
+            "error[duplicate-field]: {title} appears twice, and which one counts depends on the parser\n --> e.yaml:{place}\n"
         );
         assert!(text.starts_with(&title), "{text}");
     }

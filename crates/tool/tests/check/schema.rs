@@ -14,7 +14,8 @@ fn what_is_missing_or_misspelled_is_told_as_strict_validation_would() {
     let head = "apiVersion: modelplane.ai/v1alpha1\nkind: ModelEndpoint\nmetadata: {name: q}\n";
     let unknown = |field: &str| {
         format!(
-            "error[unknown-field]: has the field `{field}`, which the resource does not know, so kubectl refuses it"
+            "error[unknown-field]: has the field `{field}`, which the resource does not have, so kubectl \
+             refuses it"
         )
     };
     for (manifest, title) in [

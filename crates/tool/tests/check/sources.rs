@@ -44,7 +44,8 @@ fn an_endpoint_in_another_case_is_refused_as_the_webhook_refuses_it() {
         let manifest = format!("apiVersion: {api_version}\nkind: {kind}\nspec:\n  url: http://h.example/\n");
         let run = Workspace::with(&[]).check_input(&["-"], &manifest);
         let title = format!(
-            "error[unknown-version]: this `{kind}` of `{api_version}` is not checked: no cluster knows it"
+            "error[unknown-version]: this `{kind}` of `{api_version}` is not checked: no cluster has this \
+             kind"
         );
         let help = "help: write `kind: ModelEndpoint` and `apiVersion: modelplane.ai/v1alpha1`, upper and \
                     lower case as here";
@@ -259,7 +260,7 @@ fn a_tag_that_changes_what_kubectl_reads_is_an_error() {
     for manifest in tagged {
         let run = Workspace::with(&[]).check_input(&["-"], &manifest);
         let title = "error[yaml-tag]: this ModelEndpoint can't be checked: kubectl decodes the tagged value, \
-                     so it may send another one than is written";
+                     so it may send something other than what is written";
         assert_eq!(run.out.lines().next(), Some(title), "{manifest}");
         assert_eq!(run.code, Some(1), "{manifest}");
         // nor does --fix touch it
@@ -404,8 +405,8 @@ fn a_directory_without_endpoints_is_told() {
     workspace.write("ignored/.gitignore", "*");
     let none = |directory: &str| {
         format!(
-            "note: there is no .yaml, .yml or .json file in {directory}; hidden files are not read, nor what .gitignore or \
-             --exclude leaves out\n"
+            "note: there is no .yaml, .yml or .json file in {directory}; hidden files are not read, nor what \
+             .gitignore or --exclude leaves out\n"
         )
     };
     let no_endpoint = "note: there is no ModelEndpoint in other\n".to_owned();
@@ -420,7 +421,8 @@ fn a_directory_without_endpoints_is_told() {
             0,
             format!(
                 "{}\n{no_endpoint}",
-                "0 ModelEndpoints in 1 file: 0 refused, 0 with warnings, 0 changed when stored; 1 other object skipped"
+                "0 ModelEndpoints in 1 file: 0 refused, 0 with warnings, 0 changed when stored; 1 other \
+                 object skipped"
             ),
         ),
         // what can't be read may be one

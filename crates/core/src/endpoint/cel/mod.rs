@@ -223,7 +223,8 @@ fn too_long() -> String {
             "variables.{name}.size() > {LONGEST}
 ? {}",
             literal(&format!(
-                "{field}: has over {LONGEST} characters, which no expression judges; write a shorter one"
+                "{field}: has over {LONGEST} characters, the most that an admission policy can check; write \
+                 a shorter value"
             ))
         )
     };

@@ -12,7 +12,7 @@ pub(crate) static RULE: Rule = Rule {
              certificate, and trusts the CA of that cluster only. An endpoint at a public provider fails TLS \
              with it, or is dropped from routes, and somebody else's endpoint receives what only \
              Modelplane's own endpoints should.",
-    instead: "Leave the label out. A policy names who else may set it.",
+    instead: "Leave the label out. A policy can name others who may set it.",
     good: &[
         Example::origin("https://gw-eu.example.internal")
             .labelled_by("gw-eu", "system:serviceaccount:crossplane-system:crossplane"),

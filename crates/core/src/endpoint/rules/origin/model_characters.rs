@@ -41,7 +41,7 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let strange = model.chars().find(|c| is_invisible(*c)).or(edges.into_iter().flatten().find(at_edge))?;
     let at = model.find(strange)?;
     let problem = Problem::new(
-        format!("contains {}, which is in no model's name", Named(strange)),
+        format!("contains {}, which no model's name contains", Named(strange)),
         "remove it; in YAML, write the name on one line",
     );
     Some(Problem { part: model.get(at..at + strange.len_utf8()), ..problem })

@@ -28,10 +28,16 @@ pub(crate) static RULE: Rule = Rule {
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let origin = subject.origin.text()?;
     let problem = match (origin.parts.known_scheme()?, origin.port?) {
-        (Scheme::Http, Port::Number(443)) => Problem::new("sends plaintext to port 443", "write `https://`"),
-        (Scheme::Https, Port::Number(80)) => {
-            Problem::new("speaks TLS to port 80", "write `http://`, or another port")
-        }
+        (Scheme::Http, Port::Number(443)) => Problem::new(
+            "is http on port 443, where servers expect TLS",
+            "write \
+                                                                                                            `https://`",
+        ),
+        (Scheme::Https, Port::Number(80)) => Problem::new(
+            "is https on port 80, where servers expect plain HTTP",
+            "write `http://`, or \
+                                                                                  another port",
+        ),
         _ => return None,
     };
     Some(Problem { part: origin.parts.port, ..problem })

@@ -68,7 +68,7 @@ fn of_characters(characters: &[char], text: &str) -> Problem<'static> {
     }
     if characters.is_empty() {
         return Problem::new(
-            "contains characters that are not allowed in a host, in a part that could be a secret",
+            "contains characters that a host cannot contain, in a part that could be a secret",
             "write scheme, host and port only",
         );
     }
@@ -80,8 +80,7 @@ fn of_characters(characters: &[char], text: &str) -> Problem<'static> {
         );
     }
     Problem::new(
-        format!("contains {found}, which is not allowed in a host: the gateway's Backend is refused"),
-        "remove \
-                                                                                                                 it",
+        format!("contains {found}, which a host cannot contain: the gateway's Backend is refused"),
+        "remove it",
     )
 }

@@ -10,7 +10,7 @@ pub(crate) static RULE: Rule = Rule {
     field: Field::Prefix,
     severity: Severity::Deny,
     cause: "FieldValueInvalid",
-    summary: "The prefix contains a character that is not allowed in a path (RFC 3986).",
+    summary: "The prefix contains a character that a path cannot contain (RFC 3986).",
     reason: "A space, a line break or a letter outside ASCII goes into the request as it is, and makes it \
              malformed. `/<deployment>/v1` came from a template that nobody rendered.",
     instead: "Write ASCII, and percent-encode everything else: `/mod%C3%A8les/v1`.",
@@ -45,7 +45,7 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let mut seen = BTreeSet::new();
     strange.retain(|c| seen.insert(*c));
     let problem = Problem::new(
-        format!("contains {}, which is not allowed in a path", NamedList(&strange)),
+        format!("contains {}, which a path cannot contain", NamedList(&strange)),
         "remove it, or percent-encode it",
     );
     Some(Problem { part, ..problem })

@@ -6,7 +6,7 @@ pub(crate) static RULE: Rule = Rule {
     field: Field::Prefix,
     severity: Severity::Deny,
     cause: "FieldValueInvalid",
-    summary: "The prefix ends in the operation, which the gateway adds.",
+    summary: "The prefix ends in an operation of the API, which the gateway adds itself.",
     reason: "`/v1/chat/completions` was copied from a curl example. The server is asked for \
              `/v1/chat/completions/chat/completions`, and answers every request with 404.",
     instead: "Write the path up to the operation: `/v1`.",

@@ -10,8 +10,8 @@ pub(crate) static RULE: Rule = Rule {
     cause: "FieldValueInvalid",
     summary: "An update changes the url, and leaves a rewritePath that belongs to the old one.",
     reason: "`kubectl patch` moved an endpoint from `https://api.groq.com/openai/v1` to \
-             `https://api.openai.com/v1`. Its rewritePath stayed `/openai/`, because somebody owned the \
-             field, and OpenAI answered 404. A Helm chart with `rewritePath: \"\"` owns it in the same way.",
+             `https://api.openai.com/v1`. Its rewritePath stayed `/openai/`, because a field manager owned \
+             it, and OpenAI answered 404. A Helm chart with `rewritePath: \"\"` owns it in the same way.",
     instead: "Change rewritePath together with the url. If you remove it from the manifest and nobody else \
               owns it, it follows the url.",
     good: &[

@@ -42,8 +42,12 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
             .default_path
             .as_ref()
             .map_or_else(|| without_version(path).to_owned(), |path| path.as_str().to_owned());
-        let problem =
-            Problem::new("ends in `v1/`, which clients send too, so they get `/v1/v1/...`", "leave it out");
+        let problem = Problem::new(
+            "ends in `v1/`, which clients send too, so the server is asked for `/v1/v1/...`",
+            "leave \
+                                                                                                            it \
+                                                                                                            out",
+        );
         return Some(problem.at(path.get(path.len() - "v1".len()..)?).meaning(Some(meant)));
     }
     let version = api_path::version(path)?;

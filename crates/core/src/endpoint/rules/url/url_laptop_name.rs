@@ -6,7 +6,7 @@ pub(crate) static RULE: Rule = Rule {
     field: Field::Url,
     severity: Severity::Warn,
     cause: "FieldValueInvalid",
-    summary: "The host is a name that only a container on a developer's machine knows.",
+    summary: "The host is a name that resolves only in a container on a developer's machine.",
     reason: "`http://host.docker.internal:11434/v1` worked in a container on a laptop, where Docker answers \
              that name. The cluster's DNS does not know it, so the endpoint never became ready.",
     instead: "Write a name or an address at which the gateway reaches the server. A Service of this cluster \
@@ -44,7 +44,10 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     if !NAMES.iter().any(|known| name.eq_ignore_ascii_case(known)) {
         return None;
     }
-    let problem =
-        Problem::new("has a host that only your own machine knows", "write one that the gateway can reach");
+    let problem = Problem::new(
+        "has a host that resolves only on your own machine",
+        "write one that the gateway can \
+                                                                           reach",
+    );
     Some(problem.at(url.parts.host))
 }

@@ -34,8 +34,8 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     if path.contains(':') {
         if let Some(second) = second_url(path) {
             let problem = Problem::new(
-                "contains a second url, which nobody will ask",
-                "write one, and an endpoint for each",
+                "contains a second url, which gets no requests",
+                "write one, and a second endpoint for the other",
             );
             return Some(problem.at(second));
         }

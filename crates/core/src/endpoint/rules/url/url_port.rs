@@ -8,9 +8,9 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Deny,
     cause: "FieldValueInvalid",
     summary: "The port is 0, empty, over 65535, or not a decimal number.",
-    reason: "A port like `:80a` or `:65536` makes Modelplane compose nothing, so that the Service that was \
-             serving is deleted, and freezes every ModelService that selects the endpoint. `:0` and an empty \
-             port silently become the scheme's default.",
+    reason: "With a port like `:80a` or `:65536`, Modelplane composes nothing: it deletes the Service that \
+             was serving, and freezes every ModelService that selects the endpoint. `:0` and an empty port \
+             silently become the scheme's default.",
     instead: "Write a number from 1 to 65535, or leave out the port and the colon for the scheme's default.",
     good: &[Example::url("http://api.example.com:8000/v1"), Example::url("http://api.example.com:080/v1")],
     bad: &[

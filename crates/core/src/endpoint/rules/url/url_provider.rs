@@ -12,7 +12,8 @@ pub(crate) static RULE: Rule = Rule {
     field: Field::Url,
     severity: Severity::Warn,
     cause: "FieldValueInvalid",
-    summary: "A known provider serves its API elsewhere, or where a client's `/v1/...` cannot reach it.",
+    summary: "A known provider serves its API at another path, or at one that a client's `/v1/...` cannot \
+              reach.",
     reason: "`https://api.groq.com/v1` looks right and is not: Groq serves `/openai/v1/chat/completions`. \
              Perplexity serves `/chat/completions` without a `/v1`, so that clients of the gateway, which \
              send `/v1/...`, get 404 whatever the url is.",

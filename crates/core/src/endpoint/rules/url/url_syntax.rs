@@ -46,8 +46,8 @@ pub(crate) static RULE: Rule = Rule {
         },
         Case {
             when: "variables.urlFault == 'characters'",
-            says: "contains a character that is not allowed in a URL (RFC 3986) and that parsers read \
-                   differently; remove it",
+            says: "contains a character that a URL cannot contain (RFC 3986) and parsers read differently; \
+                   remove it",
         },
         Case {
             when: "variables.urlFault == 'no-scheme'",
@@ -135,7 +135,7 @@ fn of_characters(characters: &[char], text: &str) -> Problem<'static> {
     }
     if characters.is_empty() {
         return Problem::new(
-            "contains characters that are not allowed in a URL (RFC 3986), in a part that could be a secret",
+            "contains characters that a URL cannot contain (RFC 3986), in a part that could be a secret",
             "remove that part",
         );
     }
@@ -153,10 +153,7 @@ fn of_characters(characters: &[char], text: &str) -> Problem<'static> {
         );
     }
     Problem::new(
-        format!(
-            "contains {found}, which is not allowed in a URL (RFC 3986) and which parsers read \
-                 differently"
-        ),
+        format!("contains {found}, which a URL cannot contain (RFC 3986) and parsers read differently"),
         "remove it",
     )
 }
@@ -170,25 +167,22 @@ mod tests {
         for (text, beginning) in [
             ("http://h.example\n", "ends in a line break"),
             ("http://h.example\r\n", "ends in a line break"),
-            ("http://h.ex\nample\n", "contains a line break (U+000A), which is not allowed in a URL"),
+            ("http://h.ex\nample\n", "contains a line break (U+000A), which a URL cannot contain"),
             (
                 "http://h.example \n",
-                "contains a space (U+0020) and a line break (U+000A), which is not allowed in a URL",
+                "contains a space (U+0020) and a line break (U+000A), which a URL cannot contain",
             ),
             (
                 "http://h.example\\ü",
                 "contains a backslash (U+005C) and `ü`: some parsers read a backslash as a slash",
             ),
             ("http://ü.example", "contains `ü`, but a URL is ASCII only"),
-            ("http://ü.example/|", "contains `ü` and `|`, which is not allowed in a URL"),
-            ("http://h.example/|", "contains `|`, which is not allowed in a URL"),
-            (
-                "http://h.example/\u{200b}",
-                "contains a zero-width space (U+200B), which is not allowed in a URL",
-            ),
+            ("http://ü.example/|", "contains `ü` and `|`, which a URL cannot contain"),
+            ("http://h.example/|", "contains `|`, which a URL cannot contain"),
+            ("http://h.example/\u{200b}", "contains a zero-width space (U+200B), which a URL cannot contain"),
             (
                 "http://пароль@h.example/",
-                "contains characters that are not allowed in a URL (RFC 3986), in a part that could be a \
+                "contains characters that a URL cannot contain (RFC 3986), in a part that could be a \
                  secret",
             ),
             (
