@@ -119,7 +119,7 @@ error[url-scheme]: spec.url has the scheme `ftp`, and the gateway would send pla
  = note: ModelEndpoint a/leaving
  = help: write `http://` or `https://`
 
-change[default-rewrite-path]: spec.rewritePath is not written, and is stored as `/`
+change[default-rewrite-path]: spec.rewritePath is not set, and is stored as `/`
  |
  = note: ModelEndpoint b/changed
 
