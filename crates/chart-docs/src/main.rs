@@ -1,5 +1,5 @@
-//! `cargo run --package chart-docs`: deploy/chart/values.yaml flows in, its README.md and values.schema.json
-//! flow out. A test compares them, so that they are current.
+//! `cargo run --package chart-docs`: deploy/chart/values.yaml flows in, its README.md and values.schema.json flow
+//! out. A test fails if they are out of date.
 
 mod readme;
 mod schema;
@@ -19,7 +19,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The files, and what is to be in them.
+/// The files, and the content that they should have.
 fn generated() -> Result<[(PathBuf, String); 2]> {
     let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/chart");
     let text = fs::read_to_string(chart.join("values.yaml")).context("cannot read values.yaml")?;

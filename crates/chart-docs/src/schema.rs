@@ -1,4 +1,4 @@
-//! Documented values flow in; the JSON schema that Helm checks a user's values by flows out.
+//! Documented values flow in; the JSON schema with which Helm checks a user's values flows out.
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +8,7 @@ use crate::values::{Documented, Values};
 pub(crate) fn of(values: &Values) -> Value {
     let top = values.0.iter().filter(|one| one.path.len() == 1);
     let mut properties: Map<_, _> = top.map(|one| property(values, one)).collect();
-    // Helm's own, where the chart is a dependency of another one
+    // Helm's own value, if the chart is a dependency of another one.
     properties.insert("global".to_owned(), json!({ "type": "object" }));
     properties.insert("enabled".to_owned(), json!({ "type": "boolean" }));
     json!({

@@ -25,7 +25,7 @@ impl Documented {
 
 impl Values {
     /// # Errors
-    /// When the text is no YAML, or a value has no comment.
+    /// If the text is not valid YAML, or a value has no comment.
     pub(crate) fn read(text: &str) -> Result<Self> {
         let defaults: Value = serde_saphyr::from_str(text).context("values.yaml is not valid YAML")?;
         let mut all = Vec::new();
@@ -52,7 +52,7 @@ impl Values {
                 let comment = std::mem::take(&mut comment).join(" ");
                 all.push(Documented { path, comment, default, schema: std::mem::take(&mut schema) });
             } else {
-                // the comment of the file, or a default of several lines
+                // The comment of the file, or a default of several lines.
                 comment.clear();
             }
         }

@@ -1,4 +1,4 @@
-//! From names to certificates: an authority, and the leaves that it issues.
+//! Names in, certificates out: an authority, and the leaves that it issues.
 
 use anyhow::Result;
 use rcgen::{
@@ -6,7 +6,7 @@ use rcgen::{
     KeyUsagePurpose,
 };
 
-/// A certificate authority that lives as long as a test.
+/// A certificate authority for the time of a test.
 pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
@@ -32,13 +32,13 @@ impl Authority {
         self.issuer.pem()
     }
 
-    /// For a server that is reached under these DNS names and IP addresses.
+    /// A certificate for a server with these DNS names and IP addresses.
     pub(crate) fn server<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<Leaf> {
         let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
         self.issue(CertificateParams::new(names)?, &[ExtendedKeyUsagePurpose::ServerAuth])
     }
 
-    /// For a client that Kubernetes takes for this user, in this group.
+    /// A certificate for a client that Kubernetes treats as this user, in this group.
     pub(crate) fn client(&self, user: &str, group: &str) -> Result<Leaf> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, user);
@@ -46,7 +46,7 @@ impl Authority {
         self.issue(params, &[ExtendedKeyUsagePurpose::ClientAuth])
     }
 
-    /// With this common name, and without a word on what it is for.
+    /// A certificate with this common name, and without an extended key usage.
     pub(crate) fn of_any_use(&self, common_name: &str) -> Result<Leaf> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, common_name);

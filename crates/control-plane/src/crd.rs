@@ -1,4 +1,4 @@
-//! From the fixture to an API server that serves `ModelEndpoint`s.
+//! A definition in, an API server that serves `ModelEndpoint`s out.
 
 use std::time::Duration;
 
@@ -14,15 +14,15 @@ use kube::{
 
 use crate::eventually::{Seen, eventually};
 
-/// The definition of `ModelEndpoint` before Modelplane 0.5, as Crossplane makes it.
+/// The definition of `ModelEndpoint` before Modelplane 0.5, as Crossplane creates it.
 const FIXTURE: &str = include_str!("../fixtures/modelendpoints-crd.yaml");
-/// The same of Modelplane 0.5, whose fields are others.
+/// The same for Modelplane 0.5, which has other fields.
 const FIXTURE_0_5: &str = include_str!("../fixtures/modelendpoints-0.5-crd.yaml");
 
-/// For [`install_definition`]: reports of OpenReports.
+/// For [`install_definition`]: the reports of OpenReports.
 pub const REPORTS: &str = include_str!("../fixtures/reports-crd.yaml");
 
-/// For [`install_definition`]: reports as they were before OpenReports.
+/// For [`install_definition`]: the kind of reports before OpenReports.
 pub const POLICY_REPORTS: &str = include_str!("../fixtures/policyreports-crd.yaml");
 
 const SERVED_WITHIN: Duration = Duration::from_secs(30);
@@ -33,7 +33,7 @@ pub fn model_endpoint_resource() -> ApiResource {
     ApiResource::from_gvk(&GroupVersionKind::gvk("modelplane.ai", "v1alpha1", "ModelEndpoint"))
 }
 
-/// The definition of `ModelEndpoint`, to be installed with changes.
+/// The definition of `ModelEndpoint`, for installing it with changes.
 pub fn model_endpoint_definition() -> Result<CustomResourceDefinition> {
     serde_saphyr::from_str(FIXTURE).context("the definition of ModelEndpoint doesn't parse")
 }
@@ -43,14 +43,13 @@ pub async fn install_crd(client: &Client) -> Result<()> {
     install_definition(client, FIXTURE).await
 }
 
-/// Applies the definition of `ModelEndpoint` of Modelplane 0.5, in the place of the other one if that is there, and
-/// waits until it is served.
+/// Applies the definition of `ModelEndpoint` of Modelplane 0.5, which replaces the other one, and waits until it is
+/// served.
 pub async fn install_crd_0_5(client: &Client) -> Result<()> {
     install_definition(client, FIXTURE_0_5).await
 }
 
-/// Applies a definition, in YAML or JSON, and waits until its objects are
-/// served, and until kubectl can find out that they are.
+/// Applies a definition, in YAML or JSON, and waits until its objects are served and kubectl can discover them.
 pub async fn install_definition(client: &Client, text: &str) -> Result<()> {
     let definition: CustomResourceDefinition =
         serde_saphyr::from_str(text).context("a CustomResourceDefinition doesn't parse")?;

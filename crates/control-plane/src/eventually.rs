@@ -1,5 +1,4 @@
-//! Waiting for a condition that nothing announces: look, and look again, until
-//! it holds or the time is up.
+//! Waits for a condition that nothing announces: looks again and again, until it is true or the time is up.
 
 use std::time::Duration;
 
@@ -11,12 +10,12 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 /// What one look saw.
 pub enum Seen<T> {
     Done(T),
-    /// Why it doesn't hold yet; the last one is told when the time is up.
+    /// Why it isn't true yet. The last reason is reported when the time is up.
     NotYet(String),
 }
 
 impl<T> Seen<T> {
-    /// Not yet, in the words of the API server if they are its.
+    /// Not yet, with the message of the API server if it is an answer.
     #[must_use]
     pub fn not_yet(error: &kube::Error) -> Self {
         Self::NotYet(match error {
@@ -26,8 +25,7 @@ impl<T> Seen<T> {
     }
 }
 
-/// Looks until `look` sees it done. An error from `look` ends the wait: it
-/// means that waiting can't help.
+/// Calls `look` until it is done. An error from `look` ends the wait, because it means that waiting can't help.
 pub async fn eventually<T>(
     what: &str,
     bound: Duration,

@@ -1,4 +1,4 @@
-//! From a major version of Helm to a command.
+//! A major version of Helm in, a command out.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -16,7 +16,7 @@ pub enum Helm {
 impl Helm {
     pub const ALL: [Helm; 2] = [Helm::V3, Helm::V4];
 
-    /// `helm`, without a cluster and with nobody's configuration.
+    /// `helm`, without a cluster and without the user's configuration.
     pub async fn command(self) -> Result<Command> {
         let program =
             spawn_blocking(move || obtain_helm(self)).await.context("the build was cut short")??;
@@ -28,7 +28,7 @@ impl Helm {
         Ok(helm)
     }
 
-    /// The objects that `helm template` of these arguments prints, without those of `helm test`.
+    /// The objects that `helm template` prints for these arguments, without those of `helm test`.
     pub async fn template(self, arguments: &[&str]) -> Result<Vec<Value>> {
         self.template_with_tests(&[arguments, &["--skip-tests"]].concat()).await
     }

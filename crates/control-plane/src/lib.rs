@@ -1,8 +1,7 @@
 //! A real kube-apiserver and etcd, for tests and for `cargo playground`.
 //!
-//! In goes nothing but a module of `kubernetes/`; out comes a running API
-//! server with a [`kube::Client`] and a kubeconfig for it, and on it what the
-//! webhook's tests stand on:
+//! A module of `kubernetes/` in; a running API server with a [`kube::Client`] and a kubeconfig out, and everything
+//! else that the webhook's tests need:
 //!
 //! ```text
 //! assets          kube-apiserver, etcd and kubectl: given, cached, or built once

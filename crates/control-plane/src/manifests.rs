@@ -1,4 +1,4 @@
-//! From a directory of manifests to objects of the API server.
+//! A directory of manifests in, objects of the API server out.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 
 use crate::assets::Assets;
 
-/// What `kubectl kustomize <directory>` prints. Needs no control plane.
+/// The output of `kubectl kustomize <directory>`. It needs no control plane.
 pub async fn kustomize(directory: &Path) -> Result<Vec<Value>> {
     let assets = spawn_blocking(Assets::obtain).await.context("the build was cut short")??;
     let mut kustomize = Command::new(assets.kubectl());
@@ -39,7 +39,7 @@ pub async fn apply(client: &Client, object: &Value) -> Result<()> {
     Ok(())
 }
 
-/// For objects of the kind that this one has, in its namespace if it has one.
+/// A client for objects of the same kind as this one, in its namespace if it has one.
 #[must_use]
 pub fn api(client: &Client, object: &Value) -> Api<DynamicObject> {
     let text = |field: &str| object[field].as_str().unwrap_or_default();

@@ -1,6 +1,5 @@
-//! A temporary directory that goes with the process that holds it, even if
-//! that keeps it in a static or is killed: a shell waits on a pipe from us and
-//! removes it once the kernel has closed that.
+//! A temporary directory that is removed when the process that owns it ends, even if the process keeps it in a static
+//! or is killed: a shell waits on a pipe from us, and removes the directory when the kernel closes the pipe.
 
 use std::{
     os::unix::process::CommandExt,
@@ -10,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-/// For files that no process of [`Supervised`](crate::supervised::Supervised) owns.
+/// A directory for files that no process of [`Supervised`](crate::supervised::Supervised) owns.
 pub(crate) struct OwnDirectory {
     path: PathBuf,
     remover: Child,

@@ -1,5 +1,5 @@
-//! From a minor version of Kubernetes to the release that stands for it in the tests. The modules in
-//! `kubernetes/` name the versions, and nothing else does.
+//! A minor version of Kubernetes in, the release that the tests use for it out. Only the modules in `kubernetes/`
+//! name the versions.
 
 use std::{
     env,
@@ -19,7 +19,7 @@ const SUPPORTED: [Release; 4] = [
     Release { minor: "1.37", go_mod: include_str!("../kubernetes/1.37/go.mod") },
 ];
 
-/// A release of Kubernetes, by the Go module that decides what is built.
+/// A release of Kubernetes, defined by the Go module that it is built from.
 #[derive(Debug)]
 pub(crate) struct Release {
     minor: &'static str,
@@ -63,8 +63,8 @@ impl Release {
     }
 }
 
-/// An error if `KUBERNETES_MINOR` selects another minor version than that of the `version` that runs, which
-/// `KUBEBUILDER_ASSETS` may have decided.
+/// Fails if `KUBERNETES_MINOR` selects another minor version than `version`, the running one, which may come from
+/// `KUBEBUILDER_ASSETS`.
 pub(crate) fn ensure_selected(version: &str) -> Result<()> {
     match selected_minor()? {
         Some(minor) if !version.starts_with(&format!("v{minor}.")) => {

@@ -1,4 +1,4 @@
-//! What a role grants, one verb at a time, for tests that take each of them away.
+//! The permissions of a role, one verb at a time, for tests that remove each of them.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{ControlPlane, Seen, eventually};
 
-/// How long the authorizer may take to hear of a role that was stored.
+/// How long the authorizer may take to learn about a stored role.
 const SOON: Duration = Duration::from_secs(30);
 
 /// One verb on one resource.
@@ -18,15 +18,15 @@ const SOON: Duration = Duration::from_secs(30);
 pub struct Right {
     pub group: String,
     pub resource: String,
-    /// Empty for every object of the resource.
+    /// The name of the object. Empty for every object of the resource.
     pub name: String,
     pub verb: String,
-    /// `None` for a right in every namespace.
+    /// `None` for a permission in every namespace.
     pub namespace: Option<String>,
 }
 
 impl Right {
-    /// Each right of a Role or a `ClusterRole`, with the role as it would be without it.
+    /// Each permission of a Role or a `ClusterRole`, with the role without it.
     #[must_use]
     pub fn all_of(role: &Value) -> Vec<(Self, Value)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -52,7 +52,7 @@ impl Right {
 }
 
 impl ControlPlane {
-    /// Whether this user has the right.
+    /// Whether this user has the permission.
     pub async fn is_allowed(&self, user: &str, right: &Right) -> Result<bool> {
         let review = SubjectAccessReview {
             spec: SubjectAccessReviewSpec {
@@ -74,8 +74,8 @@ impl ControlPlane {
         Ok(reviewed.status.context("a status")?.allowed)
     }
 
-    /// Waits until this user has the right, or no longer has it: the authorizer hears of a role some time after it
-    /// was stored.
+    /// Waits until this user has the permission, or no longer has it. The authorizer learns about a role some time
+    /// after it was stored.
     pub async fn allows(&self, user: &str, right: &Right, allowed: bool) -> Result<()> {
         eventually("the authorizer's new answer", SOON, async || {
             Ok(if self.is_allowed(user, right).await? == allowed {

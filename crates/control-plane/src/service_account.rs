@@ -1,5 +1,5 @@
-//! From a service account to what a pod of it has: where the API server is, and
-//! a directory with a token and a CA certificate.
+//! A service account in; what its pods get out: the address of the API server, and a directory with a token and a CA
+//! certificate.
 
 use std::{ffi::OsString, fs, net::SocketAddr, path::Path};
 
@@ -12,7 +12,7 @@ use kube::{Api, Client, Config, api::PostParams, config::Kubeconfig};
 
 use crate::{ControlPlane, own_directory::OwnDirectory};
 
-/// Files that go when this is dropped or the process ends.
+/// Files that are removed when this is dropped or the process ends.
 pub struct ServiceAccountFiles {
     directory: OwnDirectory,
     api_server: SocketAddr,
@@ -20,8 +20,7 @@ pub struct ServiceAccountFiles {
 }
 
 impl ControlPlane {
-    /// What a pod of this service account has, if the API server were at
-    /// `api_server`.
+    /// What a pod of this service account gets, with the API server at `api_server`.
     pub async fn service_account(
         &self,
         namespace: &str,
@@ -56,12 +55,12 @@ impl ControlPlane {
 }
 
 impl ServiceAccountFiles {
-    /// A client with its rights.
+    /// A client with its permissions.
     pub fn client(&self) -> Result<Client> {
         Ok(Client::try_from(self.access.clone())?)
     }
 
-    /// `VARIABLE=value`, as the kubelet sets them, and where the files are.
+    /// The variables that the kubelet sets, as `VARIABLE=value`, and the directory of the files.
     pub(crate) fn environment(&self) -> Vec<OsString> {
         let mut files = OsString::from("MODELENDPOINT_WEBHOOK_SERVICE_ACCOUNT=");
         files.push(self.path());

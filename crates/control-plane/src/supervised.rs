@@ -1,9 +1,8 @@
-//! A command in, a process that can't outlive us out.
+//! A command in, a process that can't outlive this one out.
 //!
-//! Rust drops no statics and a SIGKILL drops nothing at all, so `Drop` alone
-//! can't keep a promise to leave no process behind. Each process therefore
-//! runs under a small shell script ([`SUPERVISOR`]) that waits on a pipe from
-//! us; the kernel closes it when we are gone.
+//! Rust does not drop statics, and after a SIGKILL nothing is dropped, so `Drop` alone can't guarantee that no
+//! process is left behind. So each process runs under a small shell script ([`SUPERVISOR`]) that waits on a pipe from
+//! us. The kernel closes the pipe when we end.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -22,7 +21,7 @@ use crate::eventually::{Seen, eventually};
 
 const SUPERVISOR: &str = include_str!("supervisor.sh");
 
-/// A running process, its directory and its log. All are gone after a drop.
+/// A running process, its directory and its log. A drop ends the process and removes the files.
 pub(crate) struct Supervised {
     name: &'static str,
     directory: PathBuf,
@@ -31,7 +30,7 @@ pub(crate) struct Supervised {
 }
 
 impl Supervised {
-    /// Starts `command`, which from now on owns `directory`.
+    /// Starts `command`. The result owns `directory`.
     pub(crate) fn start(
         name: &'static str,
         directory: TempDir,
@@ -41,7 +40,7 @@ impl Supervised {
             .args(["-c", SUPERVISOR, "supervisor"])
             .arg(directory.path())
             .args(command)
-            // The API server would ask a proxy for the way to a webhook.
+            // Otherwise, the API server would call webhooks through a proxy.
             .env_remove("HTTP_PROXY")
             .env_remove("HTTPS_PROXY")
             .env_remove("http_proxy")
@@ -50,7 +49,7 @@ impl Supervised {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // A Ctrl-C at the terminal is for us alone; the pipe tells the rest.
+            // Only this process receives a Ctrl-C at the terminal. The others end with the pipe.
             .process_group(0)
             .spawn()
             .with_context(|| format!("could not start `sh` to run {name}"))?;
@@ -65,7 +64,7 @@ impl Supervised {
         self.directory.join("log")
     }
 
-    /// What it wrote so far, on standard output and standard error alike.
+    /// What it wrote so far, on standard output and standard error.
     pub(crate) fn log(&self) -> String {
         fs::read(self.log_file())
             .map_or_else(|_| String::new(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
@@ -94,7 +93,7 @@ impl Supervised {
         writeln!(pipe, "{signal}").with_context(|| format!("could not send SIG{signal} to {}", self.name))
     }
 
-    /// Its exit status, once it has exited: 128 and the signal if that ended it.
+    /// Its exit status, once it has exited: 128 plus the signal if a signal ended it.
     pub(crate) async fn exited(&self, within: Duration) -> Result<i32> {
         eventually(&format!("the exit of {}", self.name), within, async || {
             Ok(match self.exit_status() {
@@ -114,7 +113,7 @@ impl Supervised {
 impl Drop for Supervised {
     fn drop(&mut self) {
         drop(self.pipe.take());
-        // The script ends as soon as the process is reaped, and only then.
+        // The script ends when the process has been reaped, and not earlier.
         let _ = self.supervisor.wait();
     }
 }

@@ -1,4 +1,4 @@
-//! From the webhook's binary to a webhook that listens.
+//! The webhook's binary in, a webhook that listens out.
 
 use std::{
     ffi::OsStr,
@@ -17,11 +17,11 @@ use crate::{
 };
 
 const LISTENS_WITHIN: Duration = Duration::from_secs(30);
-/// Longer than any drain that a test should ask for.
+/// Longer than any drain that a test uses.
 const STOPS_WITHIN: Duration = Duration::from_mins(1);
 
-/// A running `modelendpoint-webhook serve`. It ends when this is dropped, or
-/// when the process that holds it ends, in whatever way.
+/// A running `modelendpoint-webhook serve`. It ends when this is dropped, or when the process that owns it ends in
+/// any way.
 pub struct Webhook {
     process: Supervised,
     address: SocketAddr,
@@ -35,7 +35,7 @@ impl Webhook {
         Self::start_with::<&str, A>(&[], binary, arguments).await
     }
 
-    /// The same, in a pod as it were: with the API server in its environment, and this service account.
+    /// The same, as in a pod: with the API server in its environment, and this service account.
     pub async fn start_as<A: AsRef<OsStr>>(
         binary: &Path,
         account: &ServiceAccountFiles,
@@ -75,13 +75,13 @@ impl Webhook {
         self.address
     }
 
-    /// Where it answers about itself, over HTTP.
+    /// Where it serves health and metrics, over HTTP.
     #[must_use]
     pub fn ops_address(&self) -> SocketAddr {
         self.ops_address
     }
 
-    /// What it wrote so far, on standard output and standard error alike.
+    /// What it wrote so far, on standard output and standard error.
     #[must_use]
     pub fn log(&self) -> String {
         self.process.log()
@@ -105,25 +105,24 @@ impl Webhook {
         Client::try_from(ops)?.request_text(metrics).await.context("could not get /metrics from the webhook")
     }
 
-    /// Stops it where it is, as a node does that sleeps.
+    /// Suspends it, like a node that sleeps.
     pub fn freeze(&mut self) -> Result<()> {
         self.process.signal("STOP")
     }
 
-    /// Lets it go on where it was.
+    /// Resumes it.
     pub fn thaw(&mut self) -> Result<()> {
         self.process.signal("CONT")
     }
 
-    /// Asks it to end with SIGTERM, as the kubelet does, and waits for its exit
-    /// status. Its log can still be read.
+    /// Sends SIGTERM, as the kubelet does, and waits for its exit status. Its log can still be read.
     pub async fn stop(&mut self) -> Result<i32> {
         self.process.signal("TERM")?;
         self.process.exited(STOPS_WITHIN).await
     }
 }
 
-/// The addresses of HTTPS and operations, from the lines that tell them.
+/// The addresses of the HTTPS port and the operators' port, from the log.
 fn listening(log: &str) -> (Option<SocketAddr>, Option<SocketAddr>) {
     let address_of = |listener: &str| {
         log.lines().filter(|line| line.contains("listening") && line.contains(listener)).find_map(address)

@@ -1,4 +1,4 @@
-//! From the DNS names of a webhook to the files that it serves with.
+//! The DNS names of a webhook in, its certificate files out.
 
 use std::{
     ffi::OsString,
@@ -12,16 +12,16 @@ use crate::{
 };
 use anyhow::Result;
 
-/// `tls.crt`, `tls.key` and `ca.crt`, as in the Secret of a cluster, in a
-/// directory that goes when this is dropped or the process ends.
+/// `tls.crt`, `tls.key` and `ca.crt`, as in the Secret of a cluster, in a directory that is removed when this is
+/// dropped or the process ends.
 pub struct WebhookCertificates {
     directory: OwnDirectory,
     authority: Authority,
 }
 
 impl WebhookCertificates {
-    /// A leaf of a fresh authority for these names and `localhost`. The API
-    /// server asks for `<service>.<namespace>.svc`.
+    /// A leaf from a new authority for these names and `localhost`. The API server expects
+    /// `<service>.<namespace>.svc`.
     pub fn new(dns_names: &[&str]) -> Result<Self> {
         let authority = Authority::new("webhook of a test")?;
         let leaf = authority.server(dns_names.iter().copied().chain(["localhost"]))?;
@@ -32,7 +32,7 @@ impl WebhookCertificates {
         Ok(Self { directory, authority })
     }
 
-    /// Adds `client.crt` and `client.key`, of the same authority, for a client of this name.
+    /// Adds `client.crt` and `client.key`, from the same authority, for a client with this name.
     pub fn add_client(&self, name: &str) -> Result<()> {
         self.write_client(self.authority.client(name, "")?)
     }
@@ -69,7 +69,7 @@ impl WebhookCertificates {
         vec!["--tls-cert".into(), self.certificate().into(), "--tls-key".into(), self.key().into()]
     }
 
-    /// What goes into `caBundle`, in PEM.
+    /// The content for `caBundle`, in PEM.
     #[must_use]
     pub fn ca_bundle(&self) -> String {
         self.authority.certificate()

@@ -1,9 +1,8 @@
-//! From the manifests of a deployment to an API server that calls the webhook.
+//! The manifests of a deployment in, an API server that calls the webhook out.
 //!
-//! The API server has no kube-proxy and no cluster DNS, so it couldn't reach
-//! the Service that the manifests name. A Service of type `ExternalName` makes
-//! it reach `localhost` instead, under the same name for TLS, and what is
-//! registered stays what is deployed, but for the port and the `caBundle`.
+//! There is no kube-proxy and no cluster DNS, so the API server can't reach the Service that the manifests name. A
+//! Service of type `ExternalName` leads it to `localhost` instead, with the same name for TLS. So what is registered
+//! equals what is deployed, except for the port and the `caBundle`.
 
 use std::{path::Path, time::Duration};
 
@@ -27,18 +26,17 @@ const CALLED_WITHIN: Duration = Duration::from_secs(30);
 const MUTATING: &str = "MutatingWebhookConfiguration";
 const VALIDATING: &str = "ValidatingWebhookConfiguration";
 
-/// The webhook configurations that the API server now acts on.
+/// The webhook configurations that the API server now uses.
 ///
-/// A drop leaves them there: they go with the control plane.
+/// A drop does not remove them. They end with the control plane.
 pub struct WebhookRegistration {
     client: Client,
     configurations: Vec<Value>,
 }
 
 impl ControlPlane {
-    /// Registers the webhooks of `kubectl kustomize <deploy_directory>` as
-    /// served on `port` of localhost by someone whom `ca_bundle` vouches for,
-    /// and waits until the API server calls them.
+    /// Registers the webhooks of `kubectl kustomize <deploy_directory>` at `port` of localhost, with `ca_bundle`, and
+    /// waits until the API server calls them.
     ///
     /// The definition of `ModelEndpoint` must be installed. To register another
     /// webhook, [unregister](WebhookRegistration::unregister) this one first.
@@ -69,7 +67,7 @@ impl ControlPlane {
 }
 
 impl WebhookRegistration {
-    /// Takes the webhooks back and waits until the API server calls no more.
+    /// Removes the webhooks and waits until the API server no longer calls them.
     pub async fn unregister(self) -> Result<()> {
         for configuration in &self.configurations {
             api(&self.client, configuration).delete(name(configuration)?, &DeleteParams::default()).await?;
@@ -91,8 +89,8 @@ impl WebhookRegistration {
         .await
     }
 
-    /// The API server hears of a configuration some time after it is stored,
-    /// so only what comes of a request tells.
+    /// The API server learns about a configuration some time after it is stored, so only the result of a request
+    /// shows whether it has.
     async fn called(&self) -> Result<()> {
         let registers = |kind| self.configurations.iter().any(|c| c["kind"] == kind);
         if registers(MUTATING) {
@@ -119,9 +117,9 @@ impl WebhookRegistration {
     }
 }
 
-/// `url`, `rewritePath` and `origin` of something that no webhook lets pass.
+/// `url`, `rewritePath` and `origin` of an endpoint that the webhook refuses.
 const UNPARSABLE: [&str; 3] = ["http://[::1", "/probe/", "https://model.example.org://x"];
-/// And of something that a mutating webhook changes.
+/// The same for an endpoint that the mutating webhook changes.
 const NOT_NORMAL: [&str; 3] = ["https://model.example.org/probe/v1", "/probe", "https://MODEL.example.org"];
 
 /// Whether a mutating webhook changed [`NOT_NORMAL`].
@@ -129,7 +127,7 @@ fn is_changed(stored: &Value) -> bool {
     stored["rewritePath"] == "/probe/" || stored["origin"] == "https://model.example.org"
 }
 
-/// The spec that would be stored, with the fields of the generation that the cluster serves.
+/// A spec for the generation that the cluster serves.
 async fn probe(client: &Client, [url, rewrite_path, origin]: [&str; 3]) -> kube::Result<Value> {
     let spec = if serves_origin(client).await? {
         json!({ "origin": origin })
@@ -154,14 +152,13 @@ async fn serves_origin(client: &Client) -> kube::Result<bool> {
     Ok(specs.filter_map(|spec| spec.properties).any(|properties| properties.contains_key("origin")))
 }
 
-/// Whether the webhook said no, not the schema and not a call that failed.
+/// Whether the webhook refused it, and not the schema or a failed call.
 fn is_denial(status: &kube::core::Status) -> bool {
     let has_causes = || status.details.as_ref().is_some_and(|d| !d.causes.is_empty());
     status.message.contains("denied the request") || (status.reason == "Invalid" && has_causes())
 }
 
-/// The webhook configurations among `manifests`, with the port and the
-/// `caBundle` filled in and nothing else touched.
+/// The webhook configurations in `manifests`, with only the port and the `caBundle` filled in.
 fn configurations(manifests: &[Value], port: u16, ca_bundle: &str) -> Result<Vec<Value>> {
     let ca_bundle = serde_json::to_value(ByteString(ca_bundle.as_bytes().to_vec()))?;
     let mut configurations: Vec<Value> = manifests
@@ -183,7 +180,7 @@ fn configurations(manifests: &[Value], port: u16, ca_bundle: &str) -> Result<Vec
     Ok(configurations)
 }
 
-/// Namespace and name of the services that the webhooks are called through.
+/// Namespace and name of the Services through which the webhooks are called.
 fn services(configurations: &[Value]) -> impl Iterator<Item = (&str, &str)> {
     configurations
         .iter()

@@ -1,4 +1,4 @@
-//! A client that writes endpoints all the while, and keeps a record of every write that failed.
+//! A client that writes endpoints continuously, and records every write that failed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -17,7 +17,7 @@ pub struct Writer {
     task: JoinHandle<Written>,
 }
 
-/// What came of it.
+/// The result of the writes.
 #[derive(Debug, Default)]
 pub struct Written {
     pub writes: usize,
@@ -25,7 +25,7 @@ pub struct Written {
 }
 
 impl Writer {
-    /// Creates, changes and deletes an endpoint of this name, over and over, and at least once.
+    /// Creates, changes and deletes an endpoint with this name, again and again, and at least once.
     #[must_use]
     pub fn start(endpoints: Api<DynamicObject>, name: &'static str) -> Self {
         let stop = Arc::new(AtomicBool::new(false));

@@ -1,5 +1,4 @@
-//! What everything else stands on: a control plane that starts, and stores a
-//! `ModelEndpoint`.
+//! The basis of all other tests: a control plane starts, and stores a `ModelEndpoint`.
 
 use control_plane::{ControlPlane, install_crd, model_endpoint_resource};
 use kube::{

@@ -1,4 +1,4 @@
-//! A holder that is killed outright leaves no process and no data behind.
+//! A process that is killed leaves no other process and no data behind.
 
 use std::{
     env,
@@ -11,7 +11,7 @@ use std::{
 
 use control_plane::{ControlPlane, WebhookCertificates};
 
-/// Set for the process that is going to be killed.
+/// Set in the process that is going to be killed.
 const HOLDER: &str = "CONTROL_PLANE_HOLDER";
 
 #[test]
@@ -59,7 +59,7 @@ fn hold() -> ! {
     }
 }
 
-/// The command lines that name the holder's temporary directory.
+/// The command lines that contain the temporary directory of the killed process.
 fn processes_of(temporary: &tempfile::TempDir) -> Vec<String> {
     let all = Command::new("ps").args(["-A", "-o", "args"]).output().unwrap();
     let directory = temporary.path().to_str().unwrap();

@@ -15,21 +15,21 @@ use crate::release::major_and_minor;
 
 /// What is built.
 pub(super) struct Module {
-    /// For a person, such as `the control plane of Kubernetes v1.37.2`.
+    /// The name for people, such as `the control plane of Kubernetes v1.37.2`.
     pub(super) name: String,
-    /// Where its `go.mod` is.
+    /// The directory of its `go.mod`.
     pub(super) directory: PathBuf,
     /// The oldest Go that can build it, such as `1.26.0`.
     pub(super) go_version: &'static str,
     pub(super) linker_flags: String,
-    /// Their names, and the packages that they are built from.
+    /// The names of the programs, and the packages that they are built from.
     pub(super) programs: &'static [(&'static str, &'static str)],
 }
 
 const BETWEEN_SIGNS_OF_LIFE: Duration = Duration::from_secs(15);
 
-/// Builds a module in `unfinished`, then makes that `directory` in one step:
-/// a directory of that name is complete, whoever looks and whenever.
+/// Builds a module in `unfinished`, and then renames that to `directory` in one step, so that a directory of this
+/// name is always complete.
 ///
 /// Only one process at a time may do this.
 pub(super) fn build_into(module: &Module, directory: &Path, unfinished: &Path) -> Result<()> {
@@ -53,8 +53,8 @@ pub(super) fn build_into(module: &Module, directory: &Path, unfinished: &Path) -
     Ok(())
 }
 
-/// Straight to standard error: `cargo test` swallows what the print macros
-/// write, and nobody should think for five minutes that a test hangs.
+/// Writes directly to standard error, because `cargo test` captures the output of the print macros, and nobody should
+/// think for five minutes that a test hangs.
 pub(super) fn say(message: &str) {
     let _ = writeln!(io::stderr(), "control-plane: {message}");
 }
@@ -65,8 +65,7 @@ fn build(module: &Module, program: &str, package: &str, into: &Path, started: In
     let output = into.join(GO_OUTPUT);
     let mut go = Command::new("go")
         .current_dir(&module.directory)
-        // Without -trimpath: Go's cache then serves every other build of the same Kubernetes, and the other
-        // way round.
+        // Without -trimpath, so that this build shares Go's cache with other builds of the same Kubernetes.
         .args(["build", "-mod=readonly", "-ldflags"])
         .arg(&module.linker_flags)
         .arg("-o")
@@ -104,7 +103,7 @@ fn build(module: &Module, program: &str, package: &str, into: &Path, started: In
     Ok(())
 }
 
-/// Without these the programs of Kubernetes call themselves v0.0.0-master.
+/// Without these, the programs of Kubernetes report the version v0.0.0-master.
 pub(super) fn linker_flags_of_kubernetes(version: &str) -> Result<String> {
     let (major, minor) = major_and_minor(version)
         .with_context(|| format!("go.mod requires Kubernetes {version}, which is not a release"))?;

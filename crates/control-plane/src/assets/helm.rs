@@ -11,7 +11,7 @@ use crate::helm::Helm;
 const GO_MOD_3: &str = include_str!("../../helm/3/go.mod");
 const GO_MOD_4: &str = include_str!("../../helm/4/go.mod");
 
-/// Blocks for minutes if it has to be built, and says so.
+/// If Helm has to be built, this blocks for minutes, and says so.
 pub(crate) fn obtain(helm: Helm) -> Result<PathBuf> {
     let (major, go_mod, programs): (_, _, &[_]) = match helm {
         Helm::V3 => ("3", GO_MOD_3, &[("helm", "helm.sh/helm/v3/cmd/helm")]),

@@ -1,6 +1,5 @@
-//! Where kube-apiserver, etcd and kubectl come from: `KUBEBUILDER_ASSETS` if
-//! that is set, else the cache, else a build that fills the cache. Helm comes
-//! from the cache or a build.
+//! Where kube-apiserver, etcd and kubectl come from: `KUBEBUILDER_ASSETS` if it is set, or else the cache, or else a
+//! build that fills the cache. Helm comes from the cache or a build.
 
 mod build;
 mod helm;
@@ -27,13 +26,13 @@ const PROGRAMS: [(&str, &str); 3] = [
     ("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
 ];
 
-/// A directory that holds all of [`PROGRAMS`].
+/// A directory with all of [`PROGRAMS`].
 pub(crate) struct Assets {
     directory: PathBuf,
 }
 
 impl Assets {
-    /// Blocks for minutes if they have to be built, and says so.
+    /// If they have to be built, this blocks for minutes, and says so.
     pub(crate) fn obtain() -> Result<Self> {
         match env::var_os("KUBEBUILDER_ASSETS").filter(|value| !value.is_empty()) {
             Some(directory) => Self::given(PathBuf::from(directory)),
@@ -81,7 +80,7 @@ impl Assets {
     }
 }
 
-/// The directory of this name in the cache, built if it is not there.
+/// The directory of this name in the cache. It is built if it does not exist.
 fn cached_or_built(cache: &Path, key: &str, module: impl FnOnce() -> Result<Module>) -> Result<PathBuf> {
     let directory = cache.join(key);
     if !directory.exists() {
@@ -111,7 +110,7 @@ fn cache() -> Result<PathBuf> {
         )
 }
 
-/// Changes with everything that decides what the programs are.
+/// A hash of everything that determines the programs.
 fn key(version: &str, go_mod: &str) -> String {
     let digest = Sha256::digest(go_mod);
     let digest = digest[..6].iter().fold(String::new(), |mut hex, byte| {
@@ -122,7 +121,7 @@ fn key(version: &str, go_mod: &str) -> String {
     format!("{version}-{os}-{arch}-{digest}")
 }
 
-/// Held until it is dropped, or the process ends.
+/// The lock is held until this is dropped, or the process ends.
 fn lock(file: &Path) -> Result<File> {
     let attempt = || {
         let lock = File::create(file)?;

@@ -1,5 +1,4 @@
-//! `cargo playground`: a cluster's API server with the webhook in front of it,
-//! to try things out with kubectl, until Ctrl-C.
+//! `cargo playground`: an API server that calls the webhook, to try things out with kubectl, until Ctrl-C.
 
 use std::{
     env,
@@ -17,7 +16,7 @@ use tokio::{signal, time::sleep};
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const WEBHOOK: &str = "modelendpoint-webhook";
-/// As the Service is called in deploy/.
+/// The name of the Service in deploy/.
 const DNS_NAME: &str = "modelendpoint-webhook.modelendpoint-webhook.svc";
 const NAMESPACE: &str = "ml-team";
 
@@ -128,7 +127,8 @@ EOF
 async fn follow_log(webhook: &Webhook) -> Result<()> {
     let mut log = File::open(webhook.log_file())?;
     loop {
-        // A file has no end to wait at; each copy goes on where the last stopped.
+        // Nothing signals that a file has grown, so this copies repeatedly, each time from where the last copy
+        // stopped.
         io::copy(&mut log, &mut io::stdout())?;
         io::stdout().flush()?;
         webhook.ensure_running()?;

@@ -5,13 +5,13 @@ use kube::Client;
 
 use super::{ControlPlane, api_server::ApiServer, kubeconfig};
 
-/// It has certificates and keys of its own: tokens of service accounts are of no use here.
+/// It has its own certificates and keys, so it does not accept tokens of service accounts from the first one.
 pub struct AnotherApiServer {
     api_server: ApiServer,
 }
 
 impl ControlPlane {
-    /// Starts one and waits until it is ready. It must be dropped before this control plane is.
+    /// Starts one and waits until it is ready. Drop it before this control plane.
     pub async fn another_api_server(&self) -> Result<AnotherApiServer> {
         let api_server = ApiServer::start(&self.assets, &self.etcd, &[])?;
         api_server.ready(&kubeconfig::client(api_server.kubeconfig()).await?, &self.etcd).await?;
@@ -25,12 +25,12 @@ impl AnotherApiServer {
         kubeconfig::client(self.api_server.kubeconfig()).await
     }
 
-    /// Stops it where it is, as a node does that sleeps.
+    /// Suspends it, like a node that sleeps.
     pub fn freeze(&mut self) -> Result<()> {
         self.api_server.signal("STOP")
     }
 
-    /// Lets it go on where it was.
+    /// Resumes it.
     pub fn thaw(&mut self) -> Result<()> {
         self.api_server.signal("CONT")
     }

@@ -1,4 +1,4 @@
-//! A kube-apiserver in front of an etcd, with certificates and keys of its own.
+//! A kube-apiserver that uses an etcd, with its own certificates and keys.
 
 use std::{
     fs,
@@ -86,7 +86,7 @@ impl ApiServer {
 async fn look(client: &Client) -> Result<()> {
     let readyz = http::Request::get("/readyz").body(Vec::new())?;
     client.request_text(readyz).await?;
-    // Made by a controller that readiness doesn't wait for.
+    // It is created by a controller that readiness doesn't wait for.
     Api::<Namespace>::all(client.clone()).get("default").await?;
     Ok(())
 }
@@ -108,7 +108,7 @@ fn flags(directory: &TempDir, address: SocketAddr, etcd: &str) -> Vec<String> {
         format!("--service-account-key-file={}", at("tokens.pub")),
         "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
         "--authorization-mode=RBAC".to_owned(),
-        // There is no controller that would make service accounts or endpoints.
+        // There is no controller that creates service accounts or endpoints.
         "--disable-admission-plugins=ServiceAccount".to_owned(),
         "--endpoint-reconciler-type=none".to_owned(),
     ]
@@ -131,11 +131,10 @@ fn write_certificates(directory: &TempDir) -> Result<()> {
     Ok(())
 }
 
-/// A port of ours that kube-apiserver can have, and nobody else.
+/// A reserved port that only kube-apiserver can use.
 ///
-/// A socket that is bound but doesn't listen keeps the port from being handed
-/// out again, and takes no connections. With `SO_REUSEPORT` on both sides
-/// kube-apiserver can bind it all the same.
+/// A socket that is bound but doesn't listen keeps the kernel from giving the port to others, and accepts no
+/// connections. With `SO_REUSEPORT` on both sides, kube-apiserver can still bind it.
 struct ReservedPort {
     address: SocketAddr,
     _socket: Socket,

@@ -1,5 +1,5 @@
-//! An etcd that listens on a Unix socket in its own directory: there is no
-//! port to race for, and nobody else on the machine can reach the data.
+//! An etcd that listens on a Unix socket in its own directory, so that no port can be taken by others, and nobody
+//! else on the machine can reach the data.
 
 use anyhow::Result;
 
@@ -8,7 +8,8 @@ use crate::{
     supervised::{Supervised, command},
 };
 
-/// What etcd tells others to reach it by, and nobody does. Before 3.7 it takes no Unix socket here.
+/// The address that etcd advertises to others, which nobody uses. Before 3.7, etcd does not accept a Unix socket
+/// here.
 const ADVERTISED: &str = "http://127.0.0.1:1";
 
 pub(super) struct Etcd {
@@ -32,7 +33,7 @@ impl Etcd {
                 format!("--listen-peer-urls=unix://{}", at("peer.sock")),
                 format!("--initial-advertise-peer-urls={ADVERTISED}"),
                 format!("--initial-cluster=test={ADVERTISED}"),
-                // The data need not survive anything.
+                // The data does not have to survive a crash.
                 "--unsafe-no-fsync".to_owned(),
                 "--log-level=warn".to_owned(),
             ],
@@ -40,7 +41,7 @@ impl Etcd {
         Ok(Self { process: Supervised::start("etcd", directory, command)?, url })
     }
 
-    /// What kube-apiserver is given to find it.
+    /// The address for kube-apiserver.
     pub(super) fn url(&self) -> &str {
         &self.url
     }

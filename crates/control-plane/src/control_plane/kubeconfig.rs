@@ -1,4 +1,4 @@
-//! From the administrator's certificate to a kubeconfig, and on to clients.
+//! The administrator's certificate in, a kubeconfig and clients out.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use kube::{
 };
 use serde_json::json;
 
-/// The kubeconfig for the certificates in `directory`. JSON is YAML.
+/// The kubeconfig for the certificates in `directory`, as JSON, which is valid YAML.
 pub(super) fn text(url: &str, directory: &Path) -> Result<String> {
     let name = "control-plane";
     let kubeconfig = json!({
@@ -45,7 +45,7 @@ async fn config(kubeconfig: &Path) -> Result<Config> {
         Config::from_custom_kubeconfig(Kubeconfig::read_from(kubeconfig)?, &KubeConfigOptions::default())
             .await
             .context("could not use the kubeconfig of the control plane")?;
-    // The way to 127.0.0.1 leads through no proxy, whatever the environment says.
+    // Use no proxy for 127.0.0.1, whatever the environment says.
     config.proxy_url = None;
     Ok(config)
 }

@@ -1,5 +1,4 @@
-//! From programs to a control plane that is ready: etcd, kube-apiserver in
-//! front of it, and an administrator's access.
+//! Programs in, a control plane that is ready out: etcd, kube-apiserver, and an administrator's access.
 
 mod another_api_server;
 mod api_server;
@@ -19,18 +18,17 @@ use etcd::Etcd;
 
 /// A kube-apiserver and its etcd, on loopback and with temporary data.
 ///
-/// Both end, and their data goes, when this is dropped or when the process
-/// that holds it ends, in whatever way.
+/// Both end, and their data is removed, when this is dropped, or when the process that owns it ends in any way.
 pub struct ControlPlane {
     assets: Assets,
     client: Client,
     version: String,
-    // In the order in which they are to end.
+    // In the order in which they should end.
     api_server: ApiServer,
     etcd: Etcd,
 }
 
-/// What differs from the usual control plane.
+/// The settings of a control plane.
 #[derive(Default)]
 pub struct ControlPlaneBuilder {
     api_server_flags: Vec<String>,
@@ -61,7 +59,7 @@ impl ControlPlane {
         self.client.clone()
     }
 
-    /// A client that the API server takes for someone else, by impersonation.
+    /// A client that impersonates another user.
     pub async fn client_as(&self, user: &str, groups: &[&str]) -> Result<Client> {
         kubeconfig::client_as(self.kubeconfig(), user, groups).await
     }
@@ -90,7 +88,7 @@ impl ControlPlane {
         let mut kubectl = Command::new(self.assets.kubectl());
         kubectl
             .env("KUBECONFIG", self.kubeconfig())
-            // Its discovery cache is of no use to anyone else.
+            // Nobody else can use its discovery cache.
             .env("HOME", self.api_server.directory())
             .kill_on_drop(true);
         kubectl
@@ -98,8 +96,8 @@ impl ControlPlane {
 }
 
 impl ControlPlaneBuilder {
-    /// Adds a flag of kube-apiserver, such as `--audit-log-path=FILE`. It comes
-    /// after the usual flags and so wins over them.
+    /// Adds a flag of kube-apiserver, such as `--audit-log-path=FILE`. It comes after the usual flags, and so
+    /// overrides them.
     #[must_use]
     pub fn api_server_flag(mut self, flag: impl Into<String>) -> Self {
         self.api_server_flags.push(flag.into());

@@ -1,7 +1,7 @@
-//! A host flows in; what is known of the provider behind it flows out.
+//! A host flows in; the known facts about its provider flow out.
 //!
-//! The catalogue is `providers.json` beside this file: one object a provider, for people to edit. A test reads every
-//! field of it, and docs/providers.md is made of it.
+//! The catalogue is `providers.json` next to this file. It has one object for each provider, and people edit it. A
+//! test reads every field, and docs/providers.md is generated from it.
 
 mod host_pattern;
 
@@ -12,51 +12,52 @@ use serde::Deserialize;
 
 use super::rewrite_path::without_version;
 
-/// What is known of a provider, or of a server that people run themselves.
+/// The known facts about a provider, or about a server that people run themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Provider {
     pub name: &'static str,
-    /// Its hosts, in lower case. A `*` stands for letters of one label; alone in front, for any number of labels.
-    /// None for a server that has its user's host.
+    /// Its hosts, in lower case. A `*` stands for letters of one label or, alone at the start, for any number of
+    /// labels. Empty for a server that runs on its user's host.
     #[serde(default)]
     pub hosts: Vec<&'static str>,
-    /// Paths that only this server has, for one that has no host of its own.
+    /// Paths that only this server has, if it has no host of its own.
     #[serde(default)]
     pub telltales: Vec<&'static str>,
     /// The port that a server listens on by default.
     #[serde(default)]
     pub port: Option<u16>,
-    /// Base paths of its OpenAI-compatible API, the one to write first; a segment `*` is the user's own. Empty where
-    /// it has none.
+    /// Base paths of its OpenAI-compatible API, the recommended one first. A segment `*` is the user's own. Empty if
+    /// it has no such API.
     pub bases: Vec<&'static str>,
-    /// The same of its Anthropic-compatible API.
+    /// The same for its Anthropic-compatible API.
     #[serde(default)]
     pub anthropic_bases: Vec<&'static str>,
-    /// Base paths at which only some of the API's operations are, so that a request may or may not be answered.
+    /// Base paths that have only some of the API's operations, so that a request may or may not be answered.
     #[serde(default)]
     pub partial_bases: Vec<&'static str>,
-    /// The header that carries the key, as `Authorization: Bearer`; none where it takes no key, or signs requests.
+    /// The header with the key, such as `Authorization: Bearer`. `None` if it accepts no key, or requires signed
+    /// requests.
     #[serde(default)]
     pub credential: Option<&'static str>,
-    /// Whether it can be used without a key, as a server whose user decides that.
+    /// Whether it can be used without a key, like a server whose user decides that.
     #[serde(default)]
     pub is_key_optional: bool,
-    /// A query that it asks for on every request.
+    /// A query that it requires in every request.
     #[serde(default)]
     pub query: Option<&'static str>,
-    /// What else to know, in one sentence.
+    /// Anything else to know, in one sentence.
     #[serde(default)]
     pub note: Option<&'static str>,
     /// The provider's own page.
     pub link: &'static str,
-    /// The day it was looked up.
+    /// The day on which it was looked up.
     pub seen: &'static str,
-    /// Whether its own documentation says so. What is not verified is general knowledge, or a third party's.
+    /// Whether its own documentation says so. Otherwise, the entry is general knowledge or comes from a third party.
     pub verified: bool,
 }
 
-/// Whose requests an API understands, by the names of `api.schema`.
+/// The provider whose requests an API understands, by the names of `api.schema`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Schema {
     /// `/chat/completions` below the base.
@@ -65,7 +66,7 @@ pub enum Schema {
     Anthropic,
 }
 
-/// Every entry, and where to find it by its host.
+/// All entries, and an index by host.
 struct Catalogue {
     providers: Vec<Provider>,
     /// By the last two labels of a host pattern.
@@ -73,7 +74,7 @@ struct Catalogue {
 }
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
-    // a test reads the file, so that it can't be empty where it is used
+    // A test reads the file, so it can't fail here.
     let providers: Vec<Provider> = serde_json::from_str(include_str!("providers.json")).unwrap_or_default();
     let mut by_domain: HashMap<_, Vec<_>> = HashMap::new();
     for (index, provider) in providers.iter().enumerate() {
@@ -87,7 +88,7 @@ static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     Catalogue { providers, by_domain }
 });
 
-/// Reads the catalogue, which otherwise the first review would have to wait for.
+/// Reads the catalogue in advance, so that the first review does not have to wait for it.
 pub fn prepare() {
     LazyLock::force(&CATALOGUE);
 }
@@ -98,7 +99,7 @@ pub fn all() -> &'static [Provider] {
     &CATALOGUE.providers
 }
 
-/// The provider behind a host, a name without a dot at its end.
+/// The provider of a host. The host is a name without a trailing dot.
 #[must_use]
 pub fn at(host: &str) -> Option<&'static Provider> {
     let lower;
@@ -113,7 +114,7 @@ pub fn at(host: &str) -> Option<&'static Provider> {
     found.find(|provider| provider.hosts.iter().any(|pattern| host_pattern::matches(pattern, host)))
 }
 
-/// The server that serves this path and no other does.
+/// The only server that serves this path.
 #[must_use]
 pub(super) fn with_telltale(path: &str, port: Option<u16>) -> Option<&'static Provider> {
     let path = path.trim_end_matches('/');
@@ -141,7 +142,7 @@ impl Schema {
 }
 
 impl Provider {
-    /// The base paths at which it understands these requests, the one to write first.
+    /// The base paths at which it understands these requests, the recommended one first.
     #[must_use]
     pub fn bases_of(&self, schema: Schema) -> &[&'static str] {
         match schema {
@@ -150,12 +151,12 @@ impl Provider {
         }
     }
 
-    /// What it understands, OpenAI's requests first; nothing where its API is its own.
+    /// The requests that it understands, OpenAI's first. Empty if it has only an API of its own.
     pub fn schemas(&self) -> impl Iterator<Item = Schema> {
         Schema::ALL.into_iter().filter(|schema| !self.bases_of(*schema).is_empty())
     }
 
-    /// Whether it understands these requests below this path, or some of them.
+    /// Whether it understands these requests, or some of them, below this path.
     #[must_use]
     pub(super) fn understands(&self, schema: Schema, path: &str) -> bool {
         let path = path.trim_end_matches('/');
@@ -164,7 +165,7 @@ impl Provider {
         bases.iter().chain(partial).any(|base| is_path_of(base, path))
     }
 
-    /// The base paths that a client's `/v1/...` reaches, where the gateway does not know the API.
+    /// The base paths that a client's `/v1/...` reaches if the gateway does not know the API.
     pub fn reachable(&self) -> impl Iterator<Item = &'static str> {
         let bases = self.bases.iter().chain(&self.anthropic_bases);
         bases.copied().filter(|base| base.ends_with("/v1"))
@@ -177,14 +178,14 @@ impl Provider {
         self.reachable().any(|base| is_path_of(without_version(base), prefix))
     }
 
-    /// The url's path to write before Modelplane 0.5, if it is known to the letter.
+    /// The path of the url to write for Modelplane before 0.5, if it is known exactly.
     #[must_use]
     pub fn base_to_write(&self) -> Option<&'static str> {
         self.reachable().find(|base| !base.contains('*'))
     }
 }
 
-/// Whether a path is what a pattern stands for, segment by segment; both without a slash at their end.
+/// Whether a path matches a pattern, segment by segment. Both have no trailing slash.
 fn is_path_of(pattern: &str, path: &str) -> bool {
     let pattern = pattern.trim_end_matches('/');
     let mut segments = path.split('/');
