@@ -1,6 +1,6 @@
-//! What files contain now in; what is new, or why it can't be used, out.
+//! The current content of files in; new content, or why it can't be used, out.
 //!
-//! A failure is told when a second look finds it again: otherwise, the files were just being replaced.
+//! A failure is reported only if a second look finds it again. Otherwise, the files were just being replaced.
 
 use std::fmt::Display;
 
@@ -17,17 +17,17 @@ struct Failure {
     is_told: bool,
 }
 
-/// What a look at the files came to.
+/// The result of a look at the files.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Look<New> {
-    /// The content is the one that is in use.
+    /// The content has not changed.
     Same,
-    /// Other content is in use from now on, as this.
+    /// New content is in use from now on.
     New(New),
-    /// The content from before stays in use, and this is why; told once.
+    /// The previous content stays in use, for this reason. It is reported once.
     Refused(String),
-    /// The content from before stays in use, and the next look tells why, or the last one did.
+    /// The previous content stays in use. The reason was already reported, or is reported at the next look.
     Pending,
 }
 
@@ -37,8 +37,8 @@ impl<Content: PartialEq> Followed<Content> {
         Followed { content, failure: None }
     }
 
-    /// What the files contain now, and how new content is put into use. Errors are shown with `{:#}`, so that an
-    /// `anyhow::Error` shows its causes.
+    /// Takes the current content of the files, and a function that puts new content into use. Errors are shown with
+    /// `{:#}`, so that an `anyhow::Error` shows its causes.
     pub fn look<New, Unread: Display, Unusable: Display>(
         &mut self,
         found: Result<Content, Unread>,

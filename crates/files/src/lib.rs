@@ -1,5 +1,4 @@
-//! A path in, the bytes of its file out: no more than a limit, and without waiting for anybody who would
-//! have to write them first.
+//! A path in, the bytes of its file out, up to a limit and without waiting for anybody to write them.
 
 pub mod follow;
 
@@ -12,27 +11,26 @@ use rustix::fs::OFlags;
 
 use modelendpoint_core::endpoint::quote::Seen;
 
-/// The most that a file of manifests may hold: a list of 10,000 endpoints as a cluster returns it, and no
-/// more than four threads can parse in the 16 GiB of a CI runner, where 1 MiB takes up to 45 MiB.
+/// The limit for a file of manifests. It is enough for a list of 10,000 endpoints from a cluster, and four threads
+/// can parse such files in the 16 GiB of a CI runner, where 1 MiB takes up to 45 MiB.
 pub const MANIFESTS: u64 = 32 << 20;
 
-/// The most that a policy, a certificate, a key or a token may hold: as much as a Secret or a
-/// `ConfigMap`.
+/// The limit for a policy, a certificate, a key or a token: as much as a Secret or a `ConfigMap` can have.
 pub const MOUNTED: u64 = 1 << 20;
 
-/// What may be read.
+/// The kinds of files to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accept {
     /// A regular file, or a link to one.
     Regular,
-    /// Also a pipe, as in `<(kustomize build)`, which is waited for, and a device.
+    /// Also a device, or a pipe, as in `<(kustomize build)`, which is read to its end.
     Any,
 }
 
 /// Reads a file, up to a limit in bytes.
 ///
 /// # Errors
-/// When it can't be read, holds more, or is of another kind.
+/// If it can't be read, is larger, or is of another kind.
 pub fn read(path: &Path, accept: Accept, most: u64) -> io::Result<Vec<u8>> {
     let file = match accept {
         Accept::Any => File::open(path)?,
@@ -42,7 +40,7 @@ pub fn read(path: &Path, accept: Accept, most: u64) -> io::Result<Vec<u8>> {
     read_all(file, expected, most)
 }
 
-/// Reads the regular file, or whatever may be read, that a flag names.
+/// Reads the file that a flag names.
 ///
 /// # Errors
 /// A sentence for the person who gave the flag, with `advice` if there is no such file.
@@ -71,10 +69,10 @@ pub fn read_all(from: impl Read, expected: u64, most: u64) -> io::Result<Vec<u8>
     }
 }
 
-/// Writes a regular file, in place of what it held.
+/// Replaces the content of a regular file.
 ///
 /// # Errors
-/// When it can't be written, or is of another kind.
+/// If it can't be written, or is of another kind.
 pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = open(path, OpenOptions::new().write(true).create(true).truncate(false))?;
     file.set_len(0)?;
@@ -82,7 +80,7 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 /// # Errors
-/// What it is, unless it is a regular file.
+/// The kind of the file, unless it is a regular file.
 pub fn must_be_regular(metadata: &Metadata) -> io::Result<()> {
     let kind = match metadata.file_type() {
         kind if kind.is_file() => return Ok(()),
@@ -94,18 +92,18 @@ pub fn must_be_regular(metadata: &Metadata) -> io::Result<()> {
     Err(io::Error::other(format!("it is a {kind}, not a regular file")))
 }
 
-/// A path as messages show it.
+/// A path for messages.
 #[must_use]
 pub fn shown(path: &Path) -> String {
     Seen(&path.display().to_string()).to_string()
 }
 
 fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
-    // opening a device can do something, and the error for a socket does not say what is wrong
+    // Opening a device can have side effects, and the error for a socket does not say what is wrong.
     if let Ok(metadata) = fs::metadata(path) {
         must_be_regular(&metadata)?;
     }
-    // it may be another by now, so opening it must not wait
+    // The file may have been replaced by now, so opening it must not block.
     let file = options.custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
     must_be_regular(&file.metadata()?)?;
     Ok(file)

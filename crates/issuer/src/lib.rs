@@ -14,8 +14,7 @@ use time::OffsetDateTime;
 
 pub use rcgen::Error;
 
-/// The key of a CA and the name that goes with it. All CAs are alike otherwise, so one can sign without its
-/// certificate at hand.
+/// The key of a CA and its name. All CAs are otherwise alike, so a CA can sign without its certificate.
 #[derive(Debug)]
 pub struct Ca {
     name: &'static str,
@@ -40,7 +39,7 @@ impl Ca {
     /// A CA with a new key.
     ///
     /// # Errors
-    /// When the operating system has no randomness.
+    /// If the operating system provides no random numbers.
     pub fn new(name: &'static str) -> Result<Self, Error> {
         Ok(Self { name, key: KeyPair::generate()? })
     }
@@ -66,7 +65,7 @@ impl Ca {
     /// A certificate for a server with these DNS names and IP addresses, and its new key.
     ///
     /// # Errors
-    /// When a name is no DNS name.
+    /// If a name is not a DNS name.
     pub fn issue(&self, names: Vec<String>, validity: Range<SystemTime>) -> Result<Leaf, Error> {
         let mut leaf = CertificateParams::new(names)?;
         leaf.distinguished_name.push(DnType::CommonName, "modelendpoint-webhook");
@@ -86,7 +85,7 @@ impl Ca {
         self.key.serialize_pem()
     }
 
-    /// The public key as it is in a certificate (`SubjectPublicKeyInfo` in DER).
+    /// The public key in the form of a certificate (`SubjectPublicKeyInfo` in DER).
     #[must_use]
     pub fn public_key(&self) -> Vec<u8> {
         self.key.subject_public_key_info()
@@ -111,20 +110,20 @@ fn set_validity(params: &mut CertificateParams, validity: Range<SystemTime>) {
     (params.not_before, params.not_after) = (whole(validity.start), whole(validity.end));
 }
 
-/// What was issued for development, in PEM.
+/// Certificates for development, in PEM.
 #[derive(Debug)]
 pub struct Issued {
     pub ca: String,
     pub leaf: Leaf,
 }
 
-/// Issues a leaf for these DNS names and IP addresses, signed by a new CA whose key is dropped: for development, and to
-/// try out the webhook.
+/// Issues a leaf for these DNS names and IP addresses, signed by a new CA whose key is discarded. It is for
+/// development, and for trying out the webhook.
 ///
 /// # Errors
-/// When a name is no DNS name.
+/// If a name is not a DNS name.
 pub fn issue_once(names: Vec<String>, days: u16) -> Result<Issued, Error> {
-    // Clocks differ: a client whose clock is a second behind refuses what is valid from this second on.
+    // Clocks differ: a client whose clock is a second behind would refuse a certificate that is valid from now on.
     let from = SystemTime::now() - Duration::from_mins(5);
     let validity = from..from + Duration::from_hours(24 * u64::from(days));
     let ca = Ca::new("modelendpoint-webhook development CA")?;
@@ -134,7 +133,7 @@ pub fn issue_once(names: Vec<String>, days: u16) -> Result<Issued, Error> {
 /// A self-signed certificate that a client can present, and its key.
 ///
 /// # Errors
-/// When the operating system has no randomness.
+/// If the operating system provides no random numbers.
 pub fn self_signed_client() -> Result<(Certificate, KeyPair), Error> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];

@@ -1,6 +1,6 @@
-//! A source in, what the webhook would say of its ModelEndpoints out.
+//! A source in, what the webhook would say about its ModelEndpoints out.
 //!
-//! The verdict is the served webhook's by construction: the same functions judge the same two fields.
+//! The verdict equals that of the running webhook, because the same functions judge the same fields.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -19,13 +19,13 @@ use modelendpoint_yaml::source::Lines;
 use modelendpoint_yaml::spelling::locate;
 use modelendpoint_yaml::{Document, Kind, NodeId, parse};
 
-/// What the manifests are held against.
+/// What the manifests are checked against.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms<'a> {
     pub policy: &'a Policy,
-    /// The namespace of manifests that name none.
+    /// The namespace for manifests without one.
     pub namespace: &'a str,
-    /// The fields that the cluster has; `None` where nobody says: then an endpoint's own say it.
+    /// The fields that the cluster has. `None` if that is unknown: then the fields of each endpoint decide.
     pub generation: Option<Generation>,
 }
 
@@ -145,13 +145,13 @@ fn check_endpoint(located: &Located<'_>, terms: Terms<'_>, checked: &mut Checked
 }
 
 impl Checked {
-    /// Brings what was found into order; to be called before anything is shown.
+    /// Sorts the findings. Call this before anything is shown.
     pub(crate) fn seal(&mut self) {
         self.mask.seal();
         self.findings.sort_by_key(|finding| finding.at.start);
     }
 
-    /// Counts and keeps what was found about an endpoint.
+    /// Counts and adds the findings about an endpoint.
     pub fn add(&mut self, decision: &Decision<'_>, findings: Vec<Finding>, name: &Name) {
         self.count.changed += usize::from(decision.mutation.change.is_some());
         self.keep(findings, name);
@@ -169,7 +169,7 @@ impl Checked {
     }
 }
 
-/// The endpoint's name, or what it will begin with, and the namespace that it goes to.
+/// The endpoint's name, or the prefix of its generated name, and its namespace.
 #[must_use]
 pub fn name_of(document: &Document<'_>, manifest: Manifest, terms: Terms<'_>) -> Name {
     let metadata = |key| manifest.metadata(document, key).filter(|text| !text.is_empty());
@@ -177,7 +177,7 @@ pub fn name_of(document: &Document<'_>, manifest: Manifest, terms: Terms<'_>) ->
     Name { namespace: metadata("namespace").unwrap_or(terms.namespace).to_owned(), name: name.to_owned() }
 }
 
-/// What there is to say about a decision, each with the piece of the written value that it is about.
+/// The findings for a decision, each with the part of the written value that it is about.
 #[must_use]
 pub fn findings_of(decision: &Decision<'_>, written: Spec<'_>) -> Vec<(Option<Range<usize>>, Finding)> {
     let mut findings = Vec::new();
@@ -203,7 +203,7 @@ pub fn findings_of(decision: &Decision<'_>, written: Spec<'_>) -> Vec<(Option<Ra
         let finding = Finding::new(violation.rule.id, level, violation.problem.clone())
             .with_remedy(violation.remedy.clone());
         let length = written.value(field).text().map_or(0, |text| text.len());
-        // the stored value can have a slash more than the written one
+        // The stored value can have one slash more than the written one.
         let piece = violation.part.clone().map(|part| part.start.min(length)..part.end.min(length));
         findings.push((
             piece,
@@ -222,14 +222,15 @@ pub(crate) struct Located<'a> {
 }
 
 impl Located<'_> {
-    /// A finding about all of a field, with its place.
+    /// A finding about a whole field, with its position.
     pub(crate) fn found(&self, mut finding: Finding, name: &Name) -> Finding {
         (finding.at, finding.context) = self.place(&finding, None);
         finding.endpoint = Some(name.clone());
         finding
     }
 
-    /// Where a finding is, and what to show around it. A field that is not there is at its neighbour.
+    /// The position of a finding, and what to show around it. The position of a missing field is that of its
+    /// neighbour.
     fn place(&self, finding: &Finding, piece: Option<Range<usize>>) -> (Range<usize>, Option<Range<usize>>) {
         let entry = |field| self.manifest.entry(self.document, field);
         let found = finding.field.and_then(entry);
@@ -255,14 +256,14 @@ impl Located<'_> {
         }
     }
 
-    /// The whole lines, unless other values share them, as in JSON on one line: then the field only.
+    /// The whole lines, or only the field if other values share the lines, as in JSON on one line.
     fn context(&self, start: usize, at: &Range<usize>, end: usize) -> Range<usize> {
         let lines = self.lines.around(at);
         let before = self.source.get(lines.start..start).unwrap_or_default();
         if before.contains(['{', ',']) { start..end.max(at.end) } else { lines }
     }
 
-    /// What is there twice: parts of the object, and fields.
+    /// The parts of the object, and the fields, that appear twice.
     fn duplicates(&self) -> Vec<Finding> {
         let object = ["metadata", "spec"].map(|part| (self.manifest.object(), part, None));
         let fields = Field::ALL.into_iter().filter_map(|field| {
@@ -288,10 +289,10 @@ impl Located<'_> {
     }
 }
 
-/// Bytes as text, or the finding that they are none.
+/// The bytes as text, or a finding if they are not text.
 ///
 /// # Errors
-/// Where they are no UTF-8.
+/// If they are not UTF-8.
 pub fn read(bytes: Vec<u8>) -> Result<String, Box<Finding>> {
     String::from_utf8(bytes).map_err(|error| {
         let bytes = error.as_bytes();

@@ -1,4 +1,4 @@
-//! What there is to say about a manifest.
+//! A finding about a manifest.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -7,35 +7,35 @@ use modelendpoint_core::endpoint::Field;
 use modelendpoint_core::endpoint::rules::Suggestion;
 use modelendpoint_yaml::Broken;
 
-/// One thing to say, at one place.
+/// One finding at one position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// A rule, a mutation, or one of [`OTHERS`].
     pub id: &'static str,
     pub level: Level,
     pub field: Option<Field>,
-    /// The endpoint that it is about.
+    /// The endpoint concerned.
     pub endpoint: Option<Name>,
-    /// What is wrong and why, without the field's name in front.
+    /// What is wrong and why, without the name of the field.
     pub problem: Cow<'static, str>,
     /// What to do instead.
     pub remedy: Option<Cow<'static, str>>,
     /// The value that was probably meant.
     pub suggestion: Option<Suggestion>,
-    /// Where, in bytes of the source.
+    /// The position, in bytes of the source.
     pub at: Range<usize>,
-    /// As much around it as a person needs to see, and may.
+    /// The surrounding text that a person needs to see, and may see.
     pub context: Option<Range<usize>>,
 }
 
-/// What the webhook would do.
+/// What the webhook would do with the endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Store another value, in silence.
+    /// Store another value, without a warning.
     Change,
-    /// Let it pass with a warning.
+    /// Admit it with a warning.
     Warn,
-    /// Refuse it; or nothing could be sent at all.
+    /// Refuse it. Also if it could not be sent at all.
     Deny,
 }
 
@@ -47,23 +47,23 @@ pub struct Name {
 
 /// A document that can't be read.
 pub(crate) const BROKEN: &str = "broken-manifest";
-/// A field that is there twice.
+/// A field that appears twice.
 pub(crate) const TWICE: &str = "duplicate-field";
 /// A YAML tag that can change what kubectl reads.
 pub(crate) const TAGGED: &str = "yaml-tag";
-/// An endpoint without `spec`, or one that leads nowhere.
+/// An endpoint without `spec`, `url` or `origin`.
 pub const MISSING: &str = "missing-url";
 /// A field that the resource does not have.
 pub const UNKNOWN_FIELD: &str = "unknown-field";
 /// A ModelEndpoint of a version that the webhook does not know.
 pub const VERSION: &str = "unknown-version";
 
-/// An endpoint of the other generation than the cluster's.
+/// An endpoint of another generation than the cluster's.
 pub const GENERATION: &str = "other-generation";
-/// What a migration leaves to a person.
+/// What a person has to do in a migration.
 pub const MIGRATION: &str = "migration";
 
-/// The findings that are neither a rule's nor a mutation's, with what they mean.
+/// The findings that belong to no rule or mutation, with their meaning.
 pub const OTHERS: [(&str, &str); 8] = [
     (BROKEN, "The manifest is not valid YAML or JSON, so nothing in it reaches the cluster."),
     (TWICE, "A field of a ModelEndpoint appears twice; which one counts depends on the parser."),
@@ -94,7 +94,7 @@ impl Level {
 }
 
 impl Finding {
-    /// A finding about no field, at the beginning of the source.
+    /// A finding about no particular field, at the beginning of the source.
     #[must_use]
     pub fn new(id: &'static str, level: Level, problem: impl Into<Cow<'static, str>>) -> Self {
         Finding {
@@ -126,7 +126,7 @@ impl Finding {
         }
     }
 
-    /// What to do, with the value that was probably meant.
+    /// What to do, with the suggestion.
     #[must_use]
     pub fn advice(&self) -> Option<String> {
         let is_said = |meant: &&Suggestion| self.remedy.as_ref().is_some_and(|remedy| meant.is_in(remedy));
@@ -139,7 +139,7 @@ impl Finding {
         }
     }
 
-    /// All of it on one line.
+    /// The whole finding on one line.
     #[must_use]
     pub fn sentence(&self) -> String {
         match self.advice() {

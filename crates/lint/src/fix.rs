@@ -1,7 +1,7 @@
-//! A source in, the source with what a person wrote wrongly corrected out, as far as asked for.
+//! A source in, the corrected source out, to the requested extent.
 //!
-//! Everything else stays as it is, byte for byte. What comes out is read again: if it does not say what
-//! it should, nothing is changed.
+//! Everything else stays as it is, byte for byte. The result is parsed again: if it is not as intended, nothing is
+//! changed.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -16,28 +16,28 @@ use modelendpoint_core::endpoint::{Field, Policy, Spec};
 use modelendpoint_yaml::spelling::spell;
 use modelendpoint_yaml::{Broken, Document, Entry, Kind, NodeId, ScalarStyle, parse};
 
-/// How far a fix goes beyond what is certain: slashes, white space, the canonical text of an address.
+/// What a fix writes in addition to certain corrections: slashes, white space, the canonical form of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Extent {
     /// Write guesses too.
     pub guesses: bool,
-    /// Write the defaults of what was left out, which then no longer follow their url.
+    /// Write the defaults of missing values, which then no longer follow their url.
     pub defaults: bool,
 }
 
-/// A source that was fixed.
+/// A fixed source.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fixed {
     pub text: String,
-    /// How many values are new.
+    /// The number of changed values.
     pub count: usize,
 }
 
-/// The source with its endpoints as they should be; `None` if there is nothing to change.
+/// The source with corrected endpoints. `None` if there is nothing to change.
 #[must_use]
 pub fn fix(source: &str, terms: Terms<'_>, extent: Extent) -> Option<Fixed> {
     let mut fixed = fix_once(source, terms, extent)?;
-    // a value that became its own user's leaves its anchor to be corrected
+    // If an alias was replaced with a value, its anchor may still need a correction.
     for _ in 1..ROUNDS {
         match fix_once(&fixed.text, terms, extent) {
             Some(again) => fixed = Fixed { count: fixed.count + again.count, ..again },
@@ -47,8 +47,8 @@ pub fn fix(source: &str, terms: Terms<'_>, extent: Extent) -> Option<Fixed> {
     Some(fixed)
 }
 
-/// The source with the value that a finding suggests; `None` if it suggests none, or if the value is not the
-/// endpoint's own.
+/// The source with the value that a finding suggests. `None` if it suggests none, or if the endpoint shares the value
+/// with others.
 #[must_use]
 pub fn take_suggestion(source: &str, finding: &Finding) -> Option<String> {
     let (field, value) = (finding.field?, &finding.suggestion.as_ref()?.value);
@@ -81,7 +81,7 @@ fn fix_once(source: &str, terms: Terms<'_>, extent: Extent) -> Option<Fixed> {
     says_what_it_should(&documents, &parse(&text), terms, extent).then_some(Fixed { text, count })
 }
 
-/// Whether a spec that is anchored is used as the spec of endpoints, and for nothing else.
+/// Whether an anchored spec is used only as the spec of endpoints.
 fn is_only_theirs(document: &Document<'_>, manifest: Manifest, endpoints: &[Manifest]) -> bool {
     let Some(spec) = manifest.spec_node(document) else { return false };
     let aliases = document.node(spec).aliases;
@@ -105,7 +105,7 @@ fn wishes_for(document: &Document<'_>, manifest: Manifest, terms: Terms<'_>, ext
     wanted.into_iter().map(|(field, value)| Wish { manifest, field, value }).collect()
 }
 
-/// What the fields should be: corrected by the rules, then as the webhook stores them.
+/// The intended values of the fields: corrected by the rules, and then as the webhook stores them.
 fn wanted(spec: Spec<'_>, terms: (&Policy, &str), extent: Extent) -> Wanted {
     let mut wanted = Wanted::new();
     for _ in 0..ROUNDS {
@@ -160,7 +160,7 @@ fn edits_for(source: &str, document: &Document<'_>, wishes: &[Wish]) -> Vec<Edit
         let url = wish.manifest.own_entry(document, Field::Url);
         match (wish.manifest.own_entry(document, wish.field), wish.field) {
             (Some(entry), _) => edits.extend(replace(source, document, entry, wish, wishes)),
-            // merged in from elsewhere: others may use it too
+            // It is merged in from elsewhere, and others may use it too.
             (None, field) if wish.manifest.entry(document, field).is_some() => {}
             (None, _) => edits.extend(url.and_then(|url| insert_field(source, document, url, wish))),
         }
@@ -179,7 +179,7 @@ fn replace(
     let Kind::Scalar { style, .. } = &node.kind else { return None };
     let in_flow = is_in_flow(document, wish.manifest);
     if entry.is_alias {
-        // its anchor gets the same value, if everyone who uses it wants that
+        // Its anchor gets the same value, if all its users want that value.
         let shared = shares(document, entry.value, wish, wishes);
         let spelled = spell(&wish.value, *style, in_flow);
         return (!shared).then(|| Edit { at: entry.written.clone(), with: spelled });
@@ -190,7 +190,7 @@ fn replace(
     replace_value(source, document, entry, &wish.value, in_flow)
 }
 
-/// Another value in the place of one, in its style.
+/// Replaces a value, and keeps its style.
 pub(crate) fn replace_value(
     source: &str,
     document: &Document<'_>,
@@ -202,7 +202,7 @@ pub(crate) fn replace_value(
     let Kind::Scalar { style, .. } = &node.kind else { return None };
     let mut at = node.span.clone();
     if at.is_empty() {
-        // `rewritePath:` with nothing behind it
+        // `rewritePath:` with nothing after it.
         let colon = source.get(at.start..)?.starts_with(':').then_some(at.start + 1)?;
         return Some(Edit { at: colon..colon, with: format!(" {}", spell(value, *style, in_flow)) });
     }
@@ -213,7 +213,7 @@ pub(crate) fn replace_value(
     Some(Edit { at, with: spell(value, *style, in_flow) })
 }
 
-/// Another key in the place of one, in its style.
+/// Replaces a key, and keeps its style.
 pub(crate) fn replace_key(document: &Document<'_>, entry: &Entry, name: &str, in_flow: bool) -> Option<Edit> {
     let node = document.node(entry.key);
     let Kind::Scalar { style, .. } = &node.kind else { return None };
@@ -224,7 +224,7 @@ fn is_block(style: ScalarStyle) -> bool {
     matches!(style, ScalarStyle::Literal | ScalarStyle::Folded)
 }
 
-/// Whether all who use a value that is anchored want the same one in its place.
+/// Whether all users of an anchored value want the same new value.
 fn shares(document: &Document<'_>, value: NodeId, wish: &Wish, wishes: &[Wish]) -> bool {
     let users = wishes.iter().filter(|other| {
         let entry = other.manifest.own_entry(document, other.field);
@@ -233,7 +233,7 @@ fn shares(document: &Document<'_>, value: NodeId, wish: &Wish, wishes: &[Wish]) 
     users.count() == document.node(value).aliases + 1
 }
 
-/// Where the `|` or `>` of a block scalar is, behind its key.
+/// The position of the `|` or `>` of a block scalar, after its key.
 fn block_header(source: &str, key_end: usize) -> Option<usize> {
     let mut at = key_end;
     loop {
@@ -251,7 +251,7 @@ fn block_header(source: &str, key_end: usize) -> Option<usize> {
     }
 }
 
-/// A new field behind the url, written as the url is.
+/// A new field after the url, written in the same style.
 fn insert_field(source: &str, document: &Document<'_>, url: &Entry, wish: &Wish) -> Option<Edit> {
     let Kind::Scalar { style, .. } = &document.node(url.value).kind else { return None };
     let Kind::Scalar { style: key_style, .. } = &document.node(url.key).kind else { return None };
@@ -261,7 +261,7 @@ fn insert_field(source: &str, document: &Document<'_>, url: &Entry, wish: &Wish)
     insert(source, document, url, in_flow, &format!("{name}: {value}"))
 }
 
-/// New text behind the url's line, or behind the url where the mapping is in flow style.
+/// New text after the url's line or, if the mapping is in flow style, after the url.
 pub(crate) fn insert(
     source: &str,
     document: &Document<'_>,
@@ -299,7 +299,7 @@ pub(crate) fn is_in_flow(document: &Document<'_>, manifest: Manifest) -> bool {
 
 pub(crate) fn apply(source: &str, mut edits: Vec<Edit>) -> Option<String> {
     edits.sort_by_key(|edit| (edit.at.start, edit.at.end));
-    // several endpoints can share a spec
+    // Several endpoints can share a spec.
     edits.dedup();
     let mut fixed = String::with_capacity(source.len() + 64);
     let mut next = 0;
@@ -314,7 +314,7 @@ pub(crate) fn apply(source: &str, mut edits: Vec<Edit>) -> Option<String> {
 
 type Parsed<'a> = Result<Document<'a>, Broken>;
 
-/// Whether each endpoint is what it should be or was, and everything else is as before.
+/// Whether each endpoint is as intended or unchanged, and everything else is unchanged.
 fn says_what_it_should(
     before: &[Parsed<'_>],
     after: &[Parsed<'_>],
@@ -343,11 +343,11 @@ fn documents_agree(before: &Document<'_>, after: &Document<'_>, terms: Terms<'_>
     old.len() == new.len() && old.iter().zip(&new).all(agree) && is_else_the_same(before, after, &old)
 }
 
-/// Whether two documents are equal, but for the fields of these endpoints.
+/// Whether two documents are equal, except for the fields of these endpoints.
 fn is_else_the_same(before: &Document<'_>, after: &Document<'_>, endpoints: &[Manifest]) -> bool {
     let endpoints: HashSet<_> = endpoints.iter().copied().map(Manifest::object).collect();
     let mut seen = HashSet::new();
-    // with whether the pair is the spec of an endpoint
+    // Each with whether the pair is the spec of an endpoint.
     let mut waiting = vec![(before.root(), after.root(), false)];
     while let Some(pair) = waiting.pop() {
         let (was, is, is_spec) = pair;

@@ -1,14 +1,14 @@
-//! An endpoint and the fields that a cluster has flow in; what becomes of the others flows out.
+//! An endpoint and the fields that a cluster has flow in; findings about the other fields flow out.
 //!
-//! An API server drops the fields that its ModelEndpoint does not have, before any webhook is asked. Then it says only
-//! that a required field is missing.
+//! An API server drops the fields that its definition of ModelEndpoint does not have before it calls any webhook.
+//! Then it says only that a required field is missing.
 
 use modelendpoint_core::endpoint::migration::{Migrated, Obstacle, migrate};
 use modelendpoint_core::endpoint::{DEFAULT_PREFIX, Field, Generation, Spec};
 
 use crate::finding::{Finding, GENERATION, Level};
 
-/// What there is to say of an endpoint that does not have the fields of the cluster.
+/// The findings about an endpoint that does not have the fields of the cluster.
 #[must_use]
 pub fn of_other_generation(spec: &Spec<'_>, cluster: Option<Generation>) -> Option<Finding> {
     let (field, problem, remedy) = match (spec.generation(), cluster?) {

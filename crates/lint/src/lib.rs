@@ -1,9 +1,8 @@
-//! The text of manifests in, findings out: what the webhook would say of them, with line and column.
+//! The text of manifests in, findings out: what the webhook would say about them, with line and column.
 //!
-//! [`manifests`] finds the ModelEndpoints in a document, and [`mod@check`] asks the same functions as the served
-//! webhook about each. [`mod@fix`] writes what would be stored, and
-//! [`mod@migrate`] what Modelplane 0.5 takes. Nothing here reads a file or a clock, so that
-//! a browser can run it as well as the command-line tool.
+//! [`manifests`] finds the ModelEndpoints in a document, and [`mod@check`] judges each with the same functions as the
+//! running webhook. [`mod@fix`] writes the corrected manifests, and [`mod@migrate`] those for Modelplane 0.5. Nothing
+//! here reads a file or a clock, so both a browser and the command-line tool can run it.
 
 #![warn(unreachable_pub)]
 

@@ -1,4 +1,4 @@
-//! A document in, the ModelEndpoints in it out, and a count of what else is there.
+//! A document in, its ModelEndpoints out, and a count of the other objects.
 
 use std::collections::HashSet;
 
@@ -6,12 +6,12 @@ use modelendpoint_core::endpoint::gate::{Gate, KIND, Operation, Resource, Write,
 use modelendpoint_core::endpoint::{Field, Spec, Value};
 use modelendpoint_yaml::{Document, Entry, Kind, NodeId};
 
-/// What a document holds.
+/// The objects in a document.
 #[derive(Debug, Default)]
 pub struct Manifests {
     pub endpoints: Vec<Manifest>,
     pub unknown: Vec<Unknown>,
-    /// Nodes of ModelEndpoints, or of what may be one, whose YAML tag can change what kubectl reads.
+    /// Nodes of ModelEndpoints, or of what may be one, with a YAML tag that can change what kubectl reads.
     pub tagged: Vec<NodeId>,
     /// Objects of other kinds.
     pub skipped: usize,
@@ -26,16 +26,16 @@ pub struct Manifest {
 /// A ModelEndpoint of a version that the webhook does not know.
 #[derive(Debug)]
 pub struct Unknown {
-    /// Where the version is written.
+    /// The position of the version.
     pub at: NodeId,
     pub api_version: String,
     pub kind: String,
 }
 
-/// How deep a list may be in another.
+/// How deeply lists may be nested.
 const LISTS: usize = 8;
 
-/// The type of an object, or what a list says about its items.
+/// The type of an object, or the type that a list gives its items.
 #[derive(Debug, Clone, Copy, Default)]
 struct Type<'a> {
     kind: &'a str,
@@ -69,7 +69,7 @@ impl Manifests {
         let text_or = |key, otherwise| document.text(object, key).unwrap_or(otherwise);
         let kind = text_or("kind", listed_as.kind);
         let api_version = text_or("apiVersion", listed_as.api_version);
-        // as in apimachinery's unstructured lists: any object with a list of items is a list, of any kind
+        // As in apimachinery's unstructured lists, any object with a list of items is a list, whatever its kind.
         let items = document.get(object, "items").map(|items| &document.node(items.value).kind);
         if let Some(Kind::Sequence(items)) = items {
             let item = Type { kind: kind.strip_suffix("List").unwrap_or(kind), api_version };
@@ -97,7 +97,7 @@ impl Manifests {
                 api_version: api_version.to_owned(),
                 kind: kind.to_owned(),
             }),
-            // without an `apiVersion`, which kubectl asks for
+            // Without an `apiVersion`, which kubectl requires.
             Gate::Foreign if api_version.is_empty() && kind.eq_ignore_ascii_case(KIND) => {
                 self.unknown.push(Unknown { at: object, api_version: String::new(), kind: kind.to_owned() });
             }
@@ -106,7 +106,7 @@ impl Manifests {
     }
 }
 
-/// A tag at the top of an object that can change which keys it has, or which kind it is of.
+/// A tag at the top of an object that can change its keys or its kind.
 fn tag_on_type(document: &Document<'_>, object: NodeId) -> Option<NodeId> {
     let entries = document.entries(object).iter();
     let keys = entries.map(|entry| entry.key).filter(|key| document.has_odd_tag(*key));
@@ -116,7 +116,7 @@ fn tag_on_type(document: &Document<'_>, object: NodeId) -> Option<NodeId> {
 }
 
 impl Manifest {
-    /// What the webhook would be told.
+    /// What the webhook would receive.
     #[must_use]
     pub fn spec<'a>(self, document: &'a Document<'_>) -> Spec<'a> {
         Spec::read(|field| {
@@ -130,13 +130,13 @@ impl Manifest {
         document.get(self.parent(document, field)?, key(field))
     }
 
-    /// Where a field is written, unless that is elsewhere and merged in.
+    /// Where a field is written, unless it is merged in from elsewhere.
     #[must_use]
     pub(crate) fn own_entry<'a>(self, document: &'a Document<'_>, field: Field) -> Option<&'a Entry> {
         document.own(self.parent(document, field)?, key(field))
     }
 
-    /// What holds a field.
+    /// The mapping that contains a field.
     #[must_use]
     pub(crate) fn parent(self, document: &Document<'_>, field: Field) -> Option<NodeId> {
         let (_, above) = field.keys().split_last()?;
@@ -160,7 +160,7 @@ impl Manifest {
     }
 }
 
-/// The field's own key, in what holds it.
+/// The field's key in that mapping.
 #[must_use]
 pub fn key(field: Field) -> &'static str {
     field.keys().last().copied().unwrap_or_default()

@@ -1,4 +1,4 @@
-//! A source in, what may be shown of it out: nothing that could be a password or a token.
+//! A source in, the parts of it that may be shown out: nothing that could be a password or a token.
 
 use std::ops::Range;
 
@@ -26,14 +26,14 @@ impl Mask {
         });
         for (field, value) in fields {
             match field {
-                // somebody may have pasted the key itself
+                // Somebody may have pasted the key itself.
                 Field::SecretName | Field::SecretKey => self.hide_all(document, value),
                 _ => self.hide_all_but_the_path(source, document, value),
             }
         }
     }
 
-    /// Hides what is secret in a value that is a url, whatever field it is in.
+    /// Hides what is secret in a value that is a url, in any field.
     fn hide(&mut self, source: &str, document: &Document<'_>, value: NodeId) {
         if matches!(&document.node(value).kind, Kind::Scalar { text, .. } if text.contains("://")) {
             self.hide_all_but_the_path(source, document, value);
@@ -60,7 +60,7 @@ impl Mask {
         }
     }
 
-    /// Brings what was hidden into order; to be called before anything is shown.
+    /// Sorts and merges the hidden pieces. Call this before anything is shown.
     pub(crate) fn seal(&mut self) {
         self.0.sort_by_key(|hidden| (hidden.start, hidden.end));
         self.0.dedup_by(|next, before| {
@@ -70,12 +70,12 @@ impl Mask {
         });
     }
 
-    /// A piece of the source with `…` for what is hidden, and where `at` is in it.
+    /// A piece of the source with `…` for what is hidden, and the position of `at` in it.
     #[must_use]
     pub fn show(&self, source: &str, piece: &Range<usize>, at: &Range<usize>) -> (String, Range<usize>) {
         let mut shown = String::with_capacity(piece.len());
         let mut next = piece.start;
-        // where a place of the source is in what is shown so far
+        // The position of a place of the source in the text that is shown so far.
         let mut start = None;
         let mut end = None;
         let first = self.0.partition_point(|hidden| hidden.end <= piece.start);

@@ -1,7 +1,7 @@
-//! Manifests of Modelplane before 0.5 in, the same for Modelplane 0.5 out, with what a person has to do by hand.
+//! Manifests for Modelplane before 0.5 in, manifests for Modelplane 0.5 out, with what is left to do by hand.
 //!
-//! Comments, order and everything else stay as they are, byte for byte. What comes out is read again: an endpoint
-//! that would not say what it should is left alone.
+//! Comments, order and everything else stay as they are, byte for byte. The result is parsed again: an endpoint that
+//! would not be as intended is left alone.
 
 use std::borrow::Cow;
 
@@ -16,12 +16,12 @@ use crate::finding::{Finding, Level, MIGRATION};
 use crate::fix::{Edit, apply, insert, is_in_flow, replace_key, replace_value};
 use crate::manifests::{Manifest, Manifests};
 
-/// What became of a source.
+/// The result for a source.
 #[derive(Debug, Default)]
 pub struct Migration {
-    /// What is left to do, and what could not be migrated; the places are those of the source as it was.
+    /// What is left to do, and what could not be migrated. The positions are those in the original source.
     pub checked: Checked,
-    /// The new source; `None` if nothing in it changes.
+    /// The new source. `None` if nothing changes.
     pub migrated: Option<String>,
 }
 
@@ -102,7 +102,7 @@ fn migrate_document(
     edits
 }
 
-/// What no table knows: the server's name for the model, and its key.
+/// What only a person knows: the server's name for the model, and its key.
 fn left_to_do() -> Finding {
     let problem = "is migrated, and without `model` and `credential` the server gets neither name nor key that it knows";
     let remedy = "add `model` with the server's name for it, and `credential` if it asks for a key";
@@ -115,15 +115,15 @@ fn refusal(Obstacle { field, problem, remedy }: Obstacle) -> Finding {
     Finding { field: Some(field), remedy: Some(remedy), ..finding }
 }
 
-/// The values for a person to write, where the manifest is written in a way that can't be edited.
+/// The values to write by hand, if the manifest is written in a way that can't be edited.
 fn by_hand(Migrated { origin, prefix }: &Migrated) -> Obstacle {
     let remedy = format!("write `origin: {origin}` and `prefix: {prefix}` under `api` by hand");
     let problem = Cow::Borrowed("is written with an alias or a merge, which is left alone");
     Obstacle { field: Field::Url, problem, remedy: remedy.into() }
 }
 
-/// The url becomes the origin, and a rewritePath the prefix; where there is none, the prefix is added unless it is the
-/// default.
+/// The url becomes the origin, and a rewritePath the prefix. If there is no rewritePath, the prefix is added unless
+/// it is the default.
 fn edits_for(
     source: &str,
     document: &Document<'_>,
@@ -153,7 +153,7 @@ fn edits_for(
     Some(edits)
 }
 
-/// An entry that nothing else shares.
+/// An entry that is not shared with anything else.
 fn plain_entry<'a>(document: &'a Document<'_>, manifest: Manifest, field: Field) -> Option<&'a Entry> {
     let entry = manifest.own_entry(document, field)?;
     let spec = document.node(manifest.spec_node(document)?);
@@ -166,7 +166,7 @@ struct Api<'a> {
 }
 
 impl Api<'_> {
-    /// `api` with the prefix in it, spelled as the entry is.
+    /// `api` with the prefix in it, in the style of the entry.
     fn written(&self, document: &Document<'_>, like: &Entry, indent: &str) -> Option<String> {
         let style = |node| match &document.node(node).kind {
             Kind::Scalar { style, .. } => Some(*style),
@@ -185,7 +185,7 @@ impl Api<'_> {
     }
 }
 
-/// What stands before a key on its line.
+/// The text before a key on its line.
 fn indent_of(source: &str, document: &Document<'_>, entry: &Entry) -> Option<String> {
     let before = source.get(..document.node(entry.key).span.start)?;
     let line = before.rsplit('\n').next()?.trim_start_matches('\u{feff}');
@@ -201,7 +201,7 @@ fn led(document: &Document<'_>, manifest: Manifest) -> Led {
         .map(|field| spec.value(field).map(str::to_owned))
 }
 
-/// What every endpoint of a source says, in their order.
+/// The fields of every endpoint of a source, in order.
 fn all_led(source: &str) -> Vec<Led> {
     let documents = parse(source);
     let endpoints = documents.iter().flatten().flat_map(|document| {

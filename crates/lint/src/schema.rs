@@ -1,5 +1,5 @@
-//! An endpoint in its document in, what the resource's schema would say of its fields out, as strict validation
-//! reports it: what kubectl refuses before the webhook is asked.
+//! An endpoint in its document in, what the resource's schema would say about its fields out, as strict validation
+//! reports it. kubectl refuses these before the webhook is called.
 
 use crate::finding::{Finding, Level, MISSING, UNKNOWN_FIELD};
 use crate::manifests::Manifest;
@@ -9,10 +9,10 @@ use modelendpoint_yaml::{Document, Kind, NodeId};
 /// The fields at the top of an object.
 const OBJECT: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
 
-/// Those of `spec`, in both generations of the resource; `crossplane` is what Crossplane adds to each.
+/// The fields of `spec`, in both generations of the resource. Crossplane adds `crossplane` to each.
 const SPEC: [&str; 7] = ["url", "rewritePath", "origin", "api", "model", "credential", "crossplane"];
 
-/// What is missing, and what nobody knows, each with its place.
+/// The missing and the unknown fields, each with its position.
 #[must_use]
 pub(crate) fn findings(document: &Document<'_>, manifest: Manifest) -> Vec<(Finding, NodeId)> {
     let object = manifest.object();
@@ -26,7 +26,7 @@ pub(crate) fn findings(document: &Document<'_>, manifest: Manifest) -> Vec<(Find
     let mut found = unknown_fields(document, object, &OBJECT);
     let in_spec = unknown_fields(document, spec, &SPEC);
     let has = |key| document.get(spec, key).is_some_and(|entry| !is_nothing(document, entry.value));
-    // a field that was only misspelled is not missing too
+    // A field that was only misspelled does not count as missing too.
     if in_spec.is_empty() && !has("url") && !has("origin") {
         let remedy = "write `url: https://<host>/v1` below `spec`, or `origin` for Modelplane 0.5";
         found.push((missing("has no `url` in its `spec`", remedy), spec));
@@ -58,7 +58,7 @@ fn unknown_field(text: &str, known: &[&str]) -> Finding {
     }
 }
 
-/// Whether a field is another one but for its case, its signs, or one letter.
+/// Whether two names of fields differ only in case, in signs, or in one letter.
 fn is_slip(text: &str, field: &str) -> bool {
     let plain = |text: &str| text.to_ascii_lowercase().replace(['_', '-', ' '], "");
     let (text, field) = (plain(text), plain(field));

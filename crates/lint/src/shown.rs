@@ -1,4 +1,5 @@
-//! A source in, which of its lines may be shown out, where nobody looks at one finding alone, as in a diff.
+//! A source in; which of its lines may be shown out. This is for output like a diff, which shows more than the lines
+//! of a finding.
 
 use std::ops::Range;
 
@@ -6,9 +7,8 @@ use crate::manifests::{Manifest, Manifests};
 use crate::mask::Mask;
 use modelendpoint_yaml::{Document, Kind, Node, NodeId, parse};
 
-/// For each line of a source, whether it may be shown: whether it is a line of an endpoint without anything that could
-/// be a secret, or nothing is written on it. A comment between documents, or an object of another kind, could be
-/// anything.
+/// For each line of a source, whether it may be shown: it must be a line of an endpoint without anything that could
+/// be a secret, or be empty. A comment between documents, or an object of another kind, could contain anything.
 #[must_use]
 pub fn shown(source: &str) -> Vec<bool> {
     let (mut mask, mut endpoints) = (Mask::default(), Vec::new());
@@ -36,7 +36,7 @@ pub fn shown(source: &str) -> Vec<bool> {
     lines.collect()
 }
 
-/// Whether nothing is written on a line but what holds documents, lists and mappings together.
+/// Whether a line contains only punctuation of documents, lists and mappings.
 fn is_bare(line: &str) -> bool {
     line.chars().all(|character| character.is_whitespace() || "-{}[],".contains(character))
 }
@@ -47,11 +47,12 @@ fn text_of(source: &str, document: &Document<'_>, node: NodeId) -> Range<usize> 
     start..start + text.trim_end().len()
 }
 
-/// Where the text of a node ends. The span of one in block style goes on to the next node, over comments of nobody.
+/// The end of a node's text. The span of a node in block style extends to the next node, and includes comments that
+/// belong to neither.
 fn end_of(source: &str, document: &Document<'_>, node: NodeId) -> usize {
     let Node { span, kind, .. } = document.node(node);
     let is_in_flow = source.get(span.clone()).is_some_and(|text| text.starts_with(['{', '[']));
-    // what is anchored elsewhere is not
+    // A node that is anchored elsewhere is not inside.
     let is_inside = |child: &&NodeId| {
         let at = &document.node(**child).span;
         **child > node && span.start <= at.start && at.end <= span.end
@@ -68,7 +69,7 @@ fn end_of(source: &str, document: &Document<'_>, node: NodeId) -> usize {
     ends.chain(aliases).max().unwrap_or(span.start)
 }
 
-/// Whether a line holds nothing but text of an endpoint, and a comment behind it.
+/// Whether a line contains only text of an endpoint, and perhaps a comment after it.
 fn is_line_of(source: &str, line: &Range<usize>, endpoint: &Range<usize>) -> bool {
     if line.start >= endpoint.end || line.end <= endpoint.start {
         return false;
@@ -83,7 +84,7 @@ fn is_line_of(source: &str, line: &Range<usize>, endpoint: &Range<usize>) -> boo
 mod tests {
     use super::*;
 
-    /// Each line behind a sign: `+` may be shown, `!` may not.
+    /// Each line with a sign before it: `+` if it may be shown, `!` if not.
     fn signs(source: &str) -> String {
         let signs = shown(source).into_iter().map(|shown| if shown { '+' } else { '!' });
         signs

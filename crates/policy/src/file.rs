@@ -19,7 +19,7 @@ pub struct Loaded {
 /// Reads the policy in a file.
 ///
 /// # Errors
-/// Every mistake, for the person who wrote it.
+/// All mistakes in it, for its author.
 pub fn load(path: &Path, accept: Accept) -> anyhow::Result<Loaded> {
     let content = read(path, accept)?;
     let policy = understand(path, &content)?;
@@ -33,7 +33,7 @@ pub fn read(path: &Path, accept: Accept) -> anyhow::Result<Vec<u8>> {
 }
 
 /// # Errors
-/// Every mistake, a line for each.
+/// All mistakes, one per line.
 pub fn understand(path: &Path, content: &[u8]) -> anyhow::Result<Policy> {
     let text = str::from_utf8(content)
         .map_err(|_| anyhow!("--policy {} is not UTF-8; save it as UTF-8", shown(path)))?;

@@ -1,10 +1,10 @@
-//! The bytes of a policy file in; a policy, or every mistake in it with its line and column, out.
+//! The bytes of a policy file in; a policy, or all mistakes in it with line and column, out.
 //!
-//! docs/policy.schema.json describes the same for editors.
+//! docs/policy.schema.json describes the format for editors.
 
 #![warn(unreachable_pub)]
 
-// a browser has no files to read it from
+// A browser has no files.
 #[cfg(unix)]
 mod file;
 #[cfg(unix)]
@@ -22,7 +22,7 @@ use modelendpoint_core::endpoint::url::Scheme;
 use modelendpoint_yaml::source::{Lines, Position};
 use modelendpoint_yaml::{Document, Kind, NodeId, parse as parse_yaml};
 
-/// What is wrong with a policy, and where.
+/// A mistake in a policy, with its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
     pub line: usize,
@@ -31,7 +31,7 @@ pub struct Mistake {
 }
 
 /// # Errors
-/// Every mistake, in the order of its place.
+/// All mistakes, sorted by position.
 pub fn parse(text: &str) -> Result<Policy, Vec<Mistake>> {
     let lines = Lines::of(text);
     let mistake = |at: usize, why: String| {
@@ -192,7 +192,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The items of a list that has some.
+    /// The items of a list that is not empty.
     fn items(&mut self, list: NodeId) -> Vec<NodeId> {
         match &self.document.node(list).kind {
             Kind::Sequence(items) if !items.is_empty() => return items.clone(),
@@ -225,7 +225,7 @@ impl Reader<'_> {
         entries
     }
 
-    /// The entries of a mapping whose keys are known.
+    /// The entries of a mapping with these keys.
     fn fields(&mut self, mapping: NodeId, known: &[&'static str]) -> Vec<(&'static str, NodeId)> {
         let mut fields = Vec::new();
         for (key, value) in self.mapping(mapping) {
@@ -241,7 +241,7 @@ impl Reader<'_> {
         fields
     }
 
-    /// The same of an item that has to say which namespaces it is for; `None` if it is no mapping.
+    /// The same for an item that must have `namespaces`. `None` if it is not a mapping.
     fn fields_for_namespaces(
         &mut self,
         item: NodeId,
@@ -354,7 +354,7 @@ mod tests {
         );
     }
 
-    /// A reader that decodes it would see another policy.
+    /// A reader that decodes the tag would see another policy.
     #[test]
     fn a_tag_is_a_mistake() {
         let why = "YAML tags are not supported here; write the value itself, without a tag";

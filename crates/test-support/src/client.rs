@@ -24,7 +24,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::pairs::Pair;
 
-/// Nothing that is awaited takes longer, unless it never comes.
+/// The timeout for everything that tests wait for.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Clone)]
@@ -37,7 +37,7 @@ pub struct Client {
     source: Ipv4Addr,
 }
 
-/// An answer as a whole; of its headers those that say something, in the order of their names.
+/// A whole answer, with the headers that matter, sorted by name.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Reply {
     pub status: u16,
@@ -73,7 +73,7 @@ impl Client {
         self
     }
 
-    /// Calls from this address.
+    /// Makes calls from this address.
     pub fn from(mut self, source: Ipv4Addr) -> Self {
         self.source = source;
         self
@@ -97,7 +97,7 @@ impl Client {
         self
     }
 
-    /// With a certificate of its own.
+    /// Makes calls with a client certificate.
     pub fn presenting(mut self, pair: &Pair) -> Self {
         let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).expect("a key");
         let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -129,7 +129,7 @@ impl Client {
         hello
     }
 
-    /// The leaf that the server presents.
+    /// Returns the leaf that the server presents.
     pub async fn leaf(&self) -> io::Result<CertificateDer<'static>> {
         let stream = self.stream().await?;
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
@@ -144,7 +144,7 @@ impl Client {
         Ok(Connection::over(self.stream().await?).await)
     }
 
-    /// One review over a connection of its own.
+    /// Sends one review over a new connection.
     pub async fn post(&self, path: &str, review: &Value) -> Reply {
         self.connect().await.post(path, review).await
     }
@@ -187,7 +187,7 @@ impl Connection {
     }
 }
 
-/// A server that keeps silent is a failure, and not a test without an end.
+/// A server that does not answer fails the test, instead of blocking it forever.
 async fn in_time<T>(what: &str, awaited: impl Future<Output = T>) -> T {
     let in_time = timeout(PATIENCE, awaited).await;
     in_time.unwrap_or_else(|_| panic!("{what} did not come within {PATIENCE:?}"))
@@ -234,7 +234,7 @@ impl Reply {
         Self::new(status, &[("content-type", "text/plain; charset=utf-8")], &format!("{sentence}\n"))
     }
 
-    /// The `AdmissionReview` that came with a 200.
+    /// The `AdmissionReview` of an answer with status 200.
     pub fn review(&self) -> Value {
         let json = ("content-type".to_owned(), "application/json".to_owned());
         assert!(self.status == 200 && self.headers.contains(&json), "no review: {self:?}");
@@ -242,7 +242,7 @@ impl Reply {
     }
 }
 
-/// What is answered when there is nothing to object to.
+/// The answer that allows a request without a warning.
 pub fn allowed(uid: &str) -> Value {
     json!({
         "apiVersion": "admission.k8s.io/v1",
@@ -251,7 +251,7 @@ pub fn allowed(uid: &str) -> Value {
     })
 }
 
-/// The review of a create of an endpoint with this url and a rewritePath that suits most.
+/// The review of a create of an endpoint with this url, and a rewritePath that fits most urls.
 pub fn create(uid: &str, url: &str) -> Value {
     json!({
         "apiVersion": "admission.k8s.io/v1",
@@ -275,7 +275,7 @@ pub fn create(uid: &str, url: &str) -> Value {
     })
 }
 
-/// The first half of a review is sent; the other one is for later.
+/// Sends the first half of a review, and returns the other one for later.
 pub async fn half_a_review(client: &Client, uid: &str) -> (TlsStream<TcpStream>, Vec<u8>) {
     let mut stream = client.stream().await.expect("the server accepts");
     let review = create(uid, FINE).to_string();

@@ -1,10 +1,10 @@
-//! What holds for the flags of every program.
+//! Requirements for the flags of every program.
 
 use std::collections::BTreeMap;
 
 use clap::Command;
 
-/// Checks that the definition holds together, and that every flag has a doc and an environment variable of its own.
+/// Checks that the definition is consistent, and that every flag has a doc and its own environment variable.
 pub fn check(command: &Command) {
     command.clone().debug_assert();
     let mut seen = BTreeMap::new();

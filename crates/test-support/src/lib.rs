@@ -1,5 +1,6 @@
-//! What several test programs need: [`webhook`] starts the server, [`client`] calls it over TLS, [`pairs`]
-//! issues certificates, [`otlp`] receives traces, [`flags`] checks how a program defines its flags, [`picture`] draws what a terminal shows.
+//! Helpers for several test programs: [`webhook`] starts the server, [`client`] calls it over TLS, [`pairs`] issues
+//! certificates, [`otlp`] receives traces, [`flags`] checks how a program defines its flags, [`picture`] draws what a
+//! terminal shows.
 
 #![expect(
     clippy::missing_errors_doc,

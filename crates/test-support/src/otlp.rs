@@ -21,7 +21,7 @@ pub struct Receiver {
     spans: watch::Receiver<Vec<Received>>,
 }
 
-/// A span, with what matters of it in plain types.
+/// The relevant parts of a span, in plain types.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Received {
     pub name: String,
@@ -55,7 +55,7 @@ impl Receiver {
         Self { address, spans }
     }
 
-    /// Awaits so many spans.
+    /// Waits for this many spans.
     pub async fn spans(&self, count: usize) -> Vec<Received> {
         let mut spans = self.spans.clone();
         let enough = timeout(Duration::from_secs(30), spans.wait_for(|spans| spans.len() >= count)).await;

@@ -1,4 +1,4 @@
-//! Certificates to serve: a CA of their own, and leaves for localhost.
+//! Certificates for tests: a CA, and leaves for localhost.
 
 use std::fs;
 use std::path::Path;
@@ -24,7 +24,7 @@ pub struct Pair {
 
 impl Authority {
     pub fn new() -> Self {
-        // two of one name would be told apart by their signatures only
+        // Two CAs with the same name would differ only in their signatures.
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let mut ca = CertificateParams::new(Vec::new()).expect("no names");
         ca.distinguished_name.push(DnType::CommonName, format!("CA {}", NUMBER.fetch_add(1, Relaxed)));
@@ -41,12 +41,12 @@ impl Authority {
         self.0.pem()
     }
 
-    /// Valid from yesterday on, for a year.
+    /// Valid from yesterday, for a year.
     pub fn pair(&self) -> Pair {
         self.pair_valid(Duration::days(-1), Duration::days(364))
     }
 
-    /// Valid from and until then, from now.
+    /// Valid between these times, which are relative to now.
     pub fn pair_valid(&self, from: Duration, until: Duration) -> Pair {
         let mut leaf = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
         leaf.not_before = OffsetDateTime::now_utc() + from;
@@ -59,7 +59,7 @@ impl Authority {
         self.client_valid(common_name, dns_names, Duration::days(364))
     }
 
-    /// Valid from yesterday until then, from now.
+    /// Valid from yesterday until this time, which is relative to now.
     pub fn client_valid(&self, common_name: &str, dns_names: &[&str], until: Duration) -> Pair {
         let names: Vec<String> = dns_names.iter().map(ToString::to_string).collect();
         let mut leaf = CertificateParams::new(names).expect("DNS names");
@@ -73,7 +73,7 @@ impl Authority {
     /// With several common names, in this order.
     pub fn client_called(&self, common_names: [&str; 2]) -> Pair {
         let mut leaf = CertificateParams::new(Vec::new()).expect("no names");
-        // rcgen keeps one value for each type, and takes a type written as its OID for another one
+        // rcgen keeps one value for each type, but treats a type that is written as an OID as another one.
         let types = [DnType::CommonName, DnType::CustomDnType(vec![2, 5, 4, 3])];
         for (kind, common_name) in types.into_iter().zip(common_names) {
             leaf.distinguished_name.push(kind, common_name);
@@ -81,7 +81,7 @@ impl Authority {
         self.sign(&leaf)
     }
 
-    /// For these uses; for none in particular, if there are none.
+    /// With these key usages. If there are none, without the extension.
     pub fn client_for(&self, common_name: &str, uses: &[ExtendedKeyUsagePurpose]) -> Pair {
         let mut leaf = CertificateParams::new(Vec::new()).expect("no names");
         leaf.distinguished_name.push(DnType::CommonName, common_name);

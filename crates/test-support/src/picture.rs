@@ -1,6 +1,6 @@
-//! Commands and what they print in, a picture of the terminal out.
+//! Commands and their output in, a picture of the terminal out.
 //!
-//! A picture is kept in docs/pictures. Its test runs the commands and compares; with `UPDATE_PICTURES=1` in its
+//! Pictures are in docs/pictures. A test runs the commands and compares the result. With `UPDATE_PICTURES=1` in its
 //! environment, it writes the picture instead.
 
 use std::env;
@@ -32,10 +32,10 @@ impl Session {
         }
     }
 
-    /// Holds the picture with this file name equal to the session.
+    /// Compares the picture with this file name with the session.
     pub fn must_be(&self, name: &str) {
         let path = Path::new(PICTURES).join(name);
-        // the renderer leaves a line break at the end out of the picture's height
+        // The renderer does not count a final line break in the height of the picture.
         let terminal = Term::new().palette(WIN10_CONSOLE).fg_color(FOREGROUND).bg_color(BACKGROUND);
         let svg = terminal.render_svg(self.0.trim_end()) + "\n";
         if env::var_os("UPDATE_PICTURES").is_some() {
@@ -47,7 +47,7 @@ impl Session {
     }
 }
 
-/// A line broken at the spaces in front of the terminal's edge, so that words stay whole.
+/// Breaks a line at spaces before the terminal's edge, so that words stay whole.
 fn wrapped(line: &str) -> String {
     let (mut wrapped, mut column) = (String::with_capacity(line.len()), 0);
     for word in line.split_inclusive(' ') {

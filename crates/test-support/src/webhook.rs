@@ -27,7 +27,7 @@ pub struct Webhook {
     directory: TempDir,
 }
 
-/// The server that cargo built beside this test program.
+/// The server that cargo built next to this test program.
 pub fn binary() -> &'static str {
     static BINARY: LazyLock<String> = LazyLock::new(|| {
         let test = std::env::current_exe().expect("a test program");
@@ -39,7 +39,7 @@ pub fn binary() -> &'static str {
 }
 
 impl Webhook {
-    /// With a certificate of its own, which [`Webhook::client`] trusts.
+    /// Starts the server with a self-signed certificate, which [`Webhook::client`] trusts.
     pub async fn self_signed(flags: &[&str]) -> Self {
         Self::self_signed_with(flags, &[]).await
     }
@@ -48,7 +48,7 @@ impl Webhook {
         Self::self_signed_by(Command::new(binary()), flags, variables).await
     }
 
-    /// The same, after a shell has said this: `ulimit`, for one.
+    /// The same, after a shell has run this command, such as `ulimit`.
     pub async fn self_signed_after(said: &str, flags: &[&str]) -> Self {
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("{said} && exec \"$0\" \"$@\""), binary()]);
@@ -103,7 +103,7 @@ impl Webhook {
         webhook
     }
 
-    /// Trusts what `--self-signed` made.
+    /// A client that trusts the CA of `--self-signed`.
     pub fn client(&self) -> Client {
         let ca = CertificateDer::from_pem_file(self.ca()).expect("the CA was written");
         Client::new(self.https, vec![ca])
@@ -113,7 +113,7 @@ impl Webhook {
         self.directory.path().join("ca.crt")
     }
 
-    /// Awaits a log line that contains this.
+    /// Waits for a log line that contains this text.
     pub async fn logged(&self, part: &str) -> String {
         let find = |log: &Vec<String>| log.iter().find(|line| line.contains(part)).cloned();
         let mut log = self.log.clone();
@@ -174,7 +174,7 @@ fn address_in(line: &str) -> SocketAddr {
     address.unwrap_or_else(|| panic!("no address at the end of {line:?}"))
 }
 
-/// Awaits a value, looking again and again.
+/// Waits for a value, looking again and again.
 pub async fn eventually<T: PartialEq + Debug>(expected: T, mut look: impl AsyncFnMut() -> T) {
     let mut seen = None;
     let looking = async {

@@ -1,7 +1,7 @@
-//! YAML and JSON text in, a tree out whose nodes know where they are written, down to the byte.
+//! YAML or JSON text in, a tree out whose nodes know their position in the text, in bytes.
 //!
-//! [`parse`] makes a [`Document`] of each document of a stream ([`tree`]). [`scalar`] says what a node
-//! means to Kubernetes' tools; [`source`] finds a piece of a value in its spelling, and its line.
+//! [`parse`] makes a [`Document`] of each document of a stream ([`tree`]). [`scalar`] says what a node means to
+//! Kubernetes' tools, and [`source`] finds the line and column of a position.
 
 #![warn(unreachable_pub)]
 

@@ -1,7 +1,7 @@
-//! A scalar in, what kubectl makes of it out.
+//! A scalar in, the value that kubectl reads out.
 //!
-//! kubectl turns YAML into JSON with go-yaml's version 2 (sigs.k8s.io/yaml): YAML 1.1, where `yes` is
-//! true, and a timestamp stays text.
+//! kubectl converts YAML to JSON with version 2 of go-yaml (sigs.k8s.io/yaml). It reads YAML 1.1, where `yes` is
+//! true, and keeps a timestamp as text.
 
 use granit_parser::ScalarStyle;
 
@@ -9,7 +9,7 @@ use super::tree::{Document, Kind, NodeId};
 use modelendpoint_core::endpoint::Value;
 
 impl Document<'_> {
-    /// The node's text, or the fact that it is null or of another type.
+    /// The node's text, or that it is null or of another type.
     #[must_use]
     pub fn value(&self, id: NodeId) -> Value<&str> {
         let node = self.node(id);
@@ -20,7 +20,7 @@ impl Document<'_> {
             None | Some("timestamp") => {}
             Some("null") => return Value::Absent,
             Some("int" | "float" | "bool") => return Value::NotText,
-            // kubectl takes the text of any other tag as it is; `odd_tag` finds those that it decodes
+            // kubectl uses the text of any other tag as it is. `odd_tag` finds those that it decodes.
             Some(_) => return Value::Text(text),
         }
         match style {
@@ -30,14 +30,14 @@ impl Document<'_> {
         }
     }
 
-    /// The text at a key of a mapping; `None` where there is none.
+    /// The text at a key of a mapping. `None` if there is none.
     #[must_use]
     pub fn text(&self, mapping: NodeId, key: &str) -> Option<&str> {
         self.value(self.get(mapping, key)?.value).text().copied()
     }
 }
 
-/// Whether a plain scalar of this text would be read as something else than text.
+/// Whether a plain scalar with this text would be read as another type.
 #[must_use]
 pub(crate) fn means_something_else(text: &str) -> bool {
     is_null(text) || is_bool(text) || is_number(text)

@@ -1,4 +1,4 @@
-//! A place in a text, in bytes, in, its line and column out.
+//! A position in a text, in bytes, in; its line and column out.
 
 use std::ops::Range;
 
@@ -33,12 +33,12 @@ impl<'a> Lines<'a> {
         let line = self.starts.partition_point(|start| *start <= at);
         let start = self.starts[line - 1];
         let before = self.text.get(start..at).unwrap_or_default();
-        // a byte order mark in front is no column
+        // A byte order mark at the start does not count as a column.
         let column = before.trim_start_matches('\u{feff}').chars().count() + 1;
         Position { line, column }
     }
 
-    /// The lines that a range touches, without the last one's line break.
+    /// The lines that a range touches, without the final line break.
     #[must_use]
     pub fn around(&self, range: &Range<usize>) -> Range<usize> {
         let first = self.starts.partition_point(|start| *start <= range.start) - 1;

@@ -1,4 +1,4 @@
-//! A scalar's value in, its spelling out: where a piece of the value is written, and how a new value is.
+//! A scalar's value in, its spelling out: where a piece of the value is written, and how to write a new value.
 
 use std::ops::Range;
 
@@ -6,8 +6,8 @@ use granit_parser::ScalarStyle;
 
 use crate::scalar::means_something_else;
 
-/// Where a piece of a value is written, in bytes within the scalar's own spelling; `None` where value
-/// and spelling don't go together.
+/// Where a piece of a value is written, in bytes within the scalar's spelling. `None` if the value does not match the
+/// spelling.
 #[must_use]
 pub fn locate(spelling: &str, style: ScalarStyle, value: &str, piece: Range<usize>) -> Option<Range<usize>> {
     let mut walk = Walk::new(spelling, style, value);
@@ -23,10 +23,10 @@ pub fn locate(spelling: &str, style: ScalarStyle, value: &str, piece: Range<usiz
             return None;
         }
     }
-    // nothing to point at but a place
+    // It has no length, so only a position.
     let start = start.unwrap_or(walk.spelling_at);
     let end = walk.spelling_at.max(start);
-    // a line break is a place at the end of its line
+    // A line break is a position at the end of its line.
     let is_fold = spelling.get(start..end)?.starts_with(is_break);
     Some(start..if is_fold { start } else { end })
 }
@@ -46,7 +46,7 @@ impl<'a> Walk<'a> {
         let (spelling_at, value_at) = match style {
             ScalarStyle::Plain => (0, 0),
             ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => (1, 0),
-            // the parser has a block scalar begin behind its header
+            // For the parser, a block scalar begins after its header.
             ScalarStyle::Literal | ScalarStyle::Folded => (blank(spelling), blank(value)),
         };
         Walk { spelling, value, style, spelling_at, value_at }
@@ -67,7 +67,7 @@ impl<'a> Walk<'a> {
             self.spelling_at += written.len_utf8();
             self.value_at += written.len_utf8();
         } else if is_break(written) || is_blank(written) {
-            // a fold, or an indentation
+            // It is a fold, or an indentation.
             let unwritten = |c: char| is_break(c) || is_blank(c);
             self.spelling_at += spelling.len() - spelling.trim_start_matches(unwritten).len();
             self.value_at += value.len() - value.trim_start_matches(unwritten).len();
@@ -86,8 +86,8 @@ fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\t')
 }
 
-/// How long an escape sequence is, and whether it stands for a character. A pair of surrogates, as JSON
-/// writes one, is one sequence.
+/// The length of an escape sequence, and whether it represents a character. A pair of surrogates, as in JSON, is one
+/// sequence.
 fn escape(spelling: &str) -> Option<(usize, bool)> {
     let is_high = |hex: &str| u16::from_str_radix(hex, 16).is_ok_and(|unit| (0xd800..0xdc00).contains(&unit));
     Some(match spelling.as_bytes().get(1)? {
@@ -104,7 +104,7 @@ fn escape(spelling: &str) -> Option<(usize, bool)> {
     })
 }
 
-/// How a value is written in the style of another, if that can hold it.
+/// Writes a value in the style of another one, if that style allows it.
 #[must_use]
 pub fn spell(value: &str, style: ScalarStyle, in_flow: bool) -> String {
     match style {
@@ -118,7 +118,7 @@ pub fn spell(value: &str, style: ScalarStyle, in_flow: bool) -> String {
     }
 }
 
-/// Text that needs no quotes, to be on the safe side.
+/// Whether a text certainly needs no quotes.
 fn is_plain(value: &str, in_flow: bool) -> bool {
     let fits =
         |c: char| c.is_ascii_alphanumeric() || "/._~-:@+=%".contains(c) || (!in_flow && "[],".contains(c));
@@ -128,7 +128,7 @@ fn is_plain(value: &str, in_flow: bool) -> bool {
         && !means_something_else(value)
 }
 
-/// As JSON, which is YAML too.
+/// As JSON, which is also YAML.
 fn double_quoted(value: &str) -> String {
     serde_json::Value::from(value).to_string()
 }

@@ -1,5 +1,5 @@
-//! Text in, one tree per document out. An alias leads to the node of its anchor, so that no document
-//! grows beyond its text.
+//! Text in, one tree per document out. An alias points to the node of its anchor, so that no document grows beyond
+//! its text.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -14,16 +14,16 @@ pub struct Document<'a> {
     nodes: Vec<Node<'a>>,
 }
 
-/// A node's place in its document; a node comes before what is in it.
+/// The index of a node in its document. A node comes before the nodes in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(usize);
 
 #[derive(Debug)]
 pub struct Node<'a> {
     pub kind: Kind<'a>,
-    /// Where it is written, in bytes, without anchor and tag.
+    /// The position in bytes, without anchor and tag.
     pub span: Range<usize>,
-    /// How many aliases lead here.
+    /// The number of aliases that point here.
     pub aliases: usize,
     /// Its tag, resolved: `tag:yaml.org,2002:str` for `!!str`, `!x` for `!x`.
     pub tag: Option<String>,
@@ -49,7 +49,7 @@ pub enum Kind<'a> {
 pub struct Entry {
     pub key: NodeId,
     pub value: NodeId,
-    /// Where the value stands: for an alias, where the alias is written, not its anchor.
+    /// The position of the value. For an alias, it is that of the alias and not of its anchor.
     pub written: Range<usize>,
     pub is_alias: bool,
 }
@@ -58,11 +58,11 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken {
     pub why: String,
-    /// Where, in bytes.
+    /// The position, in bytes.
     pub at: usize,
 }
 
-/// Reads every document; goes on behind a broken one where that is possible.
+/// Reads every document. After a broken one, it continues if possible.
 #[must_use]
 pub fn parse(text: &str) -> Vec<Result<Document<'_>, Broken>> {
     let mut documents = Vec::new();
@@ -72,8 +72,8 @@ pub fn parse(text: &str) -> Vec<Result<Document<'_>, Broken>> {
     documents
 }
 
-/// JSON values that follow each other without anything between them, as `jq` writes them and kubectl
-/// reads them; all else is one piece.
+/// Splits JSON values that follow each other without a separator, as `jq` writes them and kubectl reads them.
+/// Everything else is one piece.
 fn json_values(text: &str) -> Vec<Range<usize>> {
     let mut pieces = Vec::new();
     let mut next = 0;
@@ -137,7 +137,7 @@ fn parse_piece<'a>(text: &'a str, piece: Range<usize>, documents: &mut Vec<Resul
 }
 
 impl<'a> Document<'a> {
-    /// What the document is, as a whole.
+    /// The root node of the document.
     #[must_use]
     pub fn root(&self) -> NodeId {
         NodeId(0)
@@ -153,14 +153,14 @@ impl<'a> Document<'a> {
         (0..self.nodes.len()).map(NodeId)
     }
 
-    /// The entry of a mapping by its key, as kubectl finds it: what is written last counts, be it an entry
-    /// or a `<<` that merges one in.
+    /// The entry of a mapping by its key, as kubectl finds it: the last one counts, whether it is an entry or merged
+    /// in by a `<<`.
     #[must_use]
     pub fn get(&self, mapping: NodeId, key: &str) -> Option<&Entry> {
         self.find(mapping, key, &mut Vec::new())
     }
 
-    /// The same, if it stands in the mapping itself.
+    /// The same, if it is in the mapping itself.
     #[must_use]
     pub fn own(&self, mapping: NodeId, key: &str) -> Option<&Entry> {
         let counts =
@@ -169,8 +169,8 @@ impl<'a> Document<'a> {
         self.is_key(entry, key).then_some(entry)
     }
 
-    /// Whether the key is there more than once, so that who reads it decides which one counts: several
-    /// times in the mapping itself, or before a `<<` that has it too.
+    /// Whether the key appears more than once, so that parsers differ in which one counts: several times in the
+    /// mapping itself, or before a `<<` that also has it.
     #[must_use]
     pub fn is_twice(&self, mapping: NodeId, key: &str) -> bool {
         let mut is_known = false;
@@ -182,8 +182,8 @@ impl<'a> Document<'a> {
         })
     }
 
-    /// The first node of this one and all below it with a tag that can change what kubectl reads. `!!str` on
-    /// text, `!!map` on a mapping and `!!seq` on a sequence say what holds without them.
+    /// The first node, among this one and all below it, with a tag that can change what kubectl reads. `!!str` on
+    /// text, `!!map` on a mapping and `!!seq` on a sequence change nothing.
     #[must_use]
     pub fn odd_tag(&self, top: NodeId) -> Option<NodeId> {
         let mut seen = HashSet::new();
@@ -251,7 +251,7 @@ impl<'a> Document<'a> {
             _ => std::slice::from_ref(&merge.value),
         };
         sources.iter().find_map(|source| {
-            // an anchor can hold itself
+            // An anchor can contain itself.
             if seen.len() == MERGES || seen.contains(source) {
                 return None;
             }
@@ -261,15 +261,15 @@ impl<'a> Document<'a> {
     }
 }
 
-/// So many mappings are merged into one.
+/// The most mappings that are merged into one.
 const MERGES: usize = 256;
 
 #[derive(Default)]
 struct Builder<'a> {
-    /// Where the text that is parsed begins in the source.
+    /// The position in the source at which the parsed text begins.
     offset: usize,
     nodes: Vec<Node<'a>>,
-    /// Collections that are open, with the key that waits for its value.
+    /// Open collections, each with the key that still needs its value.
     open: Vec<(NodeId, Option<NodeId>)>,
     anchors: HashMap<usize, NodeId>,
 }

@@ -94,7 +94,7 @@ impl Signer {
     /// A new CA, valid from `now` on.
     ///
     /// # Errors
-    /// When the operating system has no randomness.
+    /// If the operating system provides no random numbers.
     pub fn new(now: SystemTime, lifetimes: Lifetimes) -> anyhow::Result<Self> {
         let issuer = Issuer::new(NAME)?;
         let certificate = issuer.certificate(now - lifetimes.backdated()..now + lifetimes.authority)?;

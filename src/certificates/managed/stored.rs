@@ -56,7 +56,7 @@ impl Stored {
     /// With a new CA that signs from now on, and these previous ones. The leaf stays.
     ///
     /// # Errors
-    /// When the operating system has no randomness.
+    /// If the operating system provides no random numbers.
     pub fn with_authority(
         self,
         previous: Vec<Authority>,
