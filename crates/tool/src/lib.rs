@@ -1,4 +1,4 @@
-//! The command-line tool: what the webhook would say of manifests or of a cluster's objects.
+//! The command-line tool: what the webhook would say about manifests or about a cluster's objects.
 //!
 //! ```text
 //! cli          the flags, each defined once

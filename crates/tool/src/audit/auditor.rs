@@ -1,7 +1,7 @@
-//! Stored endpoints in, reports and figures that agree with them out.
+//! Stored endpoints in; reports about them, and figures, out.
 //!
-//! What is kept in memory is a fingerprint of each report, of which there are no more than `--max-reports`; of
-//! an endpoint that is fine, nothing.
+//! It keeps only a fingerprint of each report in memory, at most `--max-reports` of them, and nothing about endpoints
+//! that are fine.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use modelendpoint_core::endpoint::{Generation, Policy};
 use modelendpoint_lint::check::Terms;
 use modelendpoint_lint::finding::Finding;
 
-/// Bounds of what is kept and shown.
+/// The limits for reports and metrics.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     /// The most reports.
@@ -38,7 +38,7 @@ pub(super) struct Auditor {
     bounds: Bounds,
     figures: Arc<Figures>,
     reports: Option<Reports>,
-    /// Of each broken endpoint.
+    /// What is known about each broken endpoint.
     known: HashMap<Key, Known>,
     pass: u64,
     trouble: Trouble,
@@ -48,11 +48,11 @@ pub(super) struct Auditor {
 /// Namespace and name of a report.
 type Key = (String, String);
 
-/// What is known of a broken endpoint.
+/// What is known about a broken endpoint.
 #[derive(Default)]
 struct Known {
     broken: Broken,
-    /// Of the report that the API server has.
+    /// The fingerprint of the report that the API server has.
     fingerprint: Option<u64>,
     /// The pass that saw it last.
     pass: u64,
@@ -73,12 +73,12 @@ struct Trouble {
     is_kind_gone: bool,
 }
 
-/// What a full pass came to.
+/// The result of a full pass.
 #[must_use]
 pub(super) struct Passed {
-    /// Where changes go on; `None` where the cluster knows no ModelEndpoints.
+    /// The resource version after which changes follow. `None` if the cluster has no definition of ModelEndpoints.
     pub(super) version: Option<String>,
-    /// Whether the endpoints were of more than one moment, so that a change may have been missed.
+    /// Whether the endpoints were read from more than one snapshot, so that a change may have been missed.
     pub(super) is_torn: bool,
     /// Whether every report was written.
     pub(super) is_whole: bool,
@@ -113,7 +113,7 @@ impl Auditor {
         self.reports.is_some()
     }
 
-    /// Judges all that is stored.
+    /// Judges all stored endpoints.
     ///
     /// # Errors
     /// When the API server can't be asked, or refuses.
@@ -145,7 +145,7 @@ impl Auditor {
         Ok(Passed { version: is_known.then_some(pages.version), is_torn: pages.is_torn, is_whole })
     }
 
-    /// Judges what changed. `false` asks for a full pass.
+    /// Judges a changed endpoint. `false` asks for a full pass.
     pub(super) async fn changed(&mut self, change: &Change) -> bool {
         let (Change::Created(endpoint) | Change::Changed(endpoint) | Change::Deleted(endpoint)) = change;
         let before = self.known.get(&key(endpoint)).map(|known| known.broken.clone()).unwrap_or_default();
@@ -159,7 +159,7 @@ impl Auditor {
         let mut figures = self.figures.lock();
         let counts = &mut figures.counts;
         counts.take_away(&endpoint.metadata.namespace, &before);
-        // of what has no report, nobody knows what it was before: the next full pass counts it
+        // The earlier state of an endpoint without a report is unknown. The next full pass counts it.
         if !judged.is_left_out {
             counts.add(&endpoint.metadata.namespace, &judged.broken);
         }
@@ -173,7 +173,7 @@ impl Auditor {
         self.trouble.failures == 0 && !self.trouble.is_kind_gone
     }
 
-    /// Reads what was reported before, so that only what differs is written.
+    /// Reads the existing reports, so that only those that differ are written.
     async fn find_reports(&mut self) -> kube::Result<()> {
         let before = self.reports.as_ref().map(|reports| reports.format);
         let Found { chosen, superseded } = Reports::find(&self.client).await?;
@@ -241,7 +241,7 @@ impl Auditor {
         }
     }
 
-    /// Judges page by page; `false` if the cluster knows no ModelEndpoints.
+    /// Judges page by page. `false` if the cluster has no definition of ModelEndpoints.
     async fn read(&mut self, pages: &mut Pages, counts: &mut Counts) -> kube::Result<bool> {
         loop {
             match pages.next::<Stored>().await {
@@ -260,7 +260,7 @@ impl Auditor {
         }
     }
 
-    /// Judges an endpoint, and sees to its report.
+    /// Judges an endpoint, and writes or deletes its report.
     async fn judge(&mut self, endpoint: &Stored) -> Judged {
         let terms = Terms { policy: &self.policy, namespace: "", generation: self.generation };
         let findings = findings(endpoint, terms);
@@ -277,7 +277,7 @@ impl Auditor {
         Judged { broken, is_left_out: false }
     }
 
-    /// Writes the report about a broken endpoint, unless the API server has it already.
+    /// Writes the report about a broken endpoint, unless the API server already has it.
     async fn report(&mut self, endpoint: &Stored, findings: &[Finding], key: Key, broken: Broken) {
         let known = self.known.entry(key.clone()).or_default();
         known.broken = broken;
@@ -296,7 +296,7 @@ impl Auditor {
         }
     }
 
-    /// Deletes the report about an endpoint that is fine or gone, if there is one.
+    /// Deletes the report about an endpoint that is fine or deleted, if there is one.
     async fn delete(&mut self, key: Key) {
         let Some(known) = self.known.remove(&key) else { return };
         if let (Some(_), Some(reports)) = (known.fingerprint, &self.reports) {
@@ -305,7 +305,7 @@ impl Auditor {
         }
     }
 
-    /// Deletes reports about what no longer exists.
+    /// Deletes reports about endpoints that no longer exist.
     async fn forget_the_unseen(&mut self) {
         let unseen = self.known.iter().filter(|(_, known)| known.pass != self.pass);
         let unseen: Vec<_> = unseen.map(|(key, _)| key.clone()).collect();
@@ -330,7 +330,7 @@ impl Auditor {
             }
             Written::Failed(error) => {
                 figures.failed_writes += 1;
-                // one line, however many fail
+                // One line, however many writes fail.
                 if self.trouble.failures == 0 {
                     error!(namespace, name, error = %why(&error), "cannot {verb} a report");
                 }

@@ -1,6 +1,7 @@
-//! What was counted in, metrics in the Prometheus text format out.
+//! Counts in, metrics in the Prometheus text format out.
 //!
-//! Every label value is of a bounded set: rules are, and beyond a number of namespaces the rest is summed.
+//! The values of every label are limited: rules are fixed, and beyond a number of namespaces the others are summed
+//! up.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,10 +17,10 @@ use prometheus_client::registry::{Registry, Unit};
 use super::reports::Format;
 use modelendpoint_lint::finding::Level;
 
-/// The namespace label of what is summed; no namespace can have this name.
+/// The namespace label of the sum. No namespace can have this name.
 const OTHERS: &str = "(others)";
 
-/// What an endpoint breaks: rules, each with its level.
+/// The rules that an endpoint breaks, each with its level.
 pub(super) type Broken = Box<[(&'static str, Level)]>;
 
 /// Shared by the audit, which counts, and by `GET /metrics`.
@@ -47,9 +48,9 @@ pub(super) struct Counts {
     pub(super) endpoints: u64,
     pub(super) refused: u64,
     pub(super) warned: u64,
-    /// Broken endpoints beyond the most that get a report.
+    /// Broken endpoints without a report, because there are too many.
     pub(super) unreported: u64,
-    /// The most namespaces that have a row of their own.
+    /// The most namespaces with series of their own.
     most: usize,
     rows: BTreeMap<String, Row>,
     others: Row,
@@ -84,10 +85,10 @@ impl Figures {
         self.lock().last_pass.is_some()
     }
 
-    /// As scraped.
+    /// The text for a scrape.
     pub(super) fn render(&self) -> String {
         let mut text = String::new();
-        // writing to a string can't fail
+        // Writing to a string can't fail.
         let _ = encode(&mut text, &self.lock().registry());
         text
     }
@@ -131,7 +132,7 @@ impl Counts {
     }
 }
 
-/// A change that the webhook would make in silence is a warning about what is stored.
+/// For a stored endpoint, a change that the webhook would make without a warning counts as a warning.
 fn word(level: Level) -> &'static str {
     match level {
         Level::Deny => "deny",

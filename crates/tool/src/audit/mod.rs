@@ -10,7 +10,7 @@
 //!  └─ ops         /metrics, /livez and /readyz
 //! ```
 //!
-//! Nothing coordinates two audits: both come to the same report, and to apply it twice changes nothing.
+//! Two audits need no coordination: both write the same report, and applying it twice changes nothing.
 
 mod auditor;
 mod figures;
@@ -42,7 +42,7 @@ use figures::Figures;
 use policy::PolicyFile;
 use reports::Reports;
 
-/// How often to look for what the cluster does not know yet: ModelEndpoints, or reports.
+/// How often to look for definitions that the cluster does not have yet: of ModelEndpoints, or of reports.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// The waits after failures grow from the first to the second.
 const WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -118,18 +118,18 @@ struct Audit {
     every: Duration,
 }
 
-/// What asks for the next full pass.
+/// The reason for the next full pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Because {
-    /// It is time.
+    /// It is due.
     Due,
-    /// The policy is another.
+    /// The policy changed.
     Policy,
-    /// The cluster knows reports now.
+    /// A definition of reports was installed.
     Reports,
-    /// What happened since is not known.
+    /// The changes since the last one are unknown.
     Gone,
-    /// Something could not be written, or asked.
+    /// A read or a write failed.
     Failed,
 }
 
@@ -156,7 +156,7 @@ impl Audit {
                     );
                 }
             }
-            // what went well for long is no sign of trouble that lasts
+            // After a long time without failures, start with the shortest wait again.
             wait = if began.elapsed() > WAITS.1 * 2 { WAITS.0 } else { (wait * 2).min(WAITS.1) };
             sleep(wait).await;
         }
@@ -166,7 +166,7 @@ impl Audit {
     async fn follow(&mut self, passed: &Passed, began: Instant) -> Because {
         let Audit { auditor, policy, client, address, every, figures } = self;
         let took = began.elapsed();
-        // what may have been missed, or not written, is not left so for long
+        // Do not wait long if changes may have been missed, or reports were not written.
         let soon = LOOK_AGAIN.max(took * 2);
         let is_settled = passed.is_whole && !passed.is_torn && passed.version.is_some();
         let due = Instant::now() + if is_settled { *every } else { soon };
@@ -207,7 +207,7 @@ async fn judge_changes(auditor: &mut Auditor, client: &Client, version: &str, ad
                 continue;
             }
             Err(Ended::Gone) => return Because::Gone,
-            // its definition was deleted
+            // The definition was deleted.
             Err(Ended::Failed(kube::Error::Api(status))) if status.code == 404 => return Because::Gone,
             Err(Ended::Failed(error)) => why(&error),
             Err(Ended::AtOnce) => "the watch ended as soon as it began".to_owned(),

@@ -1,6 +1,6 @@
 //! Connections of probes and of Prometheus in, health and metrics out.
 //!
-//! A few connections at a time, each for one request and a few seconds: nobody can keep the port from others for
+//! It serves a few connections at a time, each for one request and a few seconds. So nobody can block the port for
 //! long, or take much memory.
 
 use std::convert::Infallible;

@@ -1,6 +1,7 @@
-//! A policy file that may change in, the policy that holds out.
+//! A policy file that may change in, the policy in use out.
 //!
-//! Like the server, it reads the file every second: kubelet replaces a link above it, so that no file is written.
+//! Like the server, it reads the file every second: the kubelet replaces a link above the file, and never writes to
+//! the file.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,14 +24,15 @@ pub(super) struct PolicyFile {
 
 impl PolicyFile {
     /// # Errors
-    /// Every mistake in it, or why it can't be read.
+    /// All mistakes in it, or why it can't be read.
     pub(super) fn load(path: Option<&Path>) -> anyhow::Result<Self> {
         let Some(path) = path else { return Ok(PolicyFile { file: None, policy: Policy::NONE }) };
         let Loaded { content, policy } = load(path, Accept::Regular)?;
         Ok(PolicyFile { file: Some((path.to_owned(), Followed::new(content))), policy })
     }
 
-    /// Waits until the file holds another policy. One that can't be used is told of, and the one from before holds.
+    /// Waits until the file has another policy. A policy that can't be used is reported, and the previous one stays
+    /// in use.
     pub(super) async fn changed(&mut self, figures: &Figures) {
         let Some((path, file)) = &mut self.file else { return std::future::pending().await };
         let mut looks = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);

@@ -1,4 +1,4 @@
-//! A stored endpoint and what was found out about it in, the report about it out.
+//! A stored endpoint and its findings in, the report about it out.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -12,9 +12,9 @@ use modelendpoint_core::endpoint::quote::Quoted;
 use modelendpoint_lint::check::Terms;
 use modelendpoint_lint::finding::{Finding, Level};
 
-/// Who wrote a report: its label, its field manager, and the source of its results.
+/// The author of a report, for its label, its field manager, and the source of its results.
 pub(super) const WRITER: &str = "modelendpoint-audit";
-/// The label of all reports that are written here.
+/// The label of all reports that the audit writes.
 pub(super) const LABEL: &str = "app.kubernetes.io/managed-by";
 const PREFIX: &str = "modelendpoint-";
 /// The longest name of an object.
@@ -27,7 +27,7 @@ pub(super) fn findings(endpoint: &Stored, terms: Terms<'_>) -> Vec<Finding> {
     let is_default =
         |finding: &&mut Finding| finding.level == Level::Change && finding.field == Some(Field::RewritePath);
     for finding in findings.iter_mut().filter(is_default) {
-        // it is stored already, so that nothing sets it
+        // The endpoint is already stored, so nothing sets the default.
         if let Some(change) = &change {
             finding.problem = "is not set, so servers are asked for `/<namespace>/<service>/v1/...`".into();
             finding.remedy = Some(format!("set it to {}", Quoted(&change.value)).into());
@@ -47,8 +47,8 @@ pub(super) fn name(endpoint: &str) -> String {
     format!("{PREFIX}{}-{:016x}", kept.trim_end_matches(['-', '.']), hasher.finish())
 }
 
-/// The whole report, for a server-side apply. It has no time in it: as long as nothing changes, to apply it
-/// again changes nothing.
+/// The whole report, for a server-side apply. It contains no timestamp, so applying it again changes nothing as long
+/// as the findings are the same.
 pub(super) fn report(format: Format, endpoint: &Stored, findings: &[Finding]) -> Json {
     let metadata = &endpoint.metadata;
     let api_version = format!("{GROUP}/{VERSION}");
@@ -68,7 +68,7 @@ pub(super) fn report(format: Format, endpoint: &Stored, findings: &[Finding]) ->
             "name": name(&metadata.name),
             "namespace": metadata.namespace,
             "labels": { LABEL: WRITER },
-            // it goes with the endpoint
+            // Kubernetes deletes it together with the endpoint.
             "ownerReferences": [
                 { "apiVersion": api_version, "kind": KIND, "name": metadata.name, "uid": metadata.uid },
             ],
@@ -116,8 +116,7 @@ fn result(level: Level) -> &'static str {
     }
 }
 
-/// A number for all that is ours in a report, the same for what is applied and for what the API server then
-/// stores.
+/// A hash of our fields in a report. It is the same for the applied and for the stored report.
 pub(super) fn fingerprint(report: &Json) -> u64 {
     let mut hasher = DefaultHasher::new();
     for field in ["source", "scope", "summary", "results"] {
@@ -129,7 +128,7 @@ pub(super) fn fingerprint(report: &Json) -> u64 {
     hasher.finish()
 }
 
-/// Independent of the order of keys.
+/// It does not depend on the order of keys.
 fn hash(value: &Json, hasher: &mut DefaultHasher) {
     match value {
         Json::Array(items) => {

@@ -11,11 +11,11 @@ use crate::cluster::ask::ask;
 use crate::cluster::failure::{Waits, in_time};
 use crate::cluster::pages::Pages;
 
-/// What kind of report the cluster knows.
+/// The kind of reports that the cluster has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     OpenReports,
-    /// Of the Policy Working Group, which the same people gave up for the above.
+    /// From the Policy Working Group. The same people replaced it with the kind above.
     PolicyReports,
 }
 
@@ -25,29 +25,29 @@ pub(super) struct Reports {
     pub(super) format: Format,
 }
 
-/// What a cluster knows.
+/// The kinds of reports that a cluster has.
 #[must_use]
 pub(super) struct Found {
     /// Where reports are written.
     pub(super) chosen: Option<Reports>,
-    /// Where they may have been written before the cluster knew better.
+    /// Where reports may have been written before the newer kind was installed.
     pub(super) superseded: Option<Reports>,
 }
 
-/// What became of a write.
+/// The result of a write.
 #[derive(Debug)]
 #[must_use]
 pub(super) enum Written {
     Done,
-    /// The namespace is going, or gone, and the report with it.
+    /// The namespace is being deleted, or was deleted, and the report with it.
     Superfluous,
-    /// The cluster does not know this kind of report any more.
+    /// The cluster no longer has this kind of report.
     KindGone,
     Failed(kube::Error),
 }
 
 impl Format {
-    /// In the order in which they are taken.
+    /// In order of preference.
     const ALL: [Format; 2] = [Format::OpenReports, Format::PolicyReports];
 
     pub(super) fn api_version(self) -> &'static str {
@@ -64,7 +64,7 @@ impl Format {
         }
     }
 
-    /// Whether a report can say in one place who wrote it.
+    /// Whether a report has a field for its author.
     pub(super) fn has_source(self) -> bool {
         self == Format::OpenReports
     }
@@ -80,7 +80,7 @@ impl Format {
 }
 
 impl Reports {
-    /// What the cluster knows.
+    /// Asks which kinds of reports the cluster has.
     ///
     /// # Errors
     /// When the API server can't be asked.
@@ -100,7 +100,7 @@ impl Reports {
         Ok(Found { chosen: known.next(), superseded: known.next() })
     }
 
-    /// All reports that were written here.
+    /// All reports that the audit wrote.
     pub(super) fn stored(&self) -> Pages {
         let path = DynamicObject::url_path(&self.format.resource(), None);
         Pages::of(self.client.clone(), path).labelled(format!("{LABEL}={WRITER}"))
@@ -130,7 +130,7 @@ impl Reports {
             match ask(&self.client, request.clone()).await {
                 Ok(_) => return Written::Done,
                 Err(kube::Error::Api(status)) if status.code == 404 => {
-                    // of a kind that it knows, the API server names what it did not find
+                    // If the API server knows the kind, it names the object that it did not find.
                     let names_it = status.details.as_ref().is_some_and(|details| !details.name.is_empty());
                     return if names_it { Written::Superfluous } else { Written::KindGone };
                 }

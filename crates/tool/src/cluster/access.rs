@@ -1,4 +1,4 @@
-//! What a person says about a cluster in, a client for it out.
+//! The flags about a cluster in, a client for it out.
 
 use anyhow::{Context, anyhow, bail};
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
@@ -13,19 +13,19 @@ pub(crate) struct Cluster {
     pub(crate) client: Client,
     /// The namespace that the kubeconfig names.
     pub(crate) namespace: String,
-    /// Of its API server, for people.
+    /// The address of its API server, for people.
     pub(crate) address: String,
 }
 
 /// # Errors
-/// What to do, when no cluster is known or its access can't be used.
+/// If no cluster is configured, or the access can't be used: what to do.
 pub(crate) async fn connect(access: &Access) -> anyhow::Result<Cluster> {
     let mut config = config(access).await?;
-    // it would wait for minutes, with nothing to see
+    // By default, the client would wait for minutes without a message.
     config.default_retry = false;
     let namespace = config.default_namespace.clone();
     let url = &config.cluster_url;
-    // what stands before an `@` is nobody's business
+    // The text before an `@` may be a secret.
     let authority = url.authority().map_or("", |authority| authority.as_str());
     let (_, host) = authority.rsplit_once('@').unwrap_or(("", authority));
     let address = format!("{}://{host}", url.scheme_str().unwrap_or("http"));

@@ -1,4 +1,4 @@
-//! A request in, the bytes of its answer out, or why the API server refuses.
+//! A request in; the bytes of its answer, or the reason for a refusal, out.
 
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Request};
@@ -11,14 +11,15 @@ use kube::core::response::StatusDetails;
 
 use super::failure::in_time;
 
-/// The largest answer, in bytes. Of a page, Modelplane's endpoints take 3 KiB each; one alone can take 3 MiB.
+/// The largest answer, in bytes. In a page, each of Modelplane's endpoints takes 3 KiB, but a single endpoint can
+/// have 3 MiB.
 const BYTES: usize = 8 << 20;
 
-/// The answer to a request; `None` if it is too large.
+/// The answer to a request. `None` if it is too large.
 ///
 /// # Errors
-/// When none comes in time, or the API server refuses. The status says how long to wait, if the API server does, be it
-/// in the status or in a header.
+/// If there is no answer in time, or the API server refuses. If the API server says how long to wait, in the status
+/// or in a header, the status contains it.
 pub(crate) async fn ask(client: &Client, request: Request<Vec<u8>>) -> kube::Result<Option<Bytes>> {
     let answer = async {
         let (head, body) = client.send(request.map(Body::from)).await?.into_parts();
@@ -36,7 +37,8 @@ pub(crate) async fn ask(client: &Client, request: Request<Vec<u8>>) -> kube::Res
     in_time(answer).await
 }
 
-/// What the API server answers, which is no Status where it does not know the path, or is too busy to make one.
+/// The error in an answer of the API server. It is not a Status if the API server does not know the path, or is too
+/// busy.
 pub(super) fn refusal(code: u16, headers: &HeaderMap, body: &[u8]) -> kube::Error {
     let mut status = serde_json::from_slice(body).unwrap_or_else(|_| {
         let message = String::from_utf8_lossy(body).trim().chars().take(200).collect();

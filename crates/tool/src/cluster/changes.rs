@@ -1,4 +1,4 @@
-//! A resource version in, what changes after it out.
+//! A resource version in, the changes after it out.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -11,11 +11,12 @@ use tokio::time::{Instant, timeout};
 use super::failure::in_time;
 use super::{Stored, endpoints_path};
 
-/// A bookmark comes every minute. Where nothing comes for longer, the connection may be dead: it is made anew.
+/// A bookmark arrives every minute. If nothing arrives for longer than this, the connection may be dead, so a new one
+/// is opened.
 const QUIET: Duration = Duration::from_mins(2);
-/// After so long, the API server ends the watch.
+/// After this time, the API server ends the watch.
 const SECONDS: u32 = 290;
-/// A watch that ends sooner is one that the API server, or something in front of it, does not keep.
+/// If a watch ends sooner, the API server or a proxy does not keep watches open.
 const SHORT: Duration = Duration::from_secs(10);
 
 /// A watch on all ModelEndpoints.
@@ -23,7 +24,7 @@ pub(crate) struct Changes {
     client: Client,
     version: String,
     events: Option<Events>,
-    /// When it was made.
+    /// When it was opened.
     began: Instant,
 }
 
@@ -41,7 +42,7 @@ pub(crate) enum Change {
 #[derive(Debug)]
 #[must_use]
 pub(crate) enum Ended {
-    /// The API server no longer knows what happened since: everything has to be read again.
+    /// The API server no longer has the changes since then, so everything must be read again.
     Gone,
     /// The watch ended as soon as it began.
     AtOnce,
@@ -49,7 +50,7 @@ pub(crate) enum Ended {
 }
 
 impl Changes {
-    /// What happens after a resource version.
+    /// Follows the changes after a resource version.
     pub(crate) fn after(client: Client, version: String) -> Self {
         Changes { client, version, events: None, began: Instant::now() }
     }
@@ -57,7 +58,8 @@ impl Changes {
     /// The next change.
     ///
     /// # Errors
-    /// Why none can come; to call again goes on where it was, unless it is [`Ended::Gone`].
+    /// If there can't be another one: why. Unless it is [`Ended::Gone`], another call continues where the watch
+    /// ended.
     pub(crate) async fn next(&mut self) -> Result<Change, Ended> {
         loop {
             let events = match &mut self.events {
@@ -83,7 +85,7 @@ impl Changes {
                     self.events = None;
                     return Err(ended(error));
                 }
-                // it ends after a while, and goes on where it was
+                // The watch ended normally. Continue where it was.
                 Ok(None) | Err(_) => {
                     self.events = None;
                     if !self.lasts() {
@@ -94,7 +96,7 @@ impl Changes {
         }
     }
 
-    /// Whether the watch has been there for a while.
+    /// Whether the watch has been open for a while.
     pub(crate) fn lasts(&self) -> bool {
         self.began.elapsed() >= SHORT
     }

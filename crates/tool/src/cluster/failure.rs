@@ -1,4 +1,4 @@
-//! A request that failed in; why, for people, and how long to wait before the next out.
+//! A failed request in; the reason for people, and the wait before the next request, out.
 
 use std::error::Error;
 use std::slice;
@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-/// Why a request failed, for people: what the API server says, or what keeps it from being asked.
+/// Why a request failed, for people: the API server's message, or why it could not be reached.
 pub(crate) fn why(error: &kube::Error) -> String {
     let first: &dyn Error = match error {
         kube::Error::Api(status) => return status.message.clone(),
-        // these only say that there is a cause
+        // These say only that there is a cause.
         kube::Error::Service(cause) => &**cause,
         kube::Error::HyperError(cause) => cause,
         error => error,
@@ -19,7 +19,7 @@ pub(crate) fn why(error: &kube::Error) -> String {
     let mut cause = first.source();
     while let Some(error) = cause {
         let text = error.to_string();
-        // some repeat what they are caused by
+        // Some errors repeat their cause.
         if !why.ends_with(&text) {
             why = format!("{why}: {text}");
         }
@@ -28,15 +28,15 @@ pub(crate) fn why(error: &kube::Error) -> String {
     why
 }
 
-/// An answer that takes longer does not come: the API server gives up after a minute.
+/// The longest wait for an answer. The API server itself gives up after a minute.
 const PATIENCE: Duration = Duration::from_secs(70);
 
-/// What a request comes to, or an error when the answer does not come.
+/// The result of a request, or an error if there is no answer in time.
 pub(crate) async fn in_time<T>(request: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
     timeout(PATIENCE, request).await.unwrap_or_else(|late| Err(kube::Error::Service(late.into())))
 }
 
-/// How long to wait before a request that failed is made again, for as long as that can help.
+/// How long to wait before a failed request is repeated, as long as that can help.
 pub(crate) struct Waits(slice::Iter<'static, Duration>);
 
 const WAITS: [Duration; 6] = [
@@ -47,7 +47,7 @@ const WAITS: [Duration; 6] = [
     Duration::from_secs(4),
     Duration::from_secs(8),
 ];
-/// The API server asks for one second as a rule.
+/// The API server usually asks for one second.
 const LONGEST: Duration = Duration::from_secs(30);
 
 impl Waits {
@@ -55,7 +55,7 @@ impl Waits {
         Waits(WAITS.iter())
     }
 
-    /// The next wait: no shorter than the API server asks for. `None` if to wait is of no use, or was of none.
+    /// The next wait, at least as long as the API server asks for. `None` if waiting can't help, or has not helped.
     pub(crate) fn after(&mut self, error: &kube::Error) -> Option<Duration> {
         let asked = match error {
             kube::Error::Api(status) if matches!(status.code, 408 | 429 | 500..) => {

@@ -8,7 +8,7 @@
 //! failure      why a request failed, and when to make it again
 //! ```
 //!
-//! Both read no more of an object than is judged, so that memory grows with a page and not with the cluster.
+//! Both read only the judged parts of an object, so that memory depends on the size of a page and not of the cluster.
 
 pub(crate) mod access;
 pub(crate) mod ask;
@@ -29,7 +29,7 @@ use modelendpoint_lint::check::{Terms, findings_of};
 use modelendpoint_lint::finding::Finding;
 use modelendpoint_lint::generation::of_other_generation;
 
-/// A ModelEndpoint, as much of it as is judged.
+/// The judged parts of a ModelEndpoint.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Stored {
     pub(crate) metadata: Metadata,
@@ -47,13 +47,14 @@ pub(crate) struct Metadata {
     labels: BTreeMap<String, String>,
 }
 
-/// Where the ModelEndpoints are, of one namespace or of all.
+/// The path of the ModelEndpoints of one namespace or of all.
 pub(crate) fn endpoints_path(namespace: Option<&str>) -> String {
     let kind = GroupVersionKind::gvk(GROUP, VERSION, KIND);
     DynamicObject::url_path(&ApiResource::from_gvk_with_plural(&kind, PLURAL), namespace)
 }
 
-/// The fields that the cluster's ModelEndpoints have, by their definition; `None` where that may not be read.
+/// The fields of the cluster's ModelEndpoints, according to their definition. `None` if there is no permission to
+/// read it.
 pub(crate) async fn served_generation(client: &Client) -> Option<Generation> {
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(
         "apiextensions.k8s.io",
@@ -73,8 +74,8 @@ pub(crate) async fn served_generation(client: &Client) -> Option<Generation> {
 }
 
 impl Stored {
-    /// What there is to say about it, as if it were written today; with the decision of the webhook, unless it has the
-    /// fields of another Modelplane.
+    /// The findings about it, as if it were written today. With the decision of the webhook, unless it has the fields
+    /// of another version of Modelplane.
     pub(crate) fn judged(&self, terms: Terms<'_>) -> (Option<Decision<'_>>, Vec<Finding>) {
         let spec = self.spec();
         if let Some(finding) = of_other_generation(&spec, terms.generation) {

@@ -1,9 +1,8 @@
 //! A collection of the API server in, its objects page by page out.
 //!
-//! A page holds a number of objects, and no more than a number of bytes: where large objects make it larger, it
-//! is asked for again with fewer of them. A page that is gone (410) because reading took longer than the API
-//! server keeps a snapshot is replaced by the rest of the collection as it is now, so that a slow reader gets to
-//! the end.
+//! The number of objects and of bytes in a page is limited. If large objects exceed the limit, the page is requested
+//! again with fewer objects. If reading takes longer than the API server keeps a snapshot, a page is gone (410). Then
+//! the rest of the collection is read in its current state, so that a slow reader reaches the end.
 
 use std::fmt::Write;
 
@@ -17,7 +16,7 @@ use tokio::time::sleep;
 use super::ask::{ask, refusal};
 use super::failure::Waits;
 
-/// So many objects come at a time, unless they are large.
+/// The number of objects in a page, unless they are large.
 const OBJECTS: u32 = 500;
 
 /// A collection that is being read.
@@ -29,7 +28,7 @@ pub(crate) struct Pages {
     next: Next,
     /// The resource version of what was read last.
     pub(crate) version: String,
-    /// Whether what was read is of more than one moment.
+    /// Whether the objects were read from more than one snapshot.
     pub(crate) is_torn: bool,
 }
 
@@ -39,10 +38,10 @@ enum Next {
     End,
 }
 
-/// Some of a collection.
+/// A part of a collection.
 pub(crate) struct Page<T> {
     pub(crate) items: Vec<T>,
-    /// How many are left, where the API server tells.
+    /// How many are left, if the API server says so.
     pub(crate) remaining: Option<usize>,
 }
 
@@ -53,7 +52,7 @@ impl Pages {
         Pages { client, path, selector: None, limit: OBJECTS, next, version: String::new(), is_torn: false }
     }
 
-    /// Those that have a label.
+    /// Only objects with a label.
     pub(crate) fn labelled(self, selector: String) -> Self {
         Pages { selector: Some(selector), ..self }
     }
@@ -76,7 +75,7 @@ impl Pages {
                 Err(kube::Error::Api(status)) if status.code == 410 && token.is_some() => {
                     self.go_on_after(*status)?;
                 }
-                // of an API server that was never there, a person hears at once
+                // If the API server has not answered yet, report the failure at once.
                 Err(error) if token.is_none() && !matches!(error, kube::Error::Api(_)) => return Err(error),
                 Err(error) => match waits.after(&error) {
                     Some(wait) => sleep(wait).await,
@@ -97,7 +96,7 @@ impl Pages {
         match ask(&self.client, request).await? {
             Some(body) => serde_json::from_slice(&body).map(Asked::Page).map_err(kube::Error::SerdeError),
             None if self.limit > 1 => Ok(Asked::TooLarge),
-            // one object alone is never as large
+            // A single object is never this large.
             None => Err(refusal(500, &HeaderMap::new(), b"it is too large")),
         }
     }
@@ -111,7 +110,7 @@ impl Pages {
         Page { items: list.items, remaining: list.metadata.remaining_item_count }
     }
 
-    /// Reads the rest as it is now, if the API server says how.
+    /// Reads the rest in its current state, if the API server offers that.
     fn go_on_after(&mut self, gone: Status) -> kube::Result<()> {
         match gone.metadata.as_ref().and_then(|metadata| metadata.continue_.clone()) {
             Some(token) if !token.is_empty() => {

@@ -12,7 +12,7 @@ use crate::cli;
 use modelendpoint_issuer::issue_once;
 
 /// # Errors
-/// When a file exists and may not be overwritten, or can't be written.
+/// If a file exists and must not be overwritten, or can't be written.
 pub fn run(args: &cli::Certs) -> anyhow::Result<ExitCode> {
     let issued = issue_once(names(&args.service, &args.namespace), args.days)
         .context("cannot make the certificates")?;
@@ -49,8 +49,8 @@ fn names(service: &str, namespace: &str) -> Vec<String> {
     ]
 }
 
-/// A new file beside it takes its place, so that a key is never readable by others, not even where
-/// an old file was, and a reader sees the old content or the new.
+/// Writes a new file and renames it. So others can never read a key, even if they could read the old file, and a
+/// reader sees either the old or the new content.
 fn write(file: &Path, pem: &str, mode: u32) -> io::Result<()> {
     let beside = file.with_added_extension("new");
     if let Err(error) = fs::remove_file(&beside)

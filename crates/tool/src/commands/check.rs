@@ -1,4 +1,4 @@
-//! `check`: manifests in, findings out, with the verdict of the served webhook.
+//! `check`: manifests in, findings out, with the verdict of the running webhook.
 
 use std::fs;
 use std::io::{stderr, stdout};
@@ -24,7 +24,7 @@ use modelendpoint_lint::finding::Level;
 use modelendpoint_lint::fix::Extent;
 
 /// # Errors
-/// When there is nothing to check, or nowhere to write to.
+/// If there is nothing to check, or the output can't be written.
 pub fn run(args: &cli::Check) -> anyhow::Result<ExitCode> {
     let policy = policy_of(args.policy.as_deref())?;
     let terms = Terms {
@@ -63,7 +63,7 @@ fn read(args: &cli::Check, terms: Terms<'_>, fix: Fix) -> anyhow::Result<Report>
     let empty = std::mem::take(&mut found.empty);
     let progress = Progress::of("files", args.quiet);
     let mut report = check_all(found, terms, fix, |done, all| {
-        // as often as a person can see
+        // As often as a person can notice.
         if done.is_multiple_of((all / 100).max(1)) {
             progress.tell(done, all);
         }
@@ -89,7 +89,7 @@ impl From<&cli::Search> for Search {
     }
 }
 
-/// What was written before is not checked the next time.
+/// An output file from an earlier run is not checked.
 fn is_found_as(source: &Source, output: &Path) -> bool {
     let Source::File(path, Way::Found | Way::LinkedOut) = source else { return false };
     path.file_name() == output.file_name()
@@ -116,7 +116,8 @@ fn ask_cluster(args: &cli::Check, terms: Terms<'_>) -> anyhow::Result<Report> {
     report
 }
 
-/// Findings go to standard output; beside it, where that has a diff or the text that was piped in.
+/// Findings go to standard output, or to standard error if a diff or the corrected standard input goes to standard
+/// output.
 fn show(report: &Report, args: &cli::Check, fix: Fix) -> anyhow::Result<()> {
     let is_piped = matches!(fix, Fix::Write(_)) && args.paths.iter().any(|path| path.as_os_str() == "-");
     let mut notes = report.notes.clone();

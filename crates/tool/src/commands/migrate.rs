@@ -1,4 +1,4 @@
-//! `migrate`: manifests of Modelplane before 0.5 in, the same for Modelplane 0.5 out.
+//! `migrate`: manifests for Modelplane before 0.5 in, manifests for Modelplane 0.5 out.
 
 use std::io::{stderr, stdout};
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ use modelendpoint_lint::check::{Terms, read};
 use modelendpoint_lint::migrate::{Migration, migrate};
 
 /// # Errors
-/// When standard input is named twice, or there is nowhere to write to.
+/// If standard input is named twice, or the output can't be written.
 pub fn run(args: &cli::Migrate) -> anyhow::Result<ExitCode> {
     let found = find(&args.paths, &Search::from(&args.search))?;
     let report = each(found, |source| migrate_one(source, args.diff), |_, _| {});
@@ -40,13 +40,14 @@ fn migrate_one(source: &Source, is_dry: bool) -> Result<SourceReport, Unreadable
             source.write(&text, new)?;
         }
     }
-    // what is piped through must come out
+    // Standard input must be copied to standard output.
     let is_piped = *source == Source::StandardInput && !is_dry;
     let fixed = migrated.or_else(|| is_piped.then(|| text.clone()));
     Ok(SourceReport { fixed, ..SourceReport::of(source, text, checked) })
 }
 
-/// The new text of standard input, or the changes, on standard output; what is left to do beside it.
+/// Writes the new text of standard input, or the changes, to standard output, and what is left to do to standard
+/// error.
 fn show(report: &Report, args: &cli::Migrate) -> anyhow::Result<()> {
     let told = |style| format!("{}{}\n", findings(report, style), summary(report, args.diff));
     let piped = report.outcomes.iter().find(|outcome| outcome.source == Source::StandardInput);

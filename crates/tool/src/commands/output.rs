@@ -1,4 +1,4 @@
-//! What a command has to say in; the streams of the process, or a file, out.
+//! The output of a command in; the streams of the process, or a file, out.
 
 use std::fs;
 use std::io::{self, ErrorKind, Write, stderr, stdout};
@@ -17,7 +17,7 @@ use modelendpoint_core::endpoint::quote::Seen;
 /// Writes to a file, or to standard output.
 ///
 /// # Errors
-/// When that is not possible. A reader that has seen enough, such as `head`, is no error.
+/// If that is not possible. A reader that closes the pipe early, such as `head`, is not an error.
 pub(super) fn write(text: &str, file: Option<&Path>) -> anyhow::Result<()> {
     match file {
         Some(file) => fs::write(file, text)
@@ -41,14 +41,14 @@ pub(super) fn tell(text: &str) {
     let _ = stderr().lock().write_all(text.as_bytes());
 }
 
-/// Tells what could not be read or written.
+/// Reports what could not be read or written.
 pub(super) fn tell_errors(report: &Report) {
     for Unreadable(why) in &report.unreadable {
         tell(&format!("error: {}\n", Seen(why)));
     }
 }
 
-/// Tells what else a person should know.
+/// Prints a note for people.
 pub(super) fn tell_notes(notes: &[String]) {
     for note in notes {
         tell(&format!("note: {}\n", Seen(note)));
@@ -59,7 +59,7 @@ fn unless_closed(result: io::Result<()>) -> io::Result<()> {
     result.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
 }
 
-/// How text on a stream may look: `auto` goes by the stream, <https://no-color.org> and
+/// Whether text on a stream has colours. `auto` depends on the stream, <https://no-color.org> and
 /// <https://bixense.com/clicolors>.
 pub(super) fn style(wanted: ColorChoice, stream: &impl RawStream) -> Style {
     let is_coloured = match wanted {

@@ -10,7 +10,7 @@ use crate::cli;
 use modelendpoint_admission_policies::manifests;
 
 /// # Errors
-/// When the policy can't be used, or is longer than the API server takes.
+/// If the policy can't be used, or is longer than the API server accepts.
 pub fn run(args: &cli::Policies) -> anyhow::Result<ExitCode> {
     let manifests =
         manifests(&policy_of(args.policy.as_deref())?, args.kubernetes).map_err(|why| anyhow!("{why}"))?;

@@ -1,9 +1,9 @@
-//! How far it is in, a line on a terminal out.
+//! The progress in, a line on a terminal out.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
 
-/// A line on a terminal that says how far it is, if it lasts.
+/// A line with the progress on a terminal, if the work takes long.
 pub(super) struct Progress {
     of_what: &'static str,
     began: Instant,

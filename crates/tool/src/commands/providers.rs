@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::output::print;
 use crate::cli::{self, RulesFormat, slug};
 
-/// Prints the catalogue, or what matches a name.
+/// Prints the catalogue, or the entries that match a name.
 ///
 /// # Errors
 /// When nothing matches.
@@ -31,7 +31,7 @@ pub fn run(args: &cli::Providers) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// By a part of the name, or by a host.
+/// Finds entries by a part of the name, or by a host.
 fn matching(name: &str) -> Vec<&'static Provider> {
     let name = name.to_lowercase();
     let exact = providers::at(&name);
@@ -93,7 +93,7 @@ fn details(provider: &Provider) -> String {
     text
 }
 
-/// What to write for either Modelplane.
+/// What to write for both versions of Modelplane.
 fn manifest(provider: &Provider) -> String {
     let Some(place) = place(provider) else { return format!("Write the origin or the url of {PROXY}.\n") };
     let Place { origin, base, schema } = &place;
@@ -121,21 +121,21 @@ fn manifest(provider: &Provider) -> String {
 
 const PROXY: &str = "a proxy that translates, such as LiteLLM";
 
-/// Where an API is.
+/// The location of an API.
 struct Place {
     origin: String,
     base: String,
     schema: Schema,
 }
 
-/// What to write in Modelplane 0.5; `None` where the gateway can't use the provider as it is.
+/// What to write for Modelplane 0.5. `None` if the gateway can't use the provider directly.
 fn place(provider: &Provider) -> Option<Place> {
     let schema = provider.schemas().next().filter(|_| provider.query.is_none())?;
     let base = provider.bases_of(schema).first()?.replace('*', "<id>");
     Some(Place { origin: origin(provider), base, schema })
 }
 
-/// What to write before Modelplane 0.5; `None` where clients of its gateway can't reach the API.
+/// What to write for Modelplane before 0.5. `None` if clients of its gateway can't reach the API.
 fn url(provider: &Provider) -> Option<String> {
     let base = provider.reachable().next().filter(|_| provider.query.is_none())?;
     Some(format!("{}{}", origin(provider), base.replace('*', "<id>")))
@@ -149,14 +149,14 @@ fn origin(provider: &Provider) -> String {
     }
 }
 
-/// The paths below which it understands these requests, each as a prefix; `None` where it does not.
+/// The paths below which it understands these requests, each as a prefix. `None` if it does not understand them.
 fn bases(provider: &Provider, schema: Schema) -> Option<String> {
     let shown = |base: &&str| if base.is_empty() { "/".to_owned() } else { (*base).to_owned() };
     let bases: Vec<_> = provider.bases_of(schema).iter().map(shown).collect();
     (!bases.is_empty()).then(|| bases.join(", "))
 }
 
-/// The header that the key is expected in.
+/// The header for the key.
 fn key(provider: &Provider) -> String {
     match provider.credential {
         None => "none".to_owned(),
@@ -218,7 +218,7 @@ pub fn page() -> String {
     text
 }
 
-/// What to write as `api.prefix`, and where the provider understands Anthropic's requests.
+/// What to write as `api.prefix`, also for Anthropic's requests if the provider understands them.
 fn prefixes(provider: &Provider) -> String {
     let of = |schema| bases(provider, schema).map(|bases| format!("`{}`", bases.replace(", ", "`, `")));
     match (of(Schema::OpenAI), of(Schema::Anthropic)) {

@@ -98,7 +98,7 @@ const MARKDOWN_MUTATIONS: &str = "
 What `/mutate` changes before an object is stored: `spec.rewritePath` or `spec.origin`, and nothing else.
 ";
 
-/// What has an id in the catalogue.
+/// An entry of the catalogue: a rule or a mutation.
 enum Entry {
     Rule(&'static Rule),
     Mutation(&'static MutationDoc),
@@ -222,7 +222,7 @@ impl Entry {
     }
 }
 
-/// The level that the rule does not have by itself.
+/// The other level, which the rule does not have by default.
 fn other(rule: &Rule) -> &'static str {
     match rule.severity {
         Severity::Deny => "warn",
@@ -230,7 +230,7 @@ fn other(rule: &Rule) -> &'static str {
     }
 }
 
-/// What the webhook says of a bad example.
+/// What the webhook says about a bad example.
 fn message(example: &Example) -> String {
     let violations = judge_example(example);
     let lines: Vec<_> = violations.iter().map(|v| format!("{}: {v}", v.rule.field.path())).collect();
@@ -246,12 +246,12 @@ fn example_json(example: &Example) -> Value {
     json.into()
 }
 
-/// What is written in the fields of an example.
+/// The values in the fields of an example.
 fn written(example: &Example) -> impl Iterator<Item = (Field, &'static str)> {
     Field::ALL.into_iter().filter_map(|field| Some((field, *example.spec.value(field).text()?)))
 }
 
-/// What the field is called beside others of an example.
+/// The name of the field next to other fields of an example.
 fn name(field: Field) -> &'static str {
     match field {
         Field::Prefix | Field::Schema => field.keys().last().copied().unwrap_or_default(),
@@ -262,7 +262,7 @@ fn name(field: Field) -> &'static str {
     }
 }
 
-/// An example on one line, with what can't be seen escaped.
+/// An example on one line, with invisible characters escaped.
 struct Shown<'a>(&'a Example);
 
 impl Display for Shown<'_> {
@@ -288,7 +288,7 @@ impl Display for Shown<'_> {
     }
 }
 
-/// As a YAML string in double quotes where it needs them; the middle of a long one left out.
+/// A YAML string, in double quotes if necessary, and without the middle of a long value.
 struct Short(&'static str);
 
 impl Display for Short {

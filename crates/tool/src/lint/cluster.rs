@@ -1,4 +1,4 @@
-//! A cluster in, what the webhook would say of the ModelEndpoints that it stores out.
+//! A cluster in, what the webhook would say about its stored ModelEndpoints out.
 
 use std::pin::pin;
 
@@ -19,16 +19,16 @@ use modelendpoint_lint::finding::Name;
 /// Which endpoints to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope<'a> {
-    /// Of this namespace, or of the one that the kubeconfig names.
+    /// Those of this namespace, or of the one that the kubeconfig names.
     Namespace(Option<&'a str>),
     All,
 }
 
-/// Reads and judges every stored ModelEndpoint, as if it were written today. `tell` hears how many are done, and
-/// how many there are. Where Ctrl-C or an error ends it early, the report is on what was read until then.
+/// Reads and judges every stored ModelEndpoint, as if it were written today. `tell` is called with the number of
+/// endpoints that are done, and of all. If Ctrl-C or an error ends it early, the report covers what was read so far.
 ///
 /// # Errors
-/// What to change, when the cluster can't be asked.
+/// If the cluster can't be reached: what to change.
 pub(crate) async fn check(
     access: &Access,
     scope: Scope<'_>,
@@ -50,7 +50,7 @@ pub(crate) async fn check(
     let mut pages = Pages::of(client, endpoints_path(namespace));
     let mut checked = Checked::default();
     let mut unreadable = Vec::new();
-    // one for all pages: what comes between two of them must count
+    // One signal handler for all pages, so that a Ctrl-C between two pages is not lost.
     let mut interrupted = pin!(ctrl_c());
     loop {
         let page = select! {

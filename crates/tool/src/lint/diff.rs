@@ -1,6 +1,7 @@
-//! What a fix would write in, a unified diff that `git apply` and `patch -p1` accept out.
+//! Fixed files in, a unified diff that `git apply` and `patch -p1` accept out.
 //!
-//! Nothing that could be secret is in it. What can't be applied without such a line is left out, and told.
+//! The diff contains nothing that could be secret. Changes that can't be applied without such a line are left out,
+//! and reported.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -13,15 +14,15 @@ use super::patched::Named;
 use super::run::{Report, SourceReport};
 use modelendpoint_lint::shown::shown;
 
-/// What would be written.
+/// The text of the diff.
 #[derive(Debug, Default)]
 pub(crate) struct Diff {
     pub(crate) text: String,
-    /// Why the diff does not do all of it, for people.
+    /// Why the diff does not contain all changes, for people.
     pub(crate) notes: Vec<String>,
 }
 
-/// The diff of all that has a fix; `instead` says how to write what is left out.
+/// The diff of everything that has a fix. `instead` says how to write what is left out.
 #[must_use]
 pub(crate) fn render(report: &Report, instead: &str) -> Diff {
     let mut diff = Diff::default();
@@ -69,8 +70,7 @@ impl Diff {
     }
 }
 
-/// The lines of what was fixed, but for changes that can't be shown, which stay as they were; and where those are,
-/// from 1.
+/// The fixed lines, in which changes that can't be shown are undone, and the numbers of those lines, from 1.
 fn what_can_be_shown<'a>(text: &'a str, fixed: &'a str) -> (Vec<&'a str>, BTreeSet<usize>) {
     let before = lines(text);
     let mut after = lines(fixed);
@@ -84,7 +84,7 @@ fn what_can_be_shown<'a>(text: &'a str, fixed: &'a str) -> (Vec<&'a str>, BTreeS
                 kept.extend_from_slice(new);
                 continue;
             }
-            // git wants a line after a change, unless it is at the end of the file
+            // Git requires a line after a change, unless the change is at the end of the file.
             let is_followed = before.get(op.old_range().end).is_none_or(|next| next.shown);
             let pieces = if old.len() == new.len() { old.len() } else { 1 };
             let sizes = (old.len() / pieces.max(1), new.len() / pieces.max(1));
@@ -101,7 +101,7 @@ fn what_can_be_shown<'a>(text: &'a str, fixed: &'a str) -> (Vec<&'a str>, BTreeS
             }
         }
         after = kept;
-        // a line that now stays can be the one after a change
+        // An unchanged line can now be the one after a change.
         if left_out.len() == count {
             return (texts(&after), left_out);
         }
@@ -122,7 +122,7 @@ fn texts<'a>(lines: &[Line<'a>]) -> Vec<&'a str> {
     lines.iter().map(|line| line.text).collect()
 }
 
-/// By one algorithm: `TextDiff` brings all five along, in variants that take 140 KB.
+/// Uses a single algorithm: `TextDiff` includes all five, in variants that take 140 KB.
 fn changes(before: &[&str], after: &[&str]) -> Vec<DiffOp> {
     let mut changes = Compact::new(Replace::new(Capture::new()), before, after);
     match myers::diff(&mut changes, before, 0..before.len(), after, 0..after.len()) {
@@ -131,7 +131,7 @@ fn changes(before: &[&str], after: &[&str]) -> Vec<DiffOp> {
     }
 }
 
-/// Changes with up to three lines around them, as far as these may be shown.
+/// Changes with up to three lines around them, if these may be shown.
 fn hunks(ops: &[DiffOp], lines: &[bool]) -> Vec<Vec<DiffOp>> {
     const AROUND: usize = 3;
     let may_show = |line: usize| lines.get(line) == Some(&true);
@@ -151,7 +151,7 @@ fn hunks(ops: &[DiffOp], lines: &[bool]) -> Vec<Vec<DiffOp>> {
     hunks.into_iter().map(|hunk| hunk.balanced(lines.len()).with_context()).collect()
 }
 
-/// Changes that are near each other, and how many lines are shown around them; in lines of the old text.
+/// Changes that are near each other, and the number of lines to show around them, as lines of the old text.
 struct Hunk {
     ops: Vec<DiffOp>,
     start: usize,
@@ -161,7 +161,8 @@ struct Hunk {
 }
 
 impl Hunk {
-    /// With as many lines before as behind: `patch` takes the shorter side for the edge of the file.
+    /// Makes the number of lines before and after equal, because `patch` takes the shorter side as the edge of the
+    /// file.
     fn balanced(mut self, lines: usize) -> Self {
         if self.start > self.before {
             self.behind = self.behind.min(self.before.max(1));

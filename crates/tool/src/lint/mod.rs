@@ -1,7 +1,7 @@
 //! Files or a cluster in, a report on their ModelEndpoints out.
 //!
-//! [`sources`] finds the files, [`run`] has `modelendpoint-lint` check and fix each, and [`mod@format`]
-//! shows the findings to people and to machines. [`diff`] shows what a fix would write, with files named as in
+//! [`sources`] finds the files, [`run`] checks and fixes each with `modelendpoint-lint`, and [`mod@format`] shows the
+//! findings to people and to programs. [`diff`] shows what a fix would write, with the names of files from
 //! [`patched`].
 
 pub(crate) mod cluster;

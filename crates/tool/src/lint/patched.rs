@@ -1,4 +1,4 @@
-//! A source in, the name of its file as a patch has it out.
+//! A source in, the name of its file in a patch out.
 
 use std::env;
 use std::fmt::Write;
@@ -7,15 +7,15 @@ use std::fs;
 use super::sources::Source;
 use modelendpoint_core::endpoint::quote::is_invisible;
 
-/// A file as a patch names it.
+/// The name of a file in a patch.
 pub(super) struct Named {
     path: String,
-    /// Whether it is not below the working directory, so that its name is that below the root.
+    /// Whether it is outside of the working directory, so that its name is relative to the root.
     pub(super) is_outside: bool,
 }
 
 impl Named {
-    /// The file itself, where a link leads to it: no patch is applied to a link.
+    /// If the path is a link, the file that it leads to, because a patch can't be applied to a link.
     pub(super) fn of(source: &Source) -> Self {
         let file = match source {
             Source::File(path, _) => fs::canonicalize(path).ok(),
@@ -30,8 +30,8 @@ impl Named {
         Named { path: path.display().to_string(), is_outside: below.is_none() }
     }
 
-    /// As git writes it below `a` or `b`: with a tab behind it where there is a space in it, and like a string in C
-    /// where there is something in it that could not be seen.
+    /// The name as Git writes it below `a` or `b`: with a tab after it if it contains a space, and as a C string if
+    /// it contains invisible characters.
     pub(super) fn below(&self, side: char) -> String {
         let name = &self.path;
         if !name.contains(|character| is_invisible(character) || matches!(character, '"' | '\\')) {

@@ -1,4 +1,4 @@
-//! Sources in, a report on all of them out: every core takes the next source until none is left.
+//! Sources in, a report on all of them out. Every core takes the next source until none is left.
 
 use std::fs;
 use std::num::NonZero;
@@ -12,31 +12,31 @@ use modelendpoint_lint::check::{Checked, Count, Terms, check, read};
 use modelendpoint_lint::finding::Finding;
 use modelendpoint_lint::fix::{Extent, Fixed, fix};
 
-/// What became of a source.
+/// The result for a source.
 #[derive(Debug)]
 pub struct SourceReport {
     pub source: Source,
-    /// As it is now; empty where nothing was found and nothing written.
+    /// The current text. Empty if there are no findings and nothing was written.
     pub text: String,
     pub checked: Checked,
-    /// What a fix makes of it, if that is something else.
+    /// The fixed text, if it differs.
     pub fixed: Option<String>,
     /// How many values a fix wrote.
     pub fixes: usize,
 }
 
-/// What became of all sources.
+/// The result for all sources.
 #[derive(Debug, Default)]
 pub struct Report {
     pub outcomes: Vec<SourceReport>,
     pub unreadable: Vec<Unreadable>,
-    /// What else a person should know.
+    /// Notes for people.
     pub notes: Vec<String>,
-    /// Whether people are told of values that are stored as another, with nothing wrong about them.
+    /// Whether to show values that are not wrong but are stored differently.
     pub is_verbose: bool,
 }
 
-/// Whether to write what a fix makes of a source.
+/// Whether to write the fixed sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fix {
     No,
@@ -44,13 +44,13 @@ pub enum Fix {
     Write(Extent),
 }
 
-/// Checks all that was found; `tell` hears how many sources are done, and how many there are.
+/// Checks all sources. `tell` is called with the number of sources that are done, and of all.
 #[must_use]
 pub fn run(found: Found, terms: Terms<'_>, how: Fix, tell: impl Fn(usize, usize) + Sync) -> Report {
     each(found, |source| check_one(source, terms, how), tell)
 }
 
-/// A report on all that was found, whatever is done with each source.
+/// A report on all sources. The caller decides what is done with each.
 pub(crate) fn each(
     found: Found,
     one: impl Fn(&Source) -> Result<SourceReport, Unreadable> + Sync,
@@ -104,7 +104,7 @@ fn check_one(source: &Source, terms: Terms<'_>, how: Fix) -> Result<SourceReport
             let report = SourceReport::of(source, String::new(), check(&new, terms));
             Ok(SourceReport { text: new.clone(), fixed: Some(new), fixes: count, ..report })
         }
-        // what is piped through must come out
+        // Standard input must be copied to standard output.
         (Fix::Write(_), None) if *source == Source::StandardInput => {
             let report = SourceReport::of(source, String::new(), checked);
             Ok(SourceReport { text: text.clone(), fixed: Some(text), ..report })
@@ -125,19 +125,19 @@ impl SourceReport {
         SourceReport { source: source.clone(), text, checked, fixed: None, fixes: 0 }
     }
 
-    /// Of a source that is no text.
+    /// The result for a source that is not text.
     pub(crate) fn unread(source: &Source, finding: Finding) -> Self {
         SourceReport::of(source, String::new(), Checked { findings: vec![finding], ..Checked::default() })
     }
 
-    /// Whether there was an endpoint in it, or what could not be read as one.
+    /// Whether it contains an endpoint, or something that could not be read and may be one.
     fn has_something(&self) -> bool {
         self.checked.count.endpoints > 0 || !self.checked.findings.is_empty()
     }
 }
 
 impl Report {
-    /// Over all sources.
+    /// The sum over all sources.
     #[must_use]
     pub fn count(&self) -> Count {
         let mut sum = Count::default();
@@ -151,7 +151,7 @@ impl Report {
         sum
     }
 
-    /// The directories of these in which there is no endpoint, and nothing that may be one.
+    /// The directories without an endpoint, and without anything that may be one.
     pub(crate) fn without_endpoints<'a>(&self, named: &'a [PathBuf]) -> Vec<&'a Path> {
         let files = || {
             let outcomes = self.outcomes.iter().filter(|outcome| outcome.has_something());
@@ -162,7 +162,7 @@ impl Report {
         };
         let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let is_below = |directory: &&Path| {
-            // a file that is found on several ways has the name of the first
+            // A file that is found by several paths has the name of the first one.
             files().any(|file| file.starts_with(directory))
                 || files().any(|file| real(file).starts_with(real(directory)))
         };

@@ -1,4 +1,4 @@
-//! What a person names flows in: files, directories, `-`; the files to check flow out.
+//! Arguments flow in: files, directories, `-`; the files to check flow out.
 
 use std::collections::HashSet;
 use std::env;
@@ -19,26 +19,27 @@ use modelendpoint_files::{Accept, MANIFESTS};
 pub enum Source {
     File(PathBuf, Way),
     StandardInput,
-    /// What a cluster stores, in one namespace or in all; it has no lines.
+    /// The objects of a cluster, in one namespace or in all. They have no lines.
     Cluster(Option<String>),
 }
 
-/// How a file came to be checked.
+/// Why a file is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// By its name, so that it may be a pipe or a device.
+    /// It was named, so it may be a pipe or a device.
     Named,
-    /// Below a directory that was named.
+    /// It is in a directory that was named.
     Found,
-    /// Below a directory that was named, as a link to a file that is neither named nor below one.
+    /// It is a link in a directory that was named, and leads to a file that was not named and is not in such a
+    /// directory.
     LinkedOut,
 }
 
-/// What can't be read, for the person who named it.
+/// What can't be read, with the reason, for people.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Unreadable(pub String);
 
-/// What is left out when a directory is searched; a file that is named is always read.
+/// What is left out when a directory is searched. A file that is named is always read.
 #[derive(Debug, Default)]
 pub struct Search {
     /// Patterns as in .gitignore.
@@ -47,22 +48,23 @@ pub struct Search {
     pub ignored_too: bool,
 }
 
-/// What was found.
+/// The sources that were found.
 #[derive(Debug, Default)]
 pub struct Found {
     pub sources: Vec<Source>,
     pub unreadable: Vec<Unreadable>,
-    /// The directories that were named and have no manifest in them.
+    /// The named directories without a manifest.
     pub empty: Vec<PathBuf>,
-    /// Whether one file could be there under two names: where there is but one way, it is not asked.
+    /// Whether a file could be found under two names. If there is only one way to it, this does not ask the file
+    /// system.
     may_repeat: bool,
 }
 
-/// Every file that is named or lies below a named directory, in the order of their names; what is found
-/// on several ways, under the first of its names only.
+/// Every file that is named or is in a named directory, sorted by name. A file that is found by several paths appears
+/// only under the first name.
 ///
 /// # Errors
-/// When standard input is named twice, or a pattern is none.
+/// If standard input is named twice, or a pattern is invalid.
 pub fn find(named: &[PathBuf], search: &Search) -> anyhow::Result<Found> {
     let is_input = |path: &PathBuf| path.as_os_str() == "-";
     if named.iter().filter(|path| is_input(path)).count() > 1 {
@@ -98,7 +100,7 @@ impl Search {
         let mut patterns =
             OverrideBuilder::new(env::current_dir().context("cannot tell the working directory")?);
         for pattern in &self.exclude {
-            // with a `!`, what matches is left out
+            // With a `!`, matching files are left out.
             patterns
                 .add(&format!("!{pattern}"))
                 .with_context(|| format!("cannot use --exclude {pattern}"))?;
@@ -108,8 +110,8 @@ impl Search {
 }
 
 impl Found {
-    /// Manifests below a directory. What is hidden, ignored by git or excluded is left out, and a linked directory,
-    /// which could lead back here, and what is neither a directory nor a regular file.
+    /// The manifests in a directory. It skips files that are hidden, ignored by Git or excluded, linked directories,
+    /// which could lead back here, and everything that is neither a directory nor a regular file.
     fn walk(&mut self, directory: &Path, search: &Search, excluded: &Override) {
         let by_git = !search.ignored_too;
         let (sources, unreadable) = (self.sources.len(), self.unreadable.len());
@@ -146,7 +148,7 @@ impl Found {
         }
     }
 
-    /// Finds out which of the links that were found lead to what was named after all.
+    /// Finds the links that lead to files or directories that were named.
     fn follow_links(&mut self, named: &[PathBuf]) {
         let named: Vec<_> = named.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
         for source in &mut self.sources {
@@ -159,7 +161,7 @@ impl Found {
     }
 }
 
-/// Whether it is a regular file, or a link to one, or a link that leads nowhere, as reading it will tell.
+/// Whether it is a regular file, a link to one, or a broken link, which is reported when it is read.
 fn may_be_regular(path: &Path, kind: FileType) -> bool {
     kind.is_file() || kind.is_symlink() && fs::metadata(path).map_or(true, |target| target.is_file())
 }
@@ -188,7 +190,7 @@ impl Source {
     }
 
     /// # Errors
-    /// Where it is a link out of what was named: then nobody said that its file may be changed.
+    /// If it is a link to a file outside of what was named: nobody said that this file may be changed.
     pub(crate) fn may_be_written(&self) -> Result<(), Unreadable> {
         match self {
             Source::File(path, Way::LinkedOut) => {
@@ -199,17 +201,17 @@ impl Source {
         }
     }
 
-    /// Puts a new text in the place of the old one, if it is a file.
+    /// Replaces the text, if it is a file.
     ///
     /// # Errors
-    /// When it may not or can't be written.
+    /// If it must not or can't be written.
     pub(crate) fn write(&self, old: &str, new: &str) -> Result<(), Unreadable> {
         self.may_be_written()?;
         let Source::File(path, _) = self else { return Ok(()) };
         write(path, old, new).map_err(|error| Unreadable(format!("cannot write {}: {error}", path.display())))
     }
 
-    /// As findings call it.
+    /// The name in findings.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
@@ -230,14 +232,14 @@ impl Unreadable {
         Unreadable(format!("cannot read {}: {error}", path.display()))
     }
 
-    /// Of a directory that was searched, or of something below it.
+    /// For a directory that was searched, or something in it.
     fn because_of(searched: &Path, error: &ignore::Error) -> Self {
         let (mut path, mut cause) = (searched, error);
         loop {
             match cause {
                 ignore::Error::WithPath { path: below, err } => (path, cause) = (below, err),
                 ignore::Error::WithDepth { err, .. } => cause = err,
-                // it repeats the path in front of what the system says
+                // It repeats the path before the message of the operating system.
                 ignore::Error::Io(error) => {
                     return Unreadable::because(path, error.source().unwrap_or(error));
                 }

@@ -1,4 +1,4 @@
-//! A new content in, a file that has it out: at once or not at all.
+//! New content in, a file with it out, atomically.
 
 use std::fs;
 use std::io::{self, Write};
@@ -7,11 +7,11 @@ use std::path::Path;
 
 use modelendpoint_files::{Accept, MANIFESTS};
 
-/// Puts a new file in the place of one that still has the content `old`. A link is followed; permissions
-/// stay, and the owner, where this process may give files away.
+/// Replaces a file that still has the content `old`. A link is followed. Permissions stay, and so does the owner, if
+/// this process may change it.
 ///
 /// # Errors
-/// When the file was changed in the meantime, or can't be written.
+/// If the file was changed in the meantime, or can't be written.
 pub(crate) fn write(path: &Path, old: &str, new: &str) -> io::Result<()> {
     modelendpoint_files::must_be_regular(&fs::metadata(path)?)?;
     let path = fs::canonicalize(path)?;

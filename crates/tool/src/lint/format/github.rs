@@ -24,7 +24,7 @@ pub(crate) fn render(report: &Report) -> String {
                 start.line,
                 end.line
             );
-            // columns count only where there is one line
+            // Columns count only if there is a single line.
             if start.line == end.line {
                 let _ = write!(text, ",col={},endColumn={}", start.column, end.column);
             }

@@ -1,4 +1,4 @@
-//! Findings as JSON; docs/check.schema.json says what is in it.
+//! Findings as JSON, in the format of docs/check.schema.json.
 
 use serde_json::{Value, json};
 

@@ -14,26 +14,26 @@ use modelendpoint_core::endpoint::quote::{Seen, is_invisible};
 use modelendpoint_lint::finding::{Finding, Level};
 use modelendpoint_yaml::source::{Lines, Position};
 
-/// A finding with its file and its place in it.
+/// A finding with its file and its position there.
 pub(crate) struct Located<'a> {
     pub finding: &'a Finding,
     pub outcome: &'a SourceReport,
-    /// `None` for what a cluster stores.
+    /// `None` for the objects of a cluster.
     pub at: Option<Span>,
 }
 
-/// A place in a file.
+/// A range in a file.
 pub(crate) struct Span {
     pub file: String,
     pub start: Position,
-    /// Behind the last character.
+    /// The position after the last character.
     pub end: Position,
-    /// The line that what is shown around it begins in.
+    /// The first line of the surrounding text that is shown.
     pub shown_from: usize,
 }
 
-/// Text in which nothing hides from the reader or steers a terminal: control and invisible characters by
-/// their code point, but for those that the format itself needs.
+/// Text in which nothing can hide from the reader or control a terminal: control and invisible characters appear as
+/// code points, except for those that the format itself needs.
 #[must_use]
 pub(crate) fn seen(text: &str, needed: &[char]) -> String {
     text.split_inclusive(needed).fold(String::with_capacity(text.len()), |mut seen, piece| {
@@ -44,7 +44,7 @@ pub(crate) fn seen(text: &str, needed: &[char]) -> String {
     })
 }
 
-/// JSON for programs: what can't be seen is in strings only, and its escape means the same.
+/// JSON for programs. Invisible characters are only in strings, and their escapes mean the same.
 fn printed(document: &Value) -> String {
     let json = format!("{document:#}\n");
     json.chars().fold(String::with_capacity(json.len()), |mut printed, character| {
@@ -59,7 +59,7 @@ fn printed(document: &Value) -> String {
     })
 }
 
-/// What a person is told: every finding, but for changes to what is fine unless asked for.
+/// The findings for people: all of them, but changes of fine endpoints only on request.
 pub(crate) fn told(report: &Report) -> impl Iterator<Item = Located<'_>> {
     located(report).filter(|located| report.is_verbose || located.finding.level != Level::Change)
 }

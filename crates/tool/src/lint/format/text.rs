@@ -1,4 +1,4 @@
-//! Findings as a person reads them: the line, with the part that matters underlined.
+//! Findings for people: the line, with the relevant part underlined.
 
 use std::fmt::Write;
 
@@ -14,7 +14,7 @@ use modelendpoint_lint::check::Count;
 use modelendpoint_lint::finding::Level;
 use modelendpoint_yaml::source::Lines;
 
-/// How it may look.
+/// Whether the text has colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
     Plain,
@@ -26,7 +26,7 @@ pub(crate) fn render(report: &Report, style: Style) -> String {
     format!("{}{}\n", findings(report, style), summary(report))
 }
 
-/// Each finding, with a blank line behind it.
+/// Each finding, with a blank line after it.
 #[must_use]
 pub(crate) fn findings(report: &Report, style: Style) -> String {
     let renderer = match style {
@@ -49,7 +49,7 @@ fn render_one(renderer: &Renderer, located: &Located<'_>) -> String {
         Level::Change => Title::NOTE.with_name("change"),
     };
     let mut group = title.primary_title(finding.title()).id(finding.id).elements(Vec::<Origin<'_>>::new());
-    // What is shown can be less than what is there, so that its columns are not the file's.
+    // A part of the text may be hidden, so its columns differ from those of the file.
     let mut origins = None;
     let context = finding.context.as_ref().filter(|_| !outcome.text.is_empty());
     match (at, context) {
@@ -77,17 +77,17 @@ fn render_one(renderer: &Renderer, located: &Located<'_>) -> String {
     if let Some(advice) = finding.advice() {
         group = group.element(Title::HELP.message(advice));
     }
-    // It colours by escape sequences of its own, and shows none that it was given.
+    // The crate writes escape sequences of its own for colours, and none that are in its input.
     let text = seen(&renderer.render(&[group]), &['\n', '\u{1b}']);
-    // The crate takes no origin of ours in front of a snippet without drawing a second one. The line behind the
-    // title is the origin; a title that quotes the same words stays as it is.
+    // The crate does not accept an origin before a snippet without drawing a second one. So the line after the title
+    // is replaced with the origin. A title that quotes the same words stays as it is.
     match (origins, text.split_once('\n')) {
         (Some((shown, real)), Some((title, rest))) => format!("{title}\n{}", rest.replacen(&shown, &real, 1)),
         _ => text,
     }
 }
 
-/// How many there are of what, on one line.
+/// The summary on one line.
 #[must_use]
 pub(crate) fn summary(report: &Report) -> String {
     let Count { endpoints, refused, warned, changed, skipped } = report.count();
@@ -105,7 +105,7 @@ pub(crate) fn summary(report: &Report) -> String {
     ) + &fixes(report)
 }
 
-/// What was fixed, and how much more there is to fix.
+/// How much was fixed, and how much more can be fixed.
 fn fixes(report: &Report) -> String {
     let fixed: usize = report.outcomes.iter().map(|outcome| outcome.fixes).sum();
     let is_written = report.outcomes.iter().any(|outcome| outcome.fixed.as_ref() == Some(&outcome.text));
