@@ -1,6 +1,6 @@
-//! 10,000 manifests checked, against merely reading and parsing them, on as many threads.
+//! Compares checking 10,000 manifests with only reading and parsing them, on the same number of threads.
 //!
-//! `cargo bench --package modelendpoint --bench check`; the last line says how many times longer the whole takes.
+//! `cargo bench --package modelendpoint --bench check`; the last line says how many times longer the check takes.
 
 use std::fs;
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ fn main() {
     println!("ratio             {:>10.2}", checked.as_secs_f64() / plain.as_secs_f64());
 }
 
-/// One in a hundred has a finding, as real ones might.
+/// One in a hundred has a finding, which is realistic.
 fn manifest(at: usize) -> String {
     let port = if at.is_multiple_of(100) { ":0" } else { "" };
     format!(

@@ -1,4 +1,4 @@
-//! `certs`: what it writes is what an API server accepts.
+//! `certs` writes certificates that an API server accepts.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

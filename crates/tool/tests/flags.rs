@@ -1,4 +1,4 @@
-//! Completions and manual pages are made from the definition of the flags.
+//! Completions and manual pages are generated from the definition of the flags.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -41,7 +41,7 @@ fn bash_completes_every_flag_of_every_command() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let script = directory.path().join("completions");
     fs::write(&script, run(&["completions", "bash"])).expect("a file");
-    // as bash calls it: the program, the word to complete, the word before it
+    // As bash calls it, with the program, the word to complete, and the word before it.
     let ask = r#"
         source "$0"
         COMP_WORDS=(modelendpoint $1 --) COMP_CWORD=2
@@ -59,7 +59,7 @@ fn bash_completes_every_flag_of_every_command() {
     }
 }
 
-/// What bash offers for a word.
+/// The completions in bash for a word.
 fn completed(words: &[&str]) -> Vec<String> {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let script = directory.path().join("completions");
@@ -82,7 +82,7 @@ fn shells_complete_the_ids_of_rules_and_the_names_of_providers() {
     for name in ["azure-openai", "amazon-bedrock-mantle", "ai21"] {
         assert!(providers.iter().any(|offered| offered == name), "{name}: {providers:?}");
     }
-    // every name that is offered finds its provider, and as it is written too
+    // Every offered name finds its provider, and so does the name as it is written.
     let names = completed(&["modelendpoint", "providers", ""]);
     let names: Vec<_> = names.iter().filter(|name| !name.starts_with('-')).collect();
     let catalogue: Vec<serde_json::Value> =
@@ -94,7 +94,7 @@ fn shells_complete_the_ids_of_rules_and_the_names_of_providers() {
             assert!(found.contains(&format!("\"name\": {}", provider["name"])), "{asked}: {found}");
         }
     }
-    // any other text is no usage error, but none that is known
+    // Another text is not a usage error, but an unknown provider.
     let unknown = Command::new(env!("CARGO_BIN_EXE_modelendpoint"))
         .args(["rules", "url-prt"])
         .output()
@@ -130,14 +130,14 @@ fn help_is_in_groups_with_examples_and_fits_on_a_terminal() {
                 widest.is_some_and(|widest| widest <= most && widest > most - 15),
                 "{command} {flag}: {widest:?}"
             );
-            // no example goes on in the next line
+            // No example continues in the next line.
             let examples = help.lines().skip_while(|line| *line != "Examples:").skip(1);
             assert_eq!(examples.filter(|line| !line.contains("modelendpoint")).collect::<Vec<_>>(), [""; 0]);
         }
     }
 }
 
-/// Each example is a command that there is.
+/// Asserts that each example is an existing command.
 #[test]
 fn examples_in_the_help_can_be_parsed() {
     let command = Cli::command();

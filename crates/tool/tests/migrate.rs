@@ -1,4 +1,4 @@
-//! `migrate` as a person runs it: files in, files and what is left to do out.
+//! `migrate` as people run it: files in, files and what is left to do out.
 
 use std::fs;
 use std::io::Write;
@@ -120,7 +120,7 @@ fn a_diff_shows_no_secret_and_says_what_it_leaves_out() {
         diff.contains("@@ -7,2 +7,2 @@\n spec:\n-  url: https://h.example.com/v1\n+  origin: "),
         "{diff}"
     );
-    // what nothing is to be done about is no change
+    // There is nothing to migrate, so the diff is empty.
     let input = format!("{HEAD}spec:\n  origin: https://h.example.com\n");
     assert_eq!(migrate(&["--diff", "-"], &input).stdout, b"");
 }

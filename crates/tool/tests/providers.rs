@@ -1,4 +1,4 @@
-//! docs/providers.md is made from the catalogue.
+//! docs/providers.md is generated from the catalogue.
 
 use modelendpoint::commands::providers::page;
 

@@ -1,4 +1,4 @@
-//! What the release workflow runs before and after it builds the tool.
+//! The scripts that the release workflow runs before and after it builds the tool.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Whether it succeeds, and what it says on both streams.
+/// Whether it succeeds, and its output on both streams.
 fn run(directory: &Path, script: &str, args: &[&str]) -> (bool, String, String) {
     let output = Command::new(directory.join(script)).args(args).output().expect("bash");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");

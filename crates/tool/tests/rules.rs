@@ -1,4 +1,4 @@
-//! docs/rules.md is made from the catalogue.
+//! docs/rules.md is generated from the catalogue.
 
 use modelendpoint::cli::RulesFormat;
 use modelendpoint::commands::rules::catalogue;

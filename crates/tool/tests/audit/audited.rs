@@ -1,4 +1,4 @@
-//! A control plane with endpoints that predate the webhook, and audits of it.
+//! A control plane with endpoints that were stored before the webhook was installed, and audits of it.
 
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -13,7 +13,7 @@ use tokio::process::Command;
 pub(crate) const OPEN_REPORTS: &str = "openreports.io/v1alpha1";
 pub(crate) const POLICY_REPORTS: &str = "wgpolicyk8s.io/v1alpha2";
 
-/// Namespace, endpoint, and the rules that it breaks, of a report.
+/// The namespace and the endpoint of a report, and the rules that the endpoint breaks.
 pub(crate) type Found = (String, String, Vec<String>);
 
 pub(crate) struct Audited {
@@ -21,7 +21,7 @@ pub(crate) struct Audited {
 }
 
 impl Audited {
-    /// A control plane that knows ModelEndpoints, and these kinds of reports.
+    /// A control plane with the definition of ModelEndpoints and of these kinds of reports.
     pub(crate) async fn new(definitions: &[&str]) -> Result<Self> {
         let control_plane = ControlPlane::start().await?;
         install_crd(&control_plane.client()).await?;
@@ -83,13 +83,13 @@ impl Audited {
         api(&self.control_plane.client(), &like)
     }
 
-    /// Every report as the API server has it, by namespace and name.
+    /// Every report as the API server stores it, sorted by namespace and name.
     pub(crate) async fn reports(&self, api_version: &str) -> Result<Vec<Value>> {
         let list = self.api_of(api_version, None).list(&ListParams::default()).await?;
         list.items.into_iter().map(|report| Ok(serde_json::to_value(report)?)).collect()
     }
 
-    /// Namespace, endpoint, and the rules that it breaks, of every report.
+    /// The namespace and the endpoint of every report, and the rules that the endpoint breaks.
     pub(crate) async fn found(&self, api_version: &str) -> Result<Vec<Found>> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let found = self.reports(api_version).await?.into_iter().map(|report| {

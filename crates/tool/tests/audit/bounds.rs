@@ -1,4 +1,4 @@
-//! What is kept and written has a bound.
+//! The audit's memory and its reports are limited.
 
 use anyhow::Result;
 use control_plane::REPORTS;
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::audited::{Audited, OPEN_REPORTS, entry, printed};
 use crate::running::{Running, peak_kib};
 
-/// Of the container in deploy/components/audit, in MiB.
+/// The memory limit of the container in deploy/components/audit, in MiB.
 const MEMORY_LIMIT: u64 = 128;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,7 +32,7 @@ async fn beyond_the_most_reports_endpoints_are_counted_only() -> Result<()> {
     audit.has("findings{rule=\"url-port\",severity=\"deny\",namespace=\"default\"} 3").await
 }
 
-/// An object of 1 MiB is rare, but anybody who may write endpoints can store some.
+/// An object of 1 MiB is rare, but anybody who may write endpoints can store one.
 #[tokio::test(flavor = "multi_thread")]
 async fn large_objects_are_read_in_smaller_pages() -> Result<()> {
     let audited = Audited::new(&[REPORTS]).await?;

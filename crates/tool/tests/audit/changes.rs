@@ -1,4 +1,4 @@
-//! What changes is judged as it comes.
+//! Changes are judged as they arrive.
 
 use std::fs;
 
@@ -15,7 +15,7 @@ fn url(url: &str) -> Value {
 }
 
 impl Audited {
-    /// Waits until the reports are these.
+    /// Waits until there are exactly these reports.
     pub(crate) async fn comes_to_find(&self, expected: &[Found]) -> Result<()> {
         eventually("these reports", SOON, async || {
             let found = self.found(OPEN_REPORTS).await?;

@@ -1,4 +1,4 @@
-//! What can be missing, come late, or fail.
+//! Definitions and API servers that are missing, late or failing.
 
 use std::pin::pin;
 
@@ -89,7 +89,7 @@ async fn an_api_server_that_is_away_is_waited_for() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_api_server_forgets_what_happened_everything_is_read_again() -> Result<()> {
     let control_plane = ControlPlane::builder()
-        // so that a resource version is gone soon, and nothing remembers it
+        // With these flags, a resource version is gone soon, and no cache has it.
         .api_server_flag("--etcd-compaction-interval=1s")
         .api_server_flag("--watch-cache=false")
         .start()

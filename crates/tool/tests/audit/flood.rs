@@ -1,5 +1,5 @@
-//! A thousand changes a second for a minute, more than a real API server on a small machine makes: this one only
-//! pretends. docs/audit.md has the figures.
+//! A thousand changes per second for a minute. A real API server on a small machine can't make that many, so a fake
+//! one sends them. docs/audit.md has the figures.
 //!
 //! `cargo test -p modelendpoint --test audit flood -- --ignored --nocapture`
 
@@ -24,7 +24,7 @@ use crate::running::Running;
 const ENDPOINTS: usize = 10_000;
 const A_SECOND: usize = 1000;
 const SECONDS: usize = 60;
-/// One of so many changes breaks an endpoint, or mends it.
+/// One of this many changes breaks an endpoint, or repairs it.
 const VERDICT: usize = 100;
 const LONG: Duration = Duration::from_mins(10);
 

@@ -1,4 +1,4 @@
-//! A way to the API server that can be closed, as when the API server restarts or the network fails.
+//! A connection to the API server that can be cut, as when the API server restarts or the network fails.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -65,7 +65,7 @@ impl Relay {
     }
 }
 
-/// A kubeconfig with a token in the place of an administrator's certificate.
+/// A kubeconfig with a token instead of an administrator's certificate.
 pub(crate) fn kubeconfig_with_token(
     control_plane: &ControlPlane,
     directory: &Path,

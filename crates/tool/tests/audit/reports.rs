@@ -1,4 +1,4 @@
-//! What a report says, and that it agrees with what is stored.
+//! The content of reports, which must match the stored endpoints.
 
 use anyhow::Result;
 use control_plane::{POLICY_REPORTS as POLICY_REPORTS_CRD, REPORTS};
@@ -138,7 +138,7 @@ async fn reports_follow_what_is_stored_and_nothing_is_written_twice() -> Result<
     audited.once(&[]).await?;
     assert_eq!(audited.found(POLICY_REPORTS).await?, [entry("default", "b", &["url-port"])]);
 
-    // the cluster learns the newer kind: the reports move
+    // When the newer kind is installed, the reports move to it.
     control_plane::install_definition(&audited.control_plane.client(), REPORTS).await?;
     audited.once(&[]).await?;
     assert_eq!(audited.found(OPEN_REPORTS).await?, [entry("default", "b", &["url-port"])]);

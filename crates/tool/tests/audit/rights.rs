@@ -1,5 +1,5 @@
-//! The service account has the rights that the audit needs, and no others: with any of them taken away, it
-//! says which one is missing.
+//! The service account has exactly the permissions that the audit needs. Without any one of them, the audit says
+//! which one is missing.
 
 use std::path::{Path, PathBuf};
 
@@ -40,7 +40,7 @@ async fn without_any_one_of_its_rights_the_audit_says_which_is_missing() -> Resu
             let audit = Running::start(&kubeconfig, &[]).await?;
             audit.logs(&format!("cannot {} resource \"{}\"", right.verb, right.resource)).await?;
 
-            // given back, it gets over it
+            // When the permission is back, the audit recovers.
             apply(&audited.control_plane.client(), &role).await?;
             audited.control_plane.allows(USER, &right, true).await?;
             audit.has("report_writes_total{outcome=\"deleted\"} 1").await?;
@@ -60,7 +60,7 @@ async fn manifests() -> Result<Vec<Value>> {
 }
 
 impl Audited {
-    /// Installs the component, and gives access with its service account.
+    /// Installs the component, and returns access with its service account.
     async fn install(&self, directory: &Path) -> Result<PathBuf> {
         let client = self.control_plane.client();
         for manifest in manifests().await? {
@@ -75,7 +75,7 @@ impl Audited {
         kubeconfig_with_token(&self.control_plane, directory, &issued.status.context("a token")?.token)
     }
 
-    /// A report to write, and one to delete.
+    /// Creates one report to write, and one to delete.
     async fn needs_every_right(&self, is_open: bool) -> Result<()> {
         let api_version = if is_open { crate::audited::OPEN_REPORTS } else { crate::audited::POLICY_REPORTS };
         for name in ["a", "b", "c"] {

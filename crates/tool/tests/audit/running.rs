@@ -1,4 +1,4 @@
-//! An audit that runs until it is told to stop.
+//! An audit that runs until it gets a signal.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use tokio::process::Child;
 
 use crate::audited::audit;
 
-/// For all that an audit does by itself.
+/// The patience with anything that an audit does by itself.
 pub(crate) const SOON: Duration = Duration::from_mins(1);
 
 pub(crate) struct Running {
@@ -93,7 +93,7 @@ impl Running {
         self.child.id().context("it ended")
     }
 
-    /// As kubelet stops it.
+    /// Stops it as the kubelet does.
     pub(crate) async fn stop(mut self) -> Result<ExitStatus> {
         let id = i32::try_from(self.id()?)?;
         kill_process(Pid::from_raw(id).context("an id")?, Signal::TERM)?;
@@ -102,7 +102,7 @@ impl Running {
 }
 
 impl Running {
-    /// What it took so far.
+    /// The CPU time that it used so far.
     pub(crate) async fn costs(&self) -> Result<String> {
         let metrics = self.metrics().await;
         let sample = |name: &str| {
@@ -110,7 +110,7 @@ impl Running {
             line.and_then(|line| line.rsplit_once(' ')).map_or("?", |(_, value)| value).to_owned()
         };
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.id()?))?;
-        // behind the name, which is in brackets: utime and stime, in hundredths of a second
+        // After the name in brackets: utime and stime, in hundredths of a second.
         let fields: Vec<_> = stat.rsplit_once(')').context("a name")?.1.split_whitespace().collect();
         let ticks =
             |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).unwrap_or_default();
@@ -124,7 +124,7 @@ impl Running {
     }
 }
 
-/// The most memory that a process has had.
+/// The peak memory of a process.
 pub(crate) fn peak_kib(id: u32) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{id}/status"))?;
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("a peak")?;

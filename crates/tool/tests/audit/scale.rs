@@ -1,4 +1,4 @@
-//! What an audit costs, measured: docs/audit.md has the figures.
+//! Measures what an audit costs. docs/audit.md has the results.
 //!
 //! `cargo test -p modelendpoint --test audit scale -- --ignored --nocapture`, with `SCALE=1000,10000` for other
 //! numbers of endpoints.
@@ -19,7 +19,7 @@ use crate::audited::{Audited, OPEN_REPORTS};
 use crate::running::{Running, peak_kib};
 
 const NAMESPACES: usize = 100;
-/// One of so many is broken.
+/// One of this many endpoints is broken.
 const BROKEN: usize = 100;
 const WRITERS: usize = 32;
 const LONG: Duration = Duration::from_hours(1);
@@ -56,7 +56,7 @@ impl Audited {
         )
     }
 
-    /// Stores endpoints of the size that Crossplane's have.
+    /// Stores endpoints with the size of Crossplane's.
     async fn fill(&self, numbers: std::ops::Range<usize>) -> Result<()> {
         let next = Arc::new(AtomicUsize::new(numbers.start));
         let mut writers = JoinSet::new();
@@ -150,7 +150,7 @@ impl Audited {
         Ok(())
     }
 
-    /// A thousand changes a second for a minute: every hundredth breaks an endpoint, or mends it.
+    /// A thousand changes per second for a minute. Every hundredth breaks an endpoint, or repairs it.
     async fn measure_changes(&self, size: usize) -> Result<()> {
         const SECOND: usize = 1000;
         let audit = Running::start(self.control_plane.kubeconfig(), &["--every=10h"]).await?;

@@ -1,4 +1,4 @@
-//! An audit against a stand-in for an API server, which does what a real one does seldom.
+//! An audit against a fake API server, which does what a real one rarely does.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -52,7 +52,7 @@ impl Stand {
     }
 }
 
-/// Knows a kind of reports.
+/// Has a definition of reports.
 fn knows(router: Router, api_version: &'static str) -> Router {
     let kind = if api_version == OPEN_REPORTS { "Report" } else { "PolicyReport" };
     let plural = format!("{}s", kind.to_lowercase());
@@ -80,7 +80,7 @@ async fn a_watch_that_ends_at_once_is_not_asked_for_again_at_once() -> Result<()
             return list(&[]).into_response();
         }
         let count = counted.fetch_add(1, Relaxed);
-        // a change each time is no sign that it gets better
+        // A change in each watch does not mean that the API server works again.
         let event = json!({ "type": "ADDED", "object": bad(&format!("e{count}")) });
         Body::from_stream(stream::iter([Ok::<_, std::convert::Infallible>(format!("{event}\n"))]))
             .into_response()
@@ -116,7 +116,7 @@ async fn once_ends_when_it_is_told_to() -> Result<()> {
     Ok(())
 }
 
-/// As the API server's priority and fairness refuses: a header, and no Status.
+/// Refuses as the API server's priority and fairness does: with a header, and without a Status.
 fn busy(seconds: &str) -> Response {
     let headers = [(RETRY_AFTER, seconds.to_owned())];
     (StatusCode::TOO_MANY_REQUESTS, headers, "Too many requests, please try again later.\n").into_response()

@@ -1,4 +1,4 @@
-//! What a cluster stores, through a stand-in for its API server that gives one object at a time.
+//! The stored objects of a cluster, from a fake API server that returns one object at a time.
 
 use std::net::SocketAddr;
 
@@ -71,7 +71,7 @@ fn check(flags: &[&str]) -> Run {
 
 const KUBECONFIG: (&str, &str) = ("KUBECONFIG", "kubeconfig");
 
-/// A stand-in that serves, and a directory with the access to it.
+/// A running fake server, and a directory with the access to it.
 pub(crate) struct Stand {
     pub workspace: Workspace,
     _runtime: Runtime,
@@ -182,7 +182,7 @@ fn the_cluster_is_that_of_the_kubeconfig_and_the_context() {
         (run.code, run.err)
     };
     let mut kubeconfig: Value = serde_json::from_str(&workspace.read("kubeconfig")).expect("JSON");
-    // an address with what nobody should see, where nobody listens
+    // An address with a secret, on which nobody listens.
     let away = json!({ "name": "away", "cluster": { "server": "http://user:s3cret@127.0.0.1:1" } });
     let context = json!({ "name": "far", "context": { "cluster": "away", "user": "c" } });
     for (list, item) in [("clusters", away), ("contexts", context)] {

@@ -1,4 +1,4 @@
-//! A cluster whose API server is slow, busy or forgetful, and a person who does not wait for the end.
+//! An API server that is slow or busy, or loses its history, and a person who interrupts the check.
 
 use std::fs::File;
 use std::io::Read;
@@ -44,7 +44,7 @@ fn refusal(code: StatusCode, more: &Value) -> (StatusCode, String) {
     (code, status.to_string())
 }
 
-/// The page that a query asks for.
+/// The page that a query requests.
 fn asked(query: Option<&str>) -> &str {
     let token =
         query.into_iter().flat_map(|query| query.split('&')).find_map(|pair| pair.strip_prefix("continue="));
@@ -81,7 +81,7 @@ fn a_busy_api_server_is_asked_again() {
     let run = check(Router::new().route(
         OF_ALL,
         get(async move |RawQuery(query): RawQuery| {
-            // the first answer to each question is a refusal
+            // The first answer to each request is a refusal.
             if busy.fetch_add(1, Relaxed).is_multiple_of(2) {
                 let details = json!({ "details": { "retryAfterSeconds": 0 } });
                 return refusal(StatusCode::TOO_MANY_REQUESTS, &details);
@@ -106,14 +106,14 @@ fn what_was_read_before_an_error_is_reported_with_it() {
     assert_eq!((run.code, run.out, run.err), (Some(2), summary("2 ModelEndpoints"), error.to_owned()));
 }
 
-/// One page, and one that never comes; says when it is asked for that.
+/// Answers one page, and never the next one. Reports when the next one is requested.
 fn endless() -> (Router, UnboundedReceiver<()>) {
     let (tell, told) = unbounded_channel();
     let api_server = Router::new().route(
         OF_ALL,
         get(async move |RawQuery(query): RawQuery| {
             if asked(query.as_deref()) == "0" {
-                // longer than a person waits without a sign
+                // Longer than a person waits without progress.
                 sleep(Duration::from_millis(600)).await;
                 return page(0);
             }
@@ -146,7 +146,7 @@ fn ctrl_c_reports_what_was_read_and_a_terminal_shows_how_far_it_is() {
     let out = String::from_utf8(output.stdout).expect("UTF-8");
     assert_eq!((output.status.code(), out), (Some(2), summary("1 ModelEndpoint")));
     let mut shown = Vec::new();
-    // a terminal without another end is an error to read, after all that was written
+    // After all output was read, reading a terminal whose other end is closed is an error.
     let _ = File::from(terminal).read_to_end(&mut shown);
     assert_eq!(
         String::from_utf8_lossy(&shown),

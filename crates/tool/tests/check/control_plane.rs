@@ -1,4 +1,4 @@
-//! `check --cluster` before the webhook is switched on.
+//! `check --cluster` before the webhook is installed.
 
 use control_plane::{ControlPlane, install_crd, model_endpoint_resource};
 use kube::api::{Api, DynamicObject, PostParams};

@@ -1,4 +1,4 @@
-//! The verdict of `check` is that of the served webhook, for every sample of the corpus.
+//! `check` gives the verdict of the running webhook, for every sample of the corpus.
 
 use modelendpoint_core::admission::{self, Hook};
 use modelendpoint_core::endpoint::Policy;
@@ -47,7 +47,7 @@ fn served(hook: Hook, object: &Value) -> Value {
     serde_json::from_slice::<Value>(&answer).expect("JSON")["response"].clone()
 }
 
-/// The object as it is stored, and what the webhooks said of it, as a person reads it.
+/// The stored object, and the messages of the webhooks as a person reads them.
 fn through_the_webhook(spec: &Value) -> (Value, Vec<String>) {
     use base64::Engine as _;
     let mut object = object(spec);
@@ -71,12 +71,12 @@ fn through_the_webhook(spec: &Value) -> (Value, Vec<String>) {
     (object["spec"].clone(), said)
 }
 
-/// What the schema says, the webhook is never asked.
+/// If the schema refuses the object, the webhook is never called.
 fn is_of_the_webhook(finding: &Finding) -> bool {
     ![MISSING, UNKNOWN_FIELD].contains(&finding.id)
 }
 
-/// The same words from a finding.
+/// The same message from a finding.
 fn words(finding: &Finding) -> Option<String> {
     let field = finding.field.expect("a field").path();
     let advice = finding.advice();
@@ -99,7 +99,7 @@ fn spellings(object: &Value) -> [String; 2] {
     [in_ascii(object), yaml]
 }
 
-/// JSON that is YAML too, whatever characters it holds.
+/// JSON that is also valid YAML, whatever characters it contains.
 fn in_ascii(json: &Value) -> String {
     let escape = |character: char| {
         if character == ' ' || character.is_ascii_graphic() {
@@ -136,7 +136,7 @@ fn a_fix_writes_what_is_stored_and_leaves_nothing_to_fix() {
         let (stored, said) = through_the_webhook(&spec);
         let refused = said.iter().any(|said| said.starts_with("denied"));
         for manifest in spellings(&object(&spec)) {
-            // a guess is about more than what is stored
+            // A guess changes more than the webhook would.
             let extent = Extent { guesses: refused, ..ALL };
             let Some(fixed) = fix(&manifest, TERMS, extent).map(|fixed| fixed.text) else {
                 assert!(refused || stored == spec, "not fixed: {manifest}");

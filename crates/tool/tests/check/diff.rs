@@ -19,7 +19,7 @@ pub(crate) fn apply(workspace: &Workspace, command: &[&str], diff: &str) {
     child.stdin.take().expect("a pipe").write_all(diff.as_bytes()).expect("a reader");
     let output = child.wait_with_output().expect("an end");
     assert!(output.status.success(), "{command:?}: {diff}");
-    // `patch` says where it had to ignore lines around a change
+    // `patch` reports if it had to ignore lines around a change.
     let told = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(!told.contains("fuzz") && !told.contains("offset"), "{told}: {diff}");
 }
@@ -84,13 +84,13 @@ fn a_diff_is_what_git_and_patch_apply() {
 
 const GOOD: &str = "url: http://h.example/";
 const SPACED: &str = "url: 'http://h.example/ '";
-/// --unsafe-fixes corrects it too.
+/// A value that --unsafe-fixes corrects too.
 const SECRET: &str = "url: http://u:s3cret@h.example/";
 const PATH: &str = "rewritePath: /a";
 const SLASHED: &str = "rewritePath: /a/";
 const MORE: &str = "crossplane: {a: 'http://u:s3cret@h.example/'}";
 
-/// What is written from line 7 on, what a patch makes of it, and the lines that are left out.
+/// The text from line 7 on, the result of the patch, and the lines that are left out.
 const SPECS: [(&[&str], &[&str], &[usize]); 8] = [
     (&[GOOD, PATH], &[GOOD, SLASHED], &[]),
     (&[PATH, GOOD], &[SLASHED, GOOD], &[]),
@@ -99,13 +99,13 @@ const SPECS: [(&[&str], &[&str], &[usize]); 8] = [
     (&[PATH, SECRET], &[PATH, SECRET], &[7, 8]),
     (&[GOOD, PATH, MORE], &[GOOD, PATH, MORE], &[8]),
     (&[MORE, GOOD, PATH], &[MORE, GOOD, SLASHED], &[]),
-    // nothing may be shown on one side, and as much as there is on the other
+    // On one side nothing may be shown, and on the other side everything.
     (&[MORE, PATH, "# a", "# b", GOOD], &[MORE, SLASHED, "# a", "# b", GOOD], &[]),
 ];
 
 const WAYS: [&str; 5] = ["alone", "open", "before", "after", "listed"];
 
-/// An endpoint and a Secret in one file, and how many lines come before the endpoint.
+/// An endpoint and a Secret in one file, and the number of lines before the endpoint.
 fn beside_a_secret(way: &str, text: &str) -> (usize, String) {
     const OTHER: &str = "apiVersion: v1\nkind: Secret\nstringData:\n  a: s3cret\n";
     match way {
@@ -125,7 +125,7 @@ fn beside_a_secret(way: &str, text: &str) -> (usize, String) {
     }
 }
 
-/// Whatever is around a change: it is applied, or left out and told.
+/// Whatever is around a change, it is either applied or left out and reported.
 #[test]
 fn a_diff_applies_whatever_could_be_a_secret_near_a_change() {
     let (mut files, mut expected, mut told) = (Vec::new(), Vec::new(), Vec::new());
@@ -133,7 +133,7 @@ fn a_diff_applies_whatever_could_be_a_secret_near_a_change() {
         for way in WAYS {
             let name = format!("{number}-{way}.yaml");
             let (mut after, mut left_out) = (after.to_vec(), left_out.to_vec());
-            // where another object follows at once, nothing of it may be shown
+            // If another object follows directly, nothing of it may be shown.
             let end = before.len() - 1;
             if way == "listed" && before[end] != after[end] {
                 after[end] = before[end];
@@ -168,7 +168,7 @@ fn a_diff_applies_whatever_could_be_a_secret_near_a_change() {
     assert_eq!(notes, told);
 }
 
-/// In JSON on one line, or a flow mapping, what is beside a change is on its line.
+/// In JSON on one line, or in a flow mapping, other values are on the line of a change.
 #[test]
 fn a_line_that_an_endpoint_shares_with_a_secret_is_left_out() {
     let endpoint = r#"{"apiVersion": "modelplane.ai/v1alpha1", "kind": "ModelEndpoint", "spec": {"url": "http://h.example/", "rewritePath": "/a"}}"#;
@@ -217,7 +217,7 @@ fn a_file_is_named_as_it_is_below_the_working_directory() {
             assert_eq!(workspace.read("real/e.yaml"), after, "{command:?} {name}");
         }
     }
-    // elsewhere, it is told where
+    // For a file elsewhere, a note says where to apply the diff.
     let workspace = workspace();
     let outside = Workspace::with(&[("e.yaml", &before)]);
     let path = outside.path("e.yaml");
@@ -231,7 +231,7 @@ fn a_file_is_named_as_it_is_below_the_working_directory() {
     assert_eq!(run.err.lines().last(), Some(note.as_str()));
 }
 
-/// A line break of its own to YAML, and none to git.
+/// A line break in YAML, but not in Git.
 #[test]
 fn a_carriage_return_alone_ends_no_line_of_a_diff() {
     let before = spec(&["url: http://h.example/ # a\r  # b", "rewritePath: /a"]);

@@ -1,4 +1,4 @@
-//! What a person reads, and that no secret is in it.
+//! The output for people, which contains no secret.
 
 use crate::workspace::{Run, Workspace, endpoint};
 
@@ -85,7 +85,7 @@ fn no_secret_is_ever_shown() {
 fn a_value_is_found_wherever_it_is_written() {
     let underlined = |manifest: &str| {
         let all = findings(manifest);
-        // an anchor at the top is a field that nobody knows
+        // An anchor at the top is in an unknown field.
         let text = all.split("\n\n").find(|text| !text.contains("[unknown-field]")).unwrap_or_default();
         let lines: Vec<_> = text.lines().collect();
         let at = lines.iter().position(|line| line.contains('^')).unwrap_or_else(|| panic!("{text}"));
@@ -130,7 +130,7 @@ fn what_is_there_twice_is_refused() {
     let part = |part: &str| endpoint("q", &[two, "rewritePath: /"]) + part;
     for (manifest, title, place) in [
         (endpoint("q", &["url: http://i.example/", two, "rewritePath: /"]), "spec.url", "8:8"),
-        // to kubectl, a `<<` behind a field wins over it
+        // For kubectl, a `<<` after a field overrides it.
         (endpoint("q", &[two, "<<: {url: 'http://i.example/'}", "rewritePath: /"]), "spec.url", "8:14"),
         (part("spec: {url: 'http://i.example/', rewritePath: /}\n"), "`spec`", "9:1"),
         (part("metadata: {name: r}\n"), "`metadata`", "9:1"),

@@ -1,11 +1,11 @@
-//! `--fix` writes what would be stored, and touches nothing else.
+//! `--fix` writes what would be stored, and changes nothing else.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use crate::workspace::{Workspace, endpoint};
 
-/// What `--fix` makes of a manifest; a second run changes nothing.
+/// The result of `--fix` for a manifest. Asserts that a second run changes nothing.
 fn fixed(manifest: &str) -> String {
     let workspace = Workspace::with(&[("e.yaml", manifest)]);
     let all = ["--fix", "--unsafe-fixes", "--fix-defaults", "e.yaml"];
@@ -23,7 +23,7 @@ fn spec(lines: &[&str]) -> String {
 #[test]
 fn only_what_has_to_change_is_changed() {
     for (before, after) in [
-        // a default, behind the url and written like it
+        // a default, after the url and in the same style
         (
             &["url: http://h.example/a/v1   # the url", "other:   {a: 1}  # é"][..],
             &["url: http://h.example/a/v1   # the url", "rewritePath: /a/", "other:   {a: 1}  # é"][..],
@@ -34,7 +34,7 @@ fn only_what_has_to_change_is_changed() {
             &["url: |-", "  http://h.example/a", "# end"],
             &["url: |-", "  http://h.example/a", "rewritePath: /a/", "# end"],
         ),
-        // a value in its place
+        // a replaced value
         (
             &["rewritePath: \"/a\"  # a", "url: http://h.example/"],
             &["rewritePath: \"/a/\"  # a", "url: http://h.example/"],
@@ -45,7 +45,7 @@ fn only_what_has_to_change_is_changed() {
         ),
         (&["url: http://h.example/", "rewritePath: null"], &["url: http://h.example/", "rewritePath: /"]),
         (&["url: http://h.example/", "rewritePath: ''"], &["url: http://h.example/", "rewritePath: '/'"]),
-        // what a rule knows
+        // a value that a rule suggests
         (
             &["url: api.example.com/openai/v1", "rewritePath: openai"],
             &["url: https://api.example.com/openai/v1", "rewritePath: /openai/"],
@@ -78,7 +78,7 @@ fn an_anchor_changes_only_if_all_who_use_it_want_the_same() {
     let two = |first: &str, second: &str| {
         format!("{}---\n{}", spec(&["url: http://h.example/", first, second]), "a: b\n")
     };
-    // everybody who uses it wants /a/
+    // All users of the anchor want /a/.
     let list = |path: &str, alias: &str| {
         format!(
             "apiVersion: v1\nkind: List\nitems:\n- apiVersion: modelplane.ai/v1alpha1\n  kind: ModelEndpoint\n  spec: {{url: http://h.example/, \
@@ -86,9 +86,9 @@ fn an_anchor_changes_only_if_all_who_use_it_want_the_same() {
         )
     };
     assert_eq!(fixed(&list("&p /a", "*p")), list("&p /a/", "*p"));
-    // somebody else uses it too, so it stays
+    // Another object uses it too, so it stays.
     assert_eq!(fixed(&two("rewritePath: &p /a", "label: *p")), two("rewritePath: &p /a", "label: *p"));
-    // and who uses it from elsewhere gets a value of their own
+    // An endpoint that uses an anchor of another object gets its own value.
     assert_eq!(fixed(&two("label: &p /a", "rewritePath: *p")), two("label: &p /a", "rewritePath: /a/"));
 }
 
@@ -142,7 +142,7 @@ fn what_is_piped_in_comes_out_fixed_and_findings_go_beside_it() {
     assert_eq!((run.code, run.out), (Some(0), output.clone()));
     assert!(run.err.starts_with("1 ModelEndpoint in 1 file"), "{}", run.err);
     assert_eq!(workspace.check_input(&["--fix", "--fix-defaults", "-"], &output).out, output);
-    // findings are no manifest, even where there is none to write
+    // Findings do not go to standard output, even if there is no manifest to write.
     workspace.write("latin.yaml", b"a: \xff");
     let latin = std::process::Command::new(env!("CARGO_BIN_EXE_modelendpoint"))
         .args(["check", "--fix", "-"])
@@ -172,7 +172,7 @@ fn a_link_that_leads_out_of_a_directory_is_checked_and_its_target_left_alone() {
         assert_eq!(workspace.read("m/a.yaml") == after, flag == "--fix");
     }
     assert_eq!(workspace().check(&["m"]).code, Some(0), "it is checked");
-    // what is named may be written, by whichever name
+    // A named file may be written, by any of its names.
     for args in [
         &["--fix", "--fix-defaults", "m", "m/link.yaml"][..],
         &["--fix", "--fix-defaults", "m", "out/e.yaml"],

@@ -1,4 +1,4 @@
-//! What programs read.
+//! The output for programs.
 
 use modelendpoint_core::endpoint::quote::is_invisible;
 use serde_json::{Value, json};
@@ -70,7 +70,7 @@ fn sarif_is_what_its_schema_says() {
     let run = printed("sarif");
     let document: Value = serde_json::from_str(&run.out).expect("JSON");
     let mut schema: Value = serde_json::from_str(include_str!("sarif-schema-2.1.0.json")).expect("a schema");
-    // as OASIS publishes it, the pattern of a language is no regular expression
+    // In the schema of OASIS, the pattern of a language is not a valid regular expression.
     for owner in ["run", "toolComponent"] {
         let language = schema["definitions"][owner]["properties"]["language"].as_object_mut();
         assert!(language.and_then(|language| language.remove("pattern")).is_some());
@@ -109,7 +109,7 @@ fn github_commands_are_escaped() {
     );
 }
 
-/// A name that would end a line and begin a workflow command, and turn what follows it around.
+/// A name that tries to end a line, begin a workflow command, and reverse the text after it.
 const FORGED: &str = "a\n::error file=x::y\r\u{1b}[2K\u{202e}\u{200b},%.yaml";
 
 #[test]

@@ -1,5 +1,5 @@
-//! `--fix` on manifests in every way of writing them: what comes out is what was generated with the right
-//! value in the place of the wrong one, byte for byte.
+//! `--fix` on manifests in many styles. The result must equal, byte for byte, the manifest that was generated with
+//! the correct value.
 
 use modelendpoint_core::endpoint::policy;
 use modelendpoint_lint::check::{Terms, check};
@@ -15,7 +15,7 @@ use crate::workspace::Workspace;
 const TERMS: Terms<'static> = Terms { policy: &policy::NONE, namespace: "default", generation: None };
 const ALL: Extent = Extent { guesses: true, defaults: true };
 
-/// An endpoint, and how it is written.
+/// An endpoint, and the style of its manifest.
 #[derive(Debug, Clone)]
 struct Written {
     /// The path of its url.
@@ -37,7 +37,7 @@ enum Path {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
-    /// A field a line; the rewritePath comes first, if it is there.
+    /// One field per line. If there is a rewritePath, it comes first.
     Block,
     /// The url as a block scalar.
     Literal,
@@ -62,7 +62,7 @@ fn written() -> impl Strategy<Value = Written> {
 }
 
 impl Written {
-    /// The manifest with this margin; as it is written, or as it should be.
+    /// The manifest with this margin: the original or the corrected one.
     fn manifest(&self, margin: &str, is_fixed: bool) -> String {
         let Written { path, quote, comment, .. } = self;
         let quoted = |value: &str| format!("{quote}{value}{quote}");
@@ -70,7 +70,7 @@ impl Written {
         let url = quoted(&format!("http://h.example{path}v1"));
         let value = match self.rewrite_path {
             Path::Missing if !is_fixed => None,
-            // a missing one is written as the url is
+            // A missing one is written in the style of the url.
             Path::Missing if self.shape == Shape::Literal => Some((*path).to_owned()),
             Path::Null if is_fixed => Some((*path).to_owned()),
             Path::Null => Some("null".to_owned()),
@@ -85,7 +85,7 @@ impl Written {
                     Shape::Literal => format!("{inner}url: |-{comment}\n{inner}  http://h.example{path}v1\n"),
                     _ => format!("{inner}url: {url}{comment}\n"),
                 };
-                // what is inserted has no comment
+                // An inserted field has no comment.
                 let comment = if url_first { "" } else { comment };
                 let field = field.map(|field| format!("{inner}{field}{comment}\n")).unwrap_or_default();
                 if url_first { format!("\n{url}{field}") } else { format!("\n{field}{url}") }
@@ -141,7 +141,7 @@ proptest! {
     }
 }
 
-/// As many files as these are applied at once, whatever is in them.
+/// The number of files in one diff.
 const FILES: usize = 200;
 
 #[test]
@@ -160,7 +160,7 @@ fn a_diff_that_is_applied_does_what_a_fix_does() {
         .collect();
     let before: Vec<_> = files.iter().map(|(name, before, _)| (name.as_str(), before.as_str())).collect();
     let run = Workspace::with(&before).check(&["--diff", "--fix-defaults", "."]);
-    // nothing beside a change is a secret
+    // Nothing around a change is a secret.
     assert!(!run.err.contains("note: "), "{}", run.err);
     for command in COMMANDS {
         let workspace = Workspace::with(&before);

@@ -1,4 +1,4 @@
-//! `check` as people run it: the binary on files, its whole output compared.
+//! `check` as people run it: the binary on files, with its whole output compared.
 
 mod cluster;
 mod cluster_faults;

@@ -1,4 +1,4 @@
-//! Where it is written, in which colours, how much of it, and the exit code.
+//! The destination, the colours and the amount of output, and the exit code.
 
 use std::process::{Command, Stdio};
 
@@ -108,7 +108,7 @@ fn a_file_gets_what_would_go_to_standard_output() {
     let workspace = workspace();
     let piped = workspace.check_input(&["--fix", "--output", "out", "-"], &fine());
     assert_eq!((workspace.read("out"), piped.out), (fine(), String::new()));
-    // what was written is no manifest the next time
+    // The output file is not checked in the next run.
     for _ in 0..2 {
         workspace.check(&["--format", "json", "-o", "m/check.json", "m"]);
         let json: serde_json::Value = serde_json::from_str(&workspace.read("m/check.json")).expect("JSON");
@@ -119,7 +119,7 @@ fn a_file_gets_what_would_go_to_standard_output() {
     assert_eq!((run.code, run.err.as_str()), (Some(2), error));
 }
 
-/// Such as `head`, or a pager that was left.
+/// A reader such as `head`, or a pager that was quit.
 #[test]
 fn a_reader_that_has_seen_enough_changes_no_exit_code() {
     let workspace = Workspace::with(&[("refused.yaml", &refused())]);

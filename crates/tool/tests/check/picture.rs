@@ -1,11 +1,11 @@
-//! The picture of `check` in the README is what it prints.
+//! The picture of `check` in the README shows what it prints.
 
 use std::fs;
 use std::process::Command;
 
 use test_support::picture::Session;
 
-/// As the picture of kubectl has it too.
+/// The same endpoint as in the picture of kubectl.
 const ENDPOINT: &str = "\
 apiVersion: modelplane.ai/v1alpha1
 kind: ModelEndpoint

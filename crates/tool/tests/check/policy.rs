@@ -68,7 +68,7 @@ fn every_mistake_is_told_with_its_place() {
     assert!(run.err.starts_with("error: cannot read --policy missing.yaml"), "{}", run.err);
 }
 
-/// YAML as JSON, for a schema to judge.
+/// YAML as JSON, for a schema.
 fn json(document: &Document<'_>, node: NodeId) -> Value {
     match &document.node(node).kind {
         Kind::Mapping { entries, .. } => {

@@ -1,8 +1,8 @@
-//! What kubectl would refuse before the webhook is asked.
+//! What kubectl would refuse before the webhook is called.
 
 use crate::workspace::{Workspace, endpoint};
 
-/// The titles of what is found in a manifest, with its exit code.
+/// The titles of the findings for a manifest, with the exit code.
 fn found(manifest: &str) -> (Option<i32>, Vec<String>) {
     let run = Workspace::with(&[("e.yaml", manifest)]).check(&["e.yaml"]);
     let titles = run.out.lines().filter(|line| line.starts_with("error[") || line.starts_with("warning["));

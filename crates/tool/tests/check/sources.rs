@@ -1,4 +1,4 @@
-//! What is checked, and what is skipped.
+//! The files and objects that are checked, and those that are skipped.
 
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
@@ -11,7 +11,7 @@ fn bad(name: &str) -> String {
     endpoint(name, &["url: http://h.example:0/", "rewritePath: /"])
 }
 
-/// The endpoints with findings, in their order.
+/// The endpoints with findings, in order.
 fn names(run: &Run) -> Vec<&str> {
     run.out.lines().filter_map(|line| line.trim().strip_prefix("= note: ModelEndpoint ml-team/")).collect()
 }
@@ -31,7 +31,7 @@ fn directories_are_searched_in_the_order_of_names() {
     ]);
     let run = workspace.check(&["m"]);
     assert_eq!((run.code, names(&run)), (Some(1), vec!["c", "b", "d"]));
-    // a file is read whatever its name
+    // A named file is read, whatever its name.
     let run = workspace.check(&["m/readme.txt", "m/b.yml"]);
     assert_eq!((run.code, names(&run)), (Some(1), vec!["b"]));
 }
@@ -241,7 +241,7 @@ fn what_is_too_large_is_told_and_the_rest_is_checked() {
     );
 }
 
-/// kubectl decodes tagged values, so that another value arrives than is written.
+/// kubectl decodes tagged values, so it sends another value than is written.
 #[test]
 fn a_tag_that_changes_what_kubectl_reads_is_an_error() {
     let manifest = |kind: &str, url: &str| {
@@ -263,7 +263,7 @@ fn a_tag_that_changes_what_kubectl_reads_is_an_error() {
                      so it may send something other than what is written";
         assert_eq!(run.out.lines().next(), Some(title), "{manifest}");
         assert_eq!(run.code, Some(1), "{manifest}");
-        // nor does --fix touch it
+        // --fix does not change it either.
         let workspace = Workspace::with(&[("m.yaml", &manifest)]);
         workspace.check(&["--fix", "m.yaml"]);
         assert_eq!(workspace.read("m.yaml"), manifest);
@@ -278,12 +278,12 @@ fn a_tag_that_changes_what_kubectl_reads_is_an_error() {
             Some(0)
         )
     );
-    // of other kinds, tags are nobody's business
+    // Tags in other kinds do not matter.
     let run = Workspace::with(&[]).check_input(&["-"], "Resources:\n  url: !Sub 'x'\n");
     assert_eq!(run.code, Some(0), "{}", run.out);
 }
 
-/// YAML 1.1, which kubectl reads, ends lines where YAML 1.2 does not.
+/// YAML 1.1, which kubectl reads, ends lines at characters that do not end lines in YAML 1.2.
 #[test]
 fn an_invisible_end_of_a_line_is_an_error() {
     for (end, code) in [("\u{85}", "0085"), ("\u{2028}", "2028"), ("\u{2029}", "2029")] {
@@ -297,14 +297,14 @@ fn an_invisible_end_of_a_line_is_an_error() {
              character U+{code}; delete it, or write it as \\u{code} in double quotes"
         );
         assert_eq!((run.out.lines().next(), run.code), (Some(title.as_str()), Some(1)));
-        // JSON knows no such ends
+        // JSON has no such line ends.
         let json = format!("{{\"kind\": \"ConfigMap\", \"data\": {{\"a\": \"b{end}c\"}}}}");
         let run = Workspace::with(&[]).check_input(&["-"], &json);
         assert_eq!(run.code, Some(0), "{}", run.out);
     }
 }
 
-/// As apimachinery reads it: whatever has items is a list, and lends them its type.
+/// As apimachinery reads it: every object with items is a list, and gives them its type.
 #[test]
 fn any_object_with_items_is_a_list() {
     let item = "metadata: {name: a, namespace: ml-team}, spec: {url: 'http://h.example:0/', rewritePath: /}";
@@ -321,7 +321,7 @@ fn any_object_with_items_is_a_list() {
     }
 }
 
-/// A repository with what it ignores, in all the ways of git.
+/// A repository with ignored files, in all the ways of Git.
 fn repository() -> Workspace {
     let files = ["m/a.yaml", "m/made/b.yaml", "m/c.yaml", "m/d/e.yaml", "m/d/f.yaml", "m/.hidden/g.yaml"];
     let workspace = Workspace::with(&[]);
@@ -333,7 +333,7 @@ fn repository() -> Workspace {
     workspace.write(".gitignore", "made/\n");
     workspace.write("m/d/.gitignore", "/f.yaml\n");
     workspace.write(".git/info/exclude", "c.yaml\n");
-    // that of another tool
+    // The ignore file of another tool.
     workspace.write(".ignore", "*.yaml\n");
     workspace
 }
@@ -346,17 +346,17 @@ fn what_git_ignores_is_left_out_unless_it_is_named() {
         (&["m"], &["a", "e"]),
         (&["m/d"], &["e"]),
         (&["m/d/f.yaml", "m/c.yaml"], &["f", "c"]),
-        // a directory that is named is searched
+        // A directory that is named is searched.
         (&["m/made"], &["b"]),
         (&["--no-ignore", "m"], &["a", "c", "e", "f", "b"]),
     ] {
         let run = workspace.check(args);
         assert_eq!((names(&run).as_slice(), run.err.as_str()), (found, ""), "{args:?}");
     }
-    // outside of a repository, nothing is git's
+    // Outside of a repository, Git's files have no effect.
     std::fs::rename(workspace.path(".git"), workspace.path("git")).expect("a directory");
     assert_eq!(names(&workspace.check(&["m"])), ["a", "c", "e", "f", "b"]);
-    // nor is what it ignores fixed
+    // Ignored files are not fixed either.
     let workspace = repository();
     let slashless = endpoint("b", &["url: http://h.example/", "rewritePath: /a"]);
     workspace.write("m/made/b.yaml", &slashless);
@@ -385,7 +385,7 @@ fn what_matches_a_pattern_is_left_out_unless_it_is_named() {
     assert!(run.err.starts_with("error: cannot use --exclude [a: "), "{}", run.err);
 }
 
-/// Ways to a file do not change with what is left out.
+/// Excluding files does not change the paths of others.
 #[test]
 fn a_link_to_what_git_ignores_is_checked() {
     let workspace = repository();
@@ -425,9 +425,9 @@ fn a_directory_without_endpoints_is_told() {
                  object skipped"
             ),
         ),
-        // what can't be read may be one
+        // A file that can't be read may contain an endpoint.
         (&["broken"], 1, String::new()),
-        // and a file that is found on two ways is in both
+        // A file that is found by two paths is in both.
         (&["m/b.yaml", "./m"], 1, String::new()),
         (&["other/s.yaml"], 0, String::new()),
         (&["--quiet", "empty", "other"], 0, String::new()),

@@ -1,4 +1,4 @@
-//! Manifests in a directory of a test's own, and the binary that checks them.
+//! Manifests in a temporary directory, and the binary that checks them.
 
 use std::fs;
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-/// A directory that goes away with the test.
+/// A directory that is removed after the test.
 pub(crate) struct Workspace(TempDir);
 
 /// Exit code, standard output, standard error.
@@ -66,7 +66,7 @@ impl Workspace {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
-        // what does not read its input may close it
+        // A process that does not read its input may close it.
         let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
         let output = child.wait_with_output().expect("the binary ends");
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
