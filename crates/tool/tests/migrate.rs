@@ -110,7 +110,7 @@ fn a_diff_shows_no_secret_and_says_what_it_leaves_out() {
     let told = String::from_utf8(dry.stderr).expect("UTF-8");
     assert_eq!((dry.status.code(), String::from_utf8(dry.stdout).expect("UTF-8")), (Some(0), String::new()));
     let note = "note: the diff leaves out line 8 of ";
-    assert!(told.contains(note) && told.ends_with("without --diff, migrate writes it\n"), "{told}");
+    assert!(told.contains(note) && told.ends_with("run it without --diff to write the change\n"), "{told}");
 
     fs::write(&file, source.replace("  crossplane: {a: 'http://u:s3cret@b.example/'}\n", ""))
         .expect("written");

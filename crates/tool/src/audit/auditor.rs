@@ -186,7 +186,7 @@ impl Auditor {
             && let Err(error) = self.delete_all(&superseded).await
         {
             let api = superseded.format.api_version();
-            warn!(api, error = %why(&error), "cannot list the reports that were written before, so they stay");
+            warn!(api, error = %why(&error), "cannot list the reports of the older kind, so they are not deleted");
         }
         let Some(reports) = self.reports.take() else { return Ok(()) };
         let read = self.read_reports(&reports).await;

@@ -53,10 +53,10 @@ const OUTPUT: &str = "Output";
 const REPORTS: &str = "Reports";
 const METRICS: &str = "Metrics and log";
 
-/// Check manifests as the webhook would: what it would refuse, warn of or change, and where.
+/// Check manifests as the webhook would: what it would refuse, warn about or change, and where.
 ///
-/// Other kinds are skipped. Exit codes: 0 nothing would be refused; 1 something would be refused, or with
-/// --warnings-as-errors be warned about; 2 something can't be read or written, or a flag is wrong.
+/// Objects of other kinds are skipped. Exit codes: 0 nothing would be refused; 1 something would be refused or, with
+/// --warnings-as-errors, admitted with a warning; 2 something can't be read or written, or a flag is wrong.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 #[command(after_help = CHECK_EXAMPLES)]
@@ -72,8 +72,7 @@ pub struct Check {
     #[arg(long, value_name = "FILE", env = "MODELENDPOINT_WEBHOOK_CHECK_POLICY", help_heading = JUDGING)]
     pub policy: Option<PathBuf>,
 
-    /// The namespace of manifests that name none, `default` if it is not given; with --cluster, the one
-    /// to read.
+    /// The namespace of manifests that name none (`default` without this flag); with --cluster, the namespace to read.
     #[arg(
         long,
         short,
@@ -83,8 +82,8 @@ pub struct Check {
     )]
     pub namespace: Option<String>,
 
-    /// The Modelplane that the endpoints are for: one before 0.5 has url and rewritePath, 0.5 has origin, api, model
-    /// and credential. Without it, --cluster asks the cluster, and manifests are judged by the fields that they have.
+    /// The version of Modelplane that the endpoints are for: versions before 0.5 use url and rewritePath, 0.5 uses origin,
+    /// api, model and credential. By default, --cluster asks the cluster, and the fields of a manifest decide.
     #[arg(
         long,
         value_name = "VERSION",
@@ -94,7 +93,7 @@ pub struct Check {
     )]
     pub modelplane: Option<Modelplane>,
 
-    /// Exit with 1 for warnings too.
+    /// Exit with code 1 for warnings too.
     #[arg(
         long,
         env = "MODELENDPOINT_WEBHOOK_CHECK_WARNINGS_AS_ERRORS",
@@ -103,8 +102,8 @@ pub struct Check {
     )]
     pub warnings_as_errors: bool,
 
-    /// Correct what is only spelled wrong: slashes, white space, the text of an address. Standard input comes
-    /// out on standard output.
+    /// Correct spelling: slashes, white space, the notation of an address. What is read from standard input is written to
+    /// standard output.
     #[arg(
         long,
         env = "MODELENDPOINT_WEBHOOK_CHECK_FIX",
@@ -113,7 +112,7 @@ pub struct Check {
     )]
     pub fix: bool,
 
-    /// With --fix or --diff, write guesses too: every value behind "did you mean".
+    /// With --fix or --diff, also apply guesses: every value after "did you mean".
     #[arg(
         long,
         env = "MODELENDPOINT_WEBHOOK_CHECK_UNSAFE_FIXES",
@@ -122,7 +121,7 @@ pub struct Check {
     )]
     pub unsafe_fixes: bool,
 
-    /// With --fix or --diff, write the rewritePath that is left out. It then no longer follows the url.
+    /// With --fix or --diff, add a missing rewritePath. It then no longer follows the url.
     #[arg(
         long,
         env = "MODELENDPOINT_WEBHOOK_CHECK_FIX_DEFAULTS",
@@ -131,7 +130,7 @@ pub struct Check {
     )]
     pub fix_defaults: bool,
 
-    /// Show what --fix would write as a patch for `git apply` or `patch -p1`, and write nothing.
+    /// Print what --fix would change as a patch for `git apply` or `patch -p1`, and change nothing.
     #[arg(
         long,
         env = "MODELENDPOINT_WEBHOOK_CHECK_DIFF",
@@ -140,8 +139,8 @@ pub struct Check {
     )]
     pub diff: bool,
 
-    /// Check what a cluster stores: which ModelEndpoints would be refused or changed if they were written
-    /// today. The cluster is that of the kubeconfig, or the one that this runs in.
+    /// Check what a cluster stores: which ModelEndpoints would be refused or changed if they were written today. It uses
+    /// the cluster of the kubeconfig or, in a pod, the pod's own cluster.
     #[arg(
         long,
         conflicts_with_all = ["paths", "fix", "diff"],
@@ -166,7 +165,7 @@ pub struct Check {
     #[command(flatten)]
     pub access: Access,
 
-    /// How to write what was found.
+    /// The format of the output.
     #[arg(
         long,
         value_enum,
@@ -176,7 +175,7 @@ pub struct Check {
     )]
     pub format: CheckFormat,
 
-    /// Write to this file what would go to standard output.
+    /// Write the output to this file instead of standard output.
     #[arg(
         long,
         short,
@@ -189,7 +188,7 @@ pub struct Check {
     #[command(flatten)]
     pub color: Color,
 
-    /// Tell of every value that is stored as another too, such as a default.
+    /// Also list values that the webhook changes without a warning, such as defaults.
     #[arg(
         long,
         short,
@@ -199,7 +198,7 @@ pub struct Check {
     )]
     pub verbose: bool,
 
-    /// Tell of findings and errors only: no summary, no note, no progress.
+    /// Print only findings and errors: no summary, no notes, no progress bar.
     #[arg(
         long,
         short,
@@ -223,11 +222,11 @@ Examples:
 /// How directories are searched.
 #[derive(Debug, Args)]
 pub struct Search {
-    /// Leave out what matches, when a directory is searched: a pattern as in .gitignore. Can be given several times.
+    /// When searching a directory, skip what matches this pattern, written as in .gitignore. Can be repeated.
     #[arg(long, value_name = "GLOB", env = "MODELENDPOINT_WEBHOOK_EXCLUDE", help_heading = SEARCH)]
     pub exclude: Vec<String>,
 
-    /// Read the files that .gitignore leaves out, too, when a directory is searched.
+    /// When searching a directory, also read the files that git ignores.
     #[arg(
         long,
         env = "MODELENDPOINT_WEBHOOK_NO_IGNORE",
@@ -240,18 +239,18 @@ pub struct Search {
 /// Which cluster, and as whom.
 #[derive(Debug, Args)]
 pub struct Access {
-    /// The file that says how to reach the cluster. Without it, the one that kubectl would take.
+    /// The kubeconfig file. By default, the one that kubectl uses.
     #[arg(long, value_name = "FILE", env = "MODELENDPOINT_WEBHOOK_KUBECONFIG", help_heading = CLUSTER)]
     pub kubeconfig: Option<PathBuf>,
 
-    /// The context of the kubeconfig. Without it, its current one.
+    /// The context of the kubeconfig. By default, its current context.
     #[arg(long, value_name = "NAME", env = "MODELENDPOINT_WEBHOOK_CONTEXT", help_heading = CLUSTER)]
     pub context: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Color {
-    /// Whether to colour what people read; `auto` does on a terminal, unless `NO_COLOR` is set.
+    /// When to use colors. With `auto`, on a terminal, unless `NO_COLOR` is set.
     #[arg(
         long = "color",
         id = "color",
@@ -285,15 +284,15 @@ pub enum CheckFormat {
     Github,
 }
 
-/// Judge what a cluster stores, all the time, and keep reports about it up to date.
+/// Judge what a cluster stores, continuously or once, and keep reports about it up to date.
 ///
-/// Reads all ModelEndpoints in pages, then follows changes. Each endpoint that the webhook would refuse or warn of
-/// today gets a `Report` of openreports.io, or a `PolicyReport` of wgpolicyk8s.io where that is what the cluster knows;
-/// it goes when the endpoint is fine, or gone. Metrics have the same figures.
+/// Reads all ModelEndpoints in pages, then follows changes. Each endpoint that the webhook would refuse or warn about
+/// today gets a `Report` of openreports.io or, if the cluster knows only that, a `PolicyReport` of wgpolicyk8s.io. The
+/// report is deleted when the endpoint is corrected or deleted. Metrics count the same.
 #[derive(Debug, Args)]
 #[command(after_help = AUDIT_EXAMPLES)]
 pub struct Audit {
-    /// Read everything once, bring the reports up to date, and end. Exit code 2 if that could not be done.
+    /// Read everything once, update the reports and exit. The exit code is 2 if that failed.
     #[arg(
         long,
         env = "MODELENDPOINT_WEBHOOK_AUDIT_ONCE",
@@ -306,8 +305,8 @@ pub struct Audit {
     #[arg(long, value_name = "FILE", env = "MODELENDPOINT_WEBHOOK_AUDIT_POLICY", help_heading = JUDGING)]
     pub policy: Option<PathBuf>,
 
-    /// The Modelplane that the endpoints are for, as for `check`: it reports those whose fields that version drops. Without
-    /// it, endpoints are judged by the fields that they have.
+    /// The version of Modelplane that the endpoints are for. Endpoints with fields that this version drops are reported. By
+    /// default, the fields of an endpoint decide.
     #[arg(
         long,
         value_name = "VERSION",
@@ -320,8 +319,7 @@ pub struct Audit {
     #[command(flatten)]
     pub access: Access,
 
-    /// How often to read everything again, although changes are followed: this repairs reports that somebody else
-    /// changed.
+    /// How often to read everything again. Changes are followed anyway; this repairs reports that somebody else changed.
     #[arg(
         long,
         value_name = "DURATION",
@@ -332,7 +330,7 @@ pub struct Audit {
     )]
     pub every: Duration,
 
-    /// Where /metrics, /livez and /readyz are.
+    /// The address to serve /metrics, /livez and /readyz on.
     #[arg(
         long,
         value_name = "ADDRESS:PORT",
@@ -342,7 +340,7 @@ pub struct Audit {
     )]
     pub ops_listen: SocketAddr,
 
-    /// The most reports. Endpoints beyond are counted in the metrics only.
+    /// The maximum number of reports. Further endpoints are only counted in the metrics.
     #[arg(
         long,
         value_name = "NUMBER",
@@ -352,7 +350,7 @@ pub struct Audit {
     )]
     pub max_reports: usize,
 
-    /// The most namespaces that have metrics of their own. The rest is summed.
+    /// The maximum number of namespaces with their own metrics. The others are summed.
     #[arg(
         long,
         value_name = "NUMBER",
@@ -362,7 +360,7 @@ pub struct Audit {
     )]
     pub metric_namespaces: usize,
 
-    /// How to write the log.
+    /// The format of the log.
     #[arg(
         long,
         value_enum,
@@ -396,20 +394,19 @@ fn minutes(text: &str) -> Result<Duration, String> {
 
 /// Rewrite manifests with a url for Modelplane 0.5: `url` and `rewritePath` become `origin` and `api.prefix`.
 ///
-/// Comments and order stay. What can't be mapped (addresses, passwords, queries) is left alone and told.
-/// Exit codes: 0 fine; 1 something is to be rewritten by hand; 2 something can't be read or written, or a flag is wrong.
+/// Comments and order are kept. What can't be mapped (addresses, passwords, queries) is not changed, but reported.
+/// Exit codes: 0 fine; 1 something must be rewritten by hand; 2 something can't be read or written, or a flag is wrong.
 #[derive(Debug, Args)]
 #[command(after_help = MIGRATE_EXAMPLES)]
 pub struct Migrate {
-    /// Files, directories (searched for .yaml, .yml and .json), or `-` for standard input, which comes out on
-    /// standard output.
+    /// Files, directories (searched for .yaml, .yml and .json), or `-` to read standard input and write standard output.
     #[arg(value_name = "FILE|DIR|-", required = true)]
     pub paths: Vec<PathBuf>,
 
     #[command(flatten)]
     pub search: Search,
 
-    /// Show what would be written as a patch for `git apply` or `patch -p1`, and write nothing.
+    /// Print the changes as a patch for `git apply` or `patch -p1`, and change nothing.
     #[arg(
         long,
         env = "MODELENDPOINT_WEBHOOK_MIGRATE_DIFF",
@@ -431,11 +428,11 @@ Examples:
 /// Show the rules: what each one judges, why, and examples.
 #[derive(Debug, Args)]
 pub struct Rules {
-    /// Show this rule only.
+    /// Show only this rule.
     #[arg(value_parser = Known(rule_ids), hide_possible_values = true)]
     pub id: Option<String>,
 
-    /// How to write them.
+    /// The format of the output.
     #[arg(
         long,
         value_enum,
@@ -455,11 +452,11 @@ pub enum RulesFormat {
 /// Show where known providers and servers have their API, and what to write for each.
 #[derive(Debug, Args)]
 pub struct Providers {
-    /// Show those with this in their name or host only.
+    /// Show only those with this text in their name or host.
     #[arg(value_parser = Known(provider_names), hide_possible_values = true)]
     pub name: Option<String>,
 
-    /// How to write them.
+    /// The format of the output.
     #[arg(
         long,
         value_enum,
@@ -472,7 +469,7 @@ pub struct Providers {
 /// Print the rules as admission policies: the API server then judges and defaults endpoints by itself.
 ///
 /// Apply them with `kubectl apply --server-side -f -`. They are ValidatingAdmissionPolicies, a MutatingAdmissionPolicy
-/// and their bindings. docs/install.md tells what the webhook does beyond them.
+/// and their bindings. docs/admission-policies.md says what only the webhook can do.
 #[derive(Debug, Args)]
 #[command(after_help = POLICIES_EXAMPLES)]
 pub struct Policies {
@@ -480,7 +477,7 @@ pub struct Policies {
     #[arg(long, value_name = "FILE", env = "MODELENDPOINT_WEBHOOK_POLICIES_POLICY")]
     pub policy: Option<PathBuf>,
 
-    /// The minor version of the cluster. What it does not support is left out, with a comment.
+    /// The minor version of the cluster. What it does not support is left out, and a comment says so.
     #[arg(long, value_name = "MINOR", default_value_t = Minor::NEWEST, env = "MODELENDPOINT_WEBHOOK_POLICIES_KUBERNETES")]
     pub kubernetes: Minor,
 }
@@ -491,10 +488,10 @@ Examples:
   modelendpoint policies --policy policy.yaml     with a policy of your own
   modelendpoint policies | kubectl apply --server-side -f -";
 
-/// Make a CA and a certificate for development: ca.crt, tls.crt and tls.key.
+/// Create a CA and a certificate for development: ca.crt, tls.crt and tls.key.
 ///
 /// The certificate is for SERVICE.NAMESPACE.svc, SERVICE.NAMESPACE.svc.cluster.local, localhost
-/// and the loopback addresses. The CA's key is thrown away: nothing else can be signed with it.
+/// and the loopback addresses. The CA's key is not kept, so nothing else can be signed with it.
 #[derive(Debug, Args)]
 pub struct Certs {
     /// The Service that the API server calls.
@@ -515,7 +512,7 @@ pub struct Certs {
     )]
     pub namespace: String,
 
-    /// The directory to write to; made if it does not exist.
+    /// The directory to write to. It is created if it does not exist.
     #[arg(long, value_name = "DIR", default_value = ".", env = "MODELENDPOINT_WEBHOOK_CERTS_OUT")]
     pub out: PathBuf,
 
@@ -537,7 +534,7 @@ pub struct Certs {
     pub force: bool,
 }
 
-/// Print what a shell needs to complete commands and flags.
+/// Print a script with which a shell completes commands, flags, rules and providers.
 #[derive(Debug, Args)]
 pub struct Completions {
     pub shell: clap_complete::Shell,
@@ -546,7 +543,7 @@ pub struct Completions {
 /// Write the manual pages: one for the program and one for each command.
 #[derive(Debug, Args)]
 pub struct Man {
-    /// The directory to write to; made if it does not exist.
+    /// The directory to write to. It is created if it does not exist.
     #[arg(long, value_name = "DIR", default_value = ".", env = "MODELENDPOINT_WEBHOOK_MAN_OUT")]
     pub out: PathBuf,
 }

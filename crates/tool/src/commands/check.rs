@@ -73,11 +73,11 @@ fn read(args: &cli::Check, terms: Terms<'_>, fix: Fix) -> anyhow::Result<Report>
         let shown = directory.display();
         report.notes.push(if empty.iter().any(|empty| empty == directory) {
             format!(
-                "there is no .yaml, .yml or .json file in {shown}; hidden files are not read, nor what .gitignore or \
-                 --exclude leaves out"
+                "{shown} contains no .yaml, .yml or .json file; hidden files, and those that git ignores or --exclude \
+                 matches, are skipped"
             )
         } else {
-            format!("there is no ModelEndpoint in {shown}")
+            format!("{shown} contains no ModelEndpoint")
         });
     }
     Ok(report)
@@ -122,7 +122,7 @@ fn show(report: &Report, args: &cli::Check, fix: Fix) -> anyhow::Result<()> {
     let is_piped = matches!(fix, Fix::Write(_)) && args.paths.iter().any(|path| path.as_os_str() == "-");
     let mut notes = report.notes.clone();
     if matches!(fix, Fix::Show(_)) {
-        let diff = diff::render(report, "--fix writes it");
+        let diff = diff::render(report, "use --fix to write the change");
         write(&diff.text, args.output.as_deref())?;
         if !args.quiet {
             tell(&format!("{}\n", text::summary(report)));

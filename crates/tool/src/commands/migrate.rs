@@ -52,7 +52,7 @@ fn show(report: &Report, args: &cli::Migrate) -> anyhow::Result<()> {
     let told = |style| format!("{}{}\n", findings(report, style), summary(report, args.diff));
     let piped = report.outcomes.iter().find(|outcome| outcome.source == Source::StandardInput);
     if args.diff {
-        let Diff { text, notes } = diff::render(report, "without --diff, migrate writes it");
+        let Diff { text, notes } = diff::render(report, "run it without --diff to write the change");
         print(&text)?;
         tell(&told(style(args.color.when, &stderr())));
         tell_notes(&notes);

@@ -80,7 +80,7 @@ pub(crate) async fn check(
     let mut notes = Vec::new();
     if checked.count.endpoints == 0 && unreadable.is_empty() {
         let advice = if namespace.is_some() { "; -A reads all namespaces" } else { "" };
-        notes.push(format!("there is no ModelEndpoint in {}{advice}", source.name()));
+        notes.push(format!("{} contains no ModelEndpoint{advice}", source.name()));
     }
     let outcomes = vec![SourceReport::of(&source, String::new(), checked)];
     Ok(Report { outcomes, unreadable, notes, is_verbose: false })

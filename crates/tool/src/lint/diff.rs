@@ -56,13 +56,13 @@ impl Diff {
         let name = outcome.source.name();
         if path.is_outside && !hunks.is_empty() {
             self.notes
-                .push(format!("{name} is not below the working directory: apply its part of the diff in /"));
+                .push(format!("{name} is outside of the working directory; apply its part of the diff in /"));
         }
         if !left_out.is_empty() {
             let lines: Vec<_> = left_out.iter().map(ToString::to_string).collect();
             let plural = if lines.len() == 1 { "" } else { "s" };
             self.notes.push(format!(
-                "the diff leaves out line{plural} {} of {name}, which could show a secret, or the line after it could; \
+                "the diff leaves out line{plural} {} of {name}, because a secret could be there or in the next line; \
                  {instead}",
                 lines.join(", ")
             ));

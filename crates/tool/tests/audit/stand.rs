@@ -186,8 +186,7 @@ async fn reports_of_the_kind_before_are_deleted_and_counted_and_may_stay() -> Re
         let output = audit(&stand.kubeconfig()).arg("--once").output().await?;
         assert_eq!(printed(&output), (Some(code), summary.to_owned()), "{output:?}");
         let told = String::from_utf8(output.stderr)?;
-        let warning =
-            "cannot list the reports that were written before, so they stay api=\"wgpolicyk8s.io/v1alpha2\"";
+        let warning = "cannot list the reports of the older kind, so they are not deleted api=\"wgpolicyk8s.io/v1alpha2\"";
         assert_eq!(told.contains(warning), !can_list, "{told}");
         assert_eq!(told.contains("error: 1 reports could not be written"), can_list, "{told}");
     }

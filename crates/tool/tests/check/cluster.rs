@@ -168,9 +168,9 @@ fn a_namespace_without_endpoints_is_named_as_such() {
         (run.code, run.err)
     };
     let of_namespace =
-        "note: there is no ModelEndpoint in the namespace c of the cluster; -A reads all namespaces\n";
+        "note: the namespace c of the cluster contains no ModelEndpoint; -A reads all namespaces\n";
     assert_eq!(told(&["-n", "c"]), (Some(0), of_namespace.to_owned()));
-    assert_eq!(told(&["-A"]), (Some(0), "note: there is no ModelEndpoint in the cluster\n".to_owned()));
+    assert_eq!(told(&["-A"]), (Some(0), "note: the cluster contains no ModelEndpoint\n".to_owned()));
 }
 
 #[test]

@@ -145,8 +145,8 @@ fn a_diff_applies_whatever_could_be_a_secret_near_a_change() {
                 let lines: Vec<_> = left_out.iter().map(|line| (line + lines_before).to_string()).collect();
                 let plural = if lines.len() == 1 { "" } else { "s" };
                 told.push(format!(
-                    "note: the diff leaves out line{plural} {} of {name}, which could show a secret, or the line after it \
-                     could; --fix writes it",
+                    "note: the diff leaves out line{plural} {} of {name}, because a secret could be there or in the next \
+                     line; use --fix to write the change",
                     lines.join(", ")
                 ));
             }
@@ -225,7 +225,7 @@ fn a_file_is_named_as_it_is_below_the_working_directory() {
     let real = std::fs::canonicalize(&path).expect("a file");
     assert!(run.out.starts_with(&format!("--- a{}\n", real.display())), "{}", run.out);
     let note = format!(
-        "note: {} is not below the working directory: apply its part of the diff in /",
+        "note: {} is outside of the working directory; apply its part of the diff in /",
         path.display()
     );
     assert_eq!(run.err.lines().last(), Some(note.as_str()));

@@ -44,8 +44,8 @@ fn the_exit_code_says_what_the_help_says() {
         assert_eq!(workspace.check(args).code, Some(code), "{args:?}");
     }
     let help = workspace.check(&["--help"]).out.split_whitespace().collect::<Vec<_>>().join(" ");
-    let codes = "Exit codes: 0 nothing would be refused; 1 something would be refused, or with --warnings-as-errors be warned \
-                 about; 2 something can't be read or written, or a flag is wrong.";
+    let codes = "Exit codes: 0 nothing would be refused; 1 something would be refused or, with --warnings-as-errors, admitted \
+                 with a warning; 2 something can't be read or written, or a flag is wrong.";
     assert!(help.contains(codes), "{help}");
 }
 

@@ -405,11 +405,11 @@ fn a_directory_without_endpoints_is_told() {
     workspace.write("ignored/.gitignore", "*");
     let none = |directory: &str| {
         format!(
-            "note: there is no .yaml, .yml or .json file in {directory}; hidden files are not read, nor what \
-             .gitignore or --exclude leaves out\n"
+            "note: {directory} contains no .yaml, .yml or .json file; hidden files, and those that git ignores or \
+             --exclude matches, are skipped\n"
         )
     };
-    let no_endpoint = "note: there is no ModelEndpoint in other\n".to_owned();
+    let no_endpoint = "note: other contains no ModelEndpoint\n".to_owned();
     for (args, code, told) in [
         (&["empty"][..], 0, none("empty")),
         (&["ignored"], 0, none("ignored")),
