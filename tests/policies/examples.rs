@@ -35,8 +35,8 @@ fn policies_judge_every_example_as_the_webhook_does() {
             if let Some(rewrite_path) = example.spec.rewrite_path.text() {
                 spec["rewritePath"] = (*rewrite_path).into();
             }
-            assert!(example.allowed_host.is_none_or(|host| host == ALLOWED), "{example:?}");
-            let endpoints = if example.allowed_host.is_some() { &limited } else { &open };
+            assert!(example.allowed.is_none_or(|allowed| allowed.host == ALLOWED), "{example:?}");
+            let endpoints = if example.allowed.is_some() { &limited } else { &open };
             let verdict = match previous.iter().find(|(_, other)| *other == example) {
                 Some((name, old)) => {
                     endpoints.replace(name, &json!({ "url": old.previous_url }), &spec).await?

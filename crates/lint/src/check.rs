@@ -127,7 +127,7 @@ fn check_endpoint(located: &Located<'_>, terms: Terms<'_>, checked: &mut Checked
         checked.keep(vec![located.found(finding, &name)], &name);
         return;
     }
-    let decision = Decision::on_create(spec, (terms.policy, &name.namespace));
+    let decision = Decision::on_create(spec, &terms.policy.here(&name.namespace));
     let mut findings = located.duplicates();
     findings.extend(schema::findings(document, manifest).into_iter().map(|(mut finding, node)| {
         let span = document.node(node).span.clone();

@@ -11,8 +11,9 @@ use crate::finding::Finding;
 use crate::manifests::{Manifest, Manifests, key};
 use modelendpoint_core::endpoint::gate::Decision;
 use modelendpoint_core::endpoint::mutation::DEFAULT;
+use modelendpoint_core::endpoint::policy::Here;
 use modelendpoint_core::endpoint::rules::{Applicability, Suggestion, Violation};
-use modelendpoint_core::endpoint::{Field, Policy, Spec};
+use modelendpoint_core::endpoint::{Field, Spec};
 use modelendpoint_yaml::spelling::spell;
 use modelendpoint_yaml::{Broken, Document, Entry, Kind, NodeId, ScalarStyle, parse};
 
@@ -101,15 +102,15 @@ type Wanted = Vec<(Field, String)>;
 
 fn wishes_for(document: &Document<'_>, manifest: Manifest, terms: Terms<'_>, extent: Extent) -> Vec<Wish> {
     let namespace = name_of(document, manifest, terms).namespace;
-    let wanted = wanted(manifest.spec(document), (terms.policy, &namespace), extent);
+    let wanted = wanted(manifest.spec(document), &terms.policy.here(&namespace), extent);
     wanted.into_iter().map(|(field, value)| Wish { manifest, field, value }).collect()
 }
 
 /// The intended values of the fields: corrected by the rules, and then as the webhook stores them.
-fn wanted(spec: Spec<'_>, terms: (&Policy, &str), extent: Extent) -> Wanted {
+fn wanted(spec: Spec<'_>, here: &Here<'_>, extent: Extent) -> Wanted {
     let mut wanted = Wanted::new();
     for _ in 0..ROUNDS {
-        let decision = Decision::on_create(over(&wanted, spec), terms);
+        let decision = Decision::on_create(over(&wanted, spec), here);
         let mut corrected = Wanted::new();
         for Violation { rule, suggestion, .. } in &decision.violations {
             let is_new = corrected.iter().all(|(field, _)| *field != rule.field);
@@ -334,7 +335,7 @@ fn documents_agree(before: &Document<'_>, after: &Document<'_>, terms: Terms<'_>
     let agree = |(old, new): (&Manifest, &Manifest)| {
         let (was, is) = (old.spec(before), new.spec(after));
         let namespace = name_of(before, *old, terms).namespace;
-        let wanted = wanted(was, (terms.policy, &namespace), extent);
+        let wanted = wanted(was, &terms.policy.here(&namespace), extent);
         let should = over(&wanted, was);
         Field::ALL
             .into_iter()

@@ -17,6 +17,7 @@ use modelendpoint_core::endpoint::policy::{
     AllowList, BadPattern, Enforcement, HostPattern, Level, NamespacePattern, Override, Policy, UserPattern,
     parse_addresses, parse_ports,
 };
+use modelendpoint_core::endpoint::providers::Schema;
 use modelendpoint_core::endpoint::rules;
 use modelendpoint_core::endpoint::url::Scheme;
 use modelendpoint_yaml::source::{Lines, Position};
@@ -145,13 +146,20 @@ impl Reader<'_> {
 
     fn allow_list(&mut self, list: NodeId) -> Option<AllowList> {
         let mut allow = AllowList::default();
-        let known = ["namespaces", "hosts", "cidrs", "schemes", "ports"];
+        let known = ["namespaces", "hosts", "cidrs", "schemes", "ports", "apiSchemas", "credential"];
         for (key, value) in self.fields_for_namespaces(list, &known)? {
             match key {
                 "namespaces" => allow.namespaces = self.patterns(value, NamespacePattern::parse),
                 "hosts" => allow.hosts = self.patterns(value, HostPattern::parse),
                 "cidrs" => allow.addresses = self.patterns(value, parse_addresses),
                 "ports" => allow.ports = self.patterns(value, parse_ports),
+                "apiSchemas" => allow.schemas = self.patterns(value, schema),
+                "credential" => {
+                    allow.needs_credential = self.scalar(value) == Some("required");
+                    if !allow.needs_credential {
+                        self.mistake(value, "write `required`, or leave `credential` out".to_owned());
+                    }
+                }
                 _ => allow.schemes = self.patterns(value, scheme),
             }
         }
@@ -270,6 +278,12 @@ fn scheme(text: &str) -> Result<Scheme, BadPattern> {
     }
 }
 
+fn schema(text: &str) -> Result<Schema, BadPattern> {
+    Schema::of(text).ok_or_else(|| {
+        BadPattern(format!("no endpoint can have the schema `{text}`; write `OpenAI` or `Anthropic`"))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -306,16 +320,41 @@ mod tests {
             addresses: parse_addresses("10.0.0.0/8").into_iter().collect(),
             schemes: vec![Scheme::Https],
             ports: [443..=443, 8000..=8999].into_iter().collect(),
+            ..AllowList::default()
         }]);
         assert_eq!(policy, expected);
         assert_eq!(parse("rules: {}\n"), Ok(Policy::NONE));
     }
 
     #[test]
+    fn a_list_says_which_schemas_are_allowed_and_whether_a_credential_is_required() {
+        let policy = parse("allow:\n- {namespaces: [a], apiSchemas: [OpenAI], credential: required}\n");
+        let mut expected = Policy::NONE;
+        expected.allow.extend([AllowList {
+            namespaces: vec![NamespacePattern::parse("a").expect("a pattern")],
+            schemas: vec![Schema::OpenAI],
+            needs_credential: true,
+            ..AllowList::default()
+        }]);
+        assert_eq!(policy, Ok(expected));
+        let known = "the known keys are namespaces, hosts, cidrs, schemes, ports, apiSchemas, credential";
+        assert_eq!(
+            mistakes(
+                "allow:\n- namespaces: [a]\n  apiSchemas: [openai]\n  credential: true\n  schemas: [OpenAI]\n"
+            ),
+            [
+                (3, 16, "no endpoint can have the schema `openai`; write `OpenAI` or `Anthropic`".to_owned()),
+                (4, 15, "write `required`, or leave `credential` out".to_owned()),
+                (5, 3, format!("`schemas` is not a known key here; {known}")),
+            ]
+        );
+    }
+
+    #[test]
     fn a_policy_says_who_may_set_the_label_of_a_cluster() {
         let policy = parse("clusterLabelUsers: [ada, 'system:serviceaccount:ml:*']\n").expect("a policy");
         let users = ["ada", "system:serviceaccount:ml:composer", "system:serviceaccount:crossplane-system:c"];
-        assert_eq!(users.map(|user| policy.may_set_cluster(user)), [true, true, false]);
+        assert_eq!(users.map(|user| policy.here("a").may_set_cluster(user)), [true, true, false]);
         let why = "no user can match `*a`: write a name as `system:serviceaccount:<namespace>:<name>`, and \
                    `*` at its end only";
         assert_eq!(mistakes("clusterLabelUsers: ['*a']\n"), [(1, 21, why.to_owned())]);

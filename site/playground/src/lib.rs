@@ -107,7 +107,7 @@ fn stored(manifests: &str, terms: Terms<'_>) -> Vec<Json> {
         for manifest in Manifests::of(document).endpoints {
             let name = name_of(document, manifest, terms);
             let spec = manifest.spec(document);
-            let decision = Decision::on_create(spec, (terms.policy, &name.namespace));
+            let decision = Decision::on_create(spec, &terms.policy.here(&name.namespace));
             let fields = Field::ALL.into_iter().filter_map(|field| {
                 let change = decision.mutation.change.as_ref().filter(|change| change.field == field);
                 let written = spec.value(field);

@@ -21,7 +21,7 @@ pub use crate::endpoint::gate::Operation;
 use crate::endpoint::gate::{GROUP, Gate, KIND, Missing, Resource, VERSION, Write, gate};
 use crate::endpoint::mutation::Mutation;
 use crate::endpoint::origin::is_refused_by_schema;
-use crate::endpoint::policy::Enforcement;
+use crate::endpoint::policy::{Enforcement, Here};
 use crate::endpoint::quote::Quoted;
 use crate::endpoint::{Policy, Spec};
 
@@ -162,15 +162,16 @@ fn answer_review<'a>(policy: &Policy, hook: Hook, review: &Review<'a>) -> Answer
         new: request.object.0.as_ref().map(Object::spec),
         old: request.replaced_spec(),
     });
+    let here = policy.here(&request.namespace);
     match (decision, &request.object.0) {
         (Gate::Pass, _) => allowed(request),
         (Gate::Foreign, _) => foreign(request),
         (Gate::Unreadable(missing), _) => failed(request, missing.to_string()),
-        (Gate::UnknownVersion, Some(object)) => of_unknown_version(policy, request, object),
+        (Gate::UnknownVersion, Some(object)) => of_unknown_version(&here, request, object),
         (Gate::Judge, Some(object)) => match hook {
-            Hook::Mutate => mutated(policy, request, object),
-            Hook::Validate => validated(policy, request, object),
-            Hook::Admit => admitted(policy, request, object),
+            Hook::Mutate => mutated(&here, request, object),
+            Hook::Validate => validated(&here, request, object),
+            Hook::Admit => admitted(&here, request, object),
         },
         (Gate::Judge | Gate::UnknownVersion, None) => failed(request, Missing::Object.to_string()),
     }
@@ -196,7 +197,7 @@ fn passed<'a>(request: &Request<'a>, notice: String) -> Answer<'a> {
 
 /// Refuses an endpoint that cannot be judged as invalid, like any other refusal: after a failed call, Crossplane
 /// would not apply its other objects. If denials are not enforced, the endpoint passes with a warning.
-fn of_unknown_version<'a>(policy: &Policy, request: &Request<'a>, object: &Object<'_>) -> Answer<'a> {
+fn of_unknown_version<'a>(here: &Here<'_>, request: &Request<'a>, object: &Object<'_>) -> Answer<'a> {
     let known = format!("{GROUP}/{VERSION}");
     let message = format!(
         "{} of {} cannot be judged: this modelendpoint-webhook knows {} of {} only; write that version, \
@@ -206,7 +207,7 @@ fn of_unknown_version<'a>(policy: &Policy, request: &Request<'a>, object: &Objec
         Quoted(KIND),
         Quoted(&known),
     );
-    if policy.here(&request.namespace).enforcement() != Enforcement::Deny {
+    if here.enforcement() != Enforcement::Deny {
         return passed(request, message);
     }
     let cause =
@@ -216,11 +217,11 @@ fn of_unknown_version<'a>(policy: &Policy, request: &Request<'a>, object: &Objec
 }
 
 /// Judges the object as mutation would store it. A refused object gets no patch.
-fn admitted<'a>(policy: &Policy, request: &Request<'a>, object: &Object<'a>) -> Answer<'a> {
+fn admitted<'a>(here: &Here<'_>, request: &Request<'a>, object: &Object<'a>) -> Answer<'a> {
     let spec = object.spec();
     let mutation = mutate::mutate(request, object);
-    let verdict = validate::validate(policy, request, mutation.applied_to(spec));
-    let enforcement = policy.here(&request.namespace).enforcement();
+    let verdict = validate::validate(here, request, mutation.applied_to(spec));
+    let enforcement = here.enforcement();
     if !verdict.denials.is_empty() && enforcement == Enforcement::Deny {
         return judged(request, object, &verdict, enforcement);
     }
@@ -229,12 +230,12 @@ fn admitted<'a>(policy: &Policy, request: &Request<'a>, object: &Object<'a>) -> 
 
 /// Refuses only what the resource's schema would refuse with a less helpful message. `/validate` refuses everything
 /// else.
-fn mutated<'a>(policy: &Policy, request: &Request<'a>, object: &Object<'a>) -> Answer<'a> {
+fn mutated<'a>(here: &Here<'_>, request: &Request<'a>, object: &Object<'a>) -> Answer<'a> {
     let spec = object.spec();
     let mutation = mutate::mutate(request, object);
-    let enforcement = policy.here(&request.namespace).enforcement();
+    let enforcement = here.enforcement();
     if mutation.change.is_none() && is_refused_by_schema(&spec) && enforcement == Enforcement::Deny {
-        let verdict = validate::validate(policy, request, spec);
+        let verdict = validate::validate(here, request, spec);
         if !verdict.denials.is_empty() {
             return judged(request, object, &verdict, enforcement);
         }
@@ -264,9 +265,9 @@ fn patched<'a>(
     Answer { rules, warned, mutation, ..answered(Outcome::Patched, request, &response) }
 }
 
-fn validated<'a>(policy: &Policy, request: &Request<'a>, object: &Object<'a>) -> Answer<'a> {
-    let verdict = validate::validate(policy, request, object.spec());
-    let enforcement = policy.here(&request.namespace).enforcement();
+fn validated<'a>(here: &Here<'_>, request: &Request<'a>, object: &Object<'a>) -> Answer<'a> {
+    let verdict = validate::validate(here, request, object.spec());
+    let enforcement = here.enforcement();
     judged(request, object, &verdict, enforcement)
 }
 

@@ -7,9 +7,9 @@ use super::response::{Status, StatusCause, StatusDetails};
 use super::review::{Object, OldObject, Request};
 use crate::endpoint::gate::{GROUP, KIND};
 use crate::endpoint::judge::judge;
-use crate::endpoint::policy::Enforcement;
+use crate::endpoint::policy::{Enforcement, Here};
 use crate::endpoint::rules::{Severity, Subject, Violation};
-use crate::endpoint::{Policy, Spec, Value};
+use crate::endpoint::{Spec, Value};
 
 /// The verdict of the rules about an object.
 #[derive(Debug, Default)]
@@ -18,12 +18,11 @@ pub(super) struct Verdict {
     pub warnings: Vec<Violation>,
 }
 
-/// Judges the spec that the request would store, under a policy.
+/// Judges the spec that the request would store, under the policy of its namespace.
 #[must_use]
-pub(super) fn validate(policy: &Policy, request: &Request<'_>, new: Spec<'_>) -> Verdict {
+pub(super) fn validate(here: &Here<'_>, request: &Request<'_>, new: Spec<'_>) -> Verdict {
     let old = request.replaced_spec();
-    let mut subject =
-        Subject::of(new, old, (policy, &request.namespace)).by(Some(&request.user_info.username));
+    let mut subject = Subject::of(new, old, here).by(Some(&request.user_info.username));
     subject.is_slice_stuck = old.is_some_and(|old| old.url != new.url)
         && request.replaced().is_some_and(OldObject::is_slice_stuck);
     let violations = judge(&subject);

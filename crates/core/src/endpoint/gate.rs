@@ -8,7 +8,7 @@ use std::fmt::{self, Display};
 use super::Spec;
 use super::judge::judge;
 use super::mutation::{Mutation, Ownership, mutate};
-use super::policy::{Policy, Severity};
+use super::policy::{Here, Severity};
 use super::rules::{Subject, Violation};
 
 /// The API group, version, kind and plural of the resource that is judged.
@@ -145,11 +145,11 @@ pub fn gate(write: &Write<'_>) -> Gate {
 }
 
 impl<'a> Decision<'a> {
-    /// Mutates a spec that is created in this namespace, and judges what would be stored. The user is unknown.
+    /// Mutates a spec that is created under this policy, and judges what would be stored. The user is unknown.
     #[must_use]
-    pub fn on_create(spec: Spec<'a>, terms: (&Policy, &str)) -> Self {
+    pub fn on_create(spec: Spec<'a>, here: &Here<'_>) -> Self {
         let mutation = mutate(spec, None, || Ownership::Unknown);
-        let violations = judge(&Subject::of(mutation.applied_to(spec), None, terms));
+        let violations = judge(&Subject::of(mutation.applied_to(spec), None, here));
         Decision { mutation, violations }
     }
 

@@ -3,7 +3,8 @@
 use super::Spec;
 use super::correction::{self, LONGEST};
 use super::field::{Field, Generation, Value};
-use super::policy::{AllowList, HostPattern, Hosts, NamespacePattern, Policy};
+use super::policy::{AllowList, HostPattern, NamespacePattern, Policy};
+use super::providers::Schema;
 use super::rules::{self, Example, Severity, Subject, Suggestion, Violation};
 use super::url::Url;
 
@@ -21,15 +22,16 @@ pub fn judge(subject: &Subject<'_>) -> Vec<Violation> {
 #[must_use]
 pub fn judge_example(example: &Example) -> Vec<Violation> {
     let old = example.previous_url.map(|url| Spec { url: Value::Text(url), ..example.spec });
-    let host = example.allowed_host.and_then(|host| HostPattern::parse(host).ok());
-    let list = host.map(|host| AllowList {
+    let list = example.allowed.map(|allowed| AllowList {
         namespaces: vec![NamespacePattern::any()],
-        hosts: Hosts::from_iter([host]),
+        hosts: HostPattern::parse(allowed.host).into_iter().collect(),
+        schemas: allowed.schema.and_then(Schema::of).into_iter().collect(),
+        needs_credential: allowed.needs_credential,
         ..AllowList::default()
     });
     let mut policy = Policy::NONE;
     policy.allow.extend(list);
-    judge(&Subject::of(example.spec, old, (&policy, "ml-team")).by(example.user))
+    judge(&Subject::of(example.spec, old, &policy.here("ml-team")).by(example.user))
 }
 
 /// Adds a suggestion to the first denial of each field, or to the first warning that has one.

@@ -9,7 +9,7 @@ use super::api_path::is_version;
 use super::field::{Field, Value};
 use super::host::Host;
 use super::judge::judge;
-use super::policy::NONE;
+use super::policy::NOWHERE;
 use super::rules::{Severity, Subject};
 use super::url::{Port, Scheme};
 use super::{EndpointUrl, Spec};
@@ -109,7 +109,7 @@ fn prefix(url: &EndpointUrl<'_>, rewrite_path: Value<&str>) -> String {
 /// What the rules deny about it.
 fn obstacle(migrated: &Migrated) -> Option<Obstacle> {
     let (origin, prefix) = (Value::Text(&*migrated.origin), Value::Text(&*migrated.prefix));
-    let violations = judge(&Subject::of(Spec { origin, prefix, ..Spec::EMPTY }, None, (&NONE, "")));
+    let violations = judge(&Subject::of(Spec { origin, prefix, ..Spec::EMPTY }, None, &NOWHERE));
     let denial = violations.into_iter().find(|violation| violation.severity == Severity::Deny)?;
     let field = if denial.rule.field == Field::Prefix { Field::RewritePath } else { Field::Url };
     Some(Obstacle { field, problem: denial.problem, remedy: denial.remedy })

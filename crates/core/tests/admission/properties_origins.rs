@@ -55,7 +55,7 @@ fn spec(origin: &str, prefix: &str) -> Json {
 
 fn denials(origin: &str, prefix: &str) -> Vec<&'static str> {
     let spec = Spec { origin: Value::Text(origin), prefix: Value::Text(prefix), ..Spec::EMPTY };
-    let violations = judge(&Subject::of(spec, None, (&NONE, "ml-team")));
+    let violations = judge(&Subject::of(spec, None, &NONE.here("ml-team")));
     violations.iter().filter(|violation| violation.severity == Severity::Deny).map(|v| v.rule.id).collect()
 }
 

@@ -175,7 +175,7 @@ fn a_suggestion_is_judged_for_the_same_update_and_under_the_same_policy() {
     }]);
     let value = |url: &'static str, old: Option<&'static str>, policy: &Policy| {
         let spec = |url| Spec::of_url(Value::Text(url), Value::Absent);
-        let violations = judge(&Subject::of(spec(url), old.map(spec), (policy, "ml-team")));
+        let violations = judge(&Subject::of(spec(url), old.map(spec), &policy.here("ml-team")));
         violations.into_iter().find_map(|v| v.suggestion).map(|suggestion| suggestion.value)
     };
     let bücher = Some("https://xn--bcher-kva.example/v1".to_owned());

@@ -81,7 +81,7 @@ impl Stored {
         if let Some(finding) = of_other_generation(&spec, terms.generation) {
             return (None, vec![finding]);
         }
-        let decision = Decision::on_create(spec, (terms.policy, &self.metadata.namespace));
+        let decision = Decision::on_create(spec, &terms.policy.here(&self.metadata.namespace));
         let findings = findings_of(&decision, spec).into_iter().map(|(_, finding)| finding).collect();
         (Some(decision), findings)
     }

@@ -10,7 +10,7 @@ use super::output::print;
 use crate::cli::{self, RulesFormat};
 use modelendpoint_core::endpoint::judge::judge_example;
 use modelendpoint_core::endpoint::mutation::{self, MutationDoc};
-use modelendpoint_core::endpoint::rules::{self, Example, Rule, Severity};
+use modelendpoint_core::endpoint::rules::{self, Allowed, Example, Rule, Severity};
 use modelendpoint_core::endpoint::{CLUSTER_LABEL, Field, Generation};
 
 /// Prints the catalogue, or one entry of it.
@@ -242,7 +242,11 @@ fn example_json(example: &Example) -> Value {
         written(example).map(|(field, text)| (name(field).to_owned(), json!(text))).collect();
     let more = [("previousUrl", example.previous_url), ("user", example.user)];
     json.extend(more.into_iter().filter_map(|(key, text)| Some((key.to_owned(), json!(text?)))));
-    json.extend(example.allowed_host.map(|host| ("allowedHosts".to_owned(), json!([host]))));
+    if let Some(Allowed { host, schema, needs_credential }) = example.allowed {
+        json.insert("allowedHosts".to_owned(), json!([host]));
+        json.extend(schema.map(|schema| ("allowedSchemas".to_owned(), json!([schema]))));
+        json.extend(needs_credential.then(|| ("credential".to_owned(), json!("required"))));
+    }
     json.into()
 }
 
@@ -267,7 +271,7 @@ struct Shown<'a>(&'a Example);
 
 impl Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Example { previous_url, allowed_host, user, .. } = self.0;
+        let Example { previous_url, allowed, user, .. } = self.0;
         for (number, (field, text)) in written(self.0).enumerate() {
             let before = if number == 0 { "" } else { ", " };
             write!(f, "{before}{}: ", name(field))?;
@@ -281,10 +285,15 @@ impl Display for Shown<'_> {
         if let Some(user) = user {
             write!(f, ", written by {user}")?;
         }
-        match allowed_host {
-            Some(host) => write!(f, ", where the policy allows {host}"),
-            None => Ok(()),
+        let Some(Allowed { host, schema, needs_credential }) = allowed else { return Ok(()) };
+        write!(f, ", where the policy allows {host}")?;
+        if let Some(schema) = schema {
+            write!(f, " with {schema}")?;
         }
+        if *needs_credential {
+            write!(f, " with a credential")?;
+        }
+        Ok(())
     }
 }
 

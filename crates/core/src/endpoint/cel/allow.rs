@@ -1,5 +1,5 @@
 //! The allow lists of a policy flow in; variables that say whether one of them allows the url flow out, as
-//! [`Policy::outside`](crate::endpoint::policy::Policy::outside) does.
+//! [`Here::outside`](crate::endpoint::policy::Here::outside) does.
 
 use std::fmt::Write as _;
 
@@ -20,7 +20,7 @@ pub(super) const CASE: Case = Case {
 pub(super) fn variables(policy: &Policy) -> Option<Vec<Variable>> {
     let mut variables = Vec::new();
     let (mut named, mut allowed) = (Vec::new(), Vec::new());
-    for (number, list) in policy.allow.lists().iter().enumerate() {
+    for (number, list) in policy.allow.all().iter().enumerate() {
         let namespace = format!("list{number}NamesNamespace");
         variables.push(Variable::new(&namespace, names_namespace(list)));
         let allows = allows(list, number, &mut variables);

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use super::ranges::edges;
-use super::{AllowList, Outside, Policy};
-use crate::endpoint::EndpointUrl;
+use super::{AllowList, Destination, Here, Outside};
+use crate::endpoint::providers::Schema;
 use crate::endpoint::url::Scheme;
 
 /// The most values that a message names.
@@ -14,23 +14,21 @@ const MOST: usize = 4;
 /// The longest list of them in bytes, unless the first value alone is longer.
 const LONGEST: usize = 120;
 
-impl Policy {
-    /// The allowed values of this part of the url, such as ``allowed hosts: `*.example.com`, `10.0.0.0/8` and 3
+impl Here<'_> {
+    /// The allowed values of this part of the endpoint, such as ``allowed hosts: `*.example.com`, `10.0.0.0/8` and 3
     /// more``.
     #[must_use]
-    pub(in crate::endpoint) fn allowed(
-        &self,
-        namespace: &str,
-        url: &EndpointUrl<'_>,
-        part: Outside,
-    ) -> String {
-        let lists = self.allow.of(namespace).filter(|list| list.refuses(url) == Some(part));
+    pub(in crate::endpoint) fn allowed(&self, destination: &Destination<'_>, part: Outside) -> String {
+        let lists = self.lists.iter().filter(|list| list.refuses(destination) == Some(part));
         // Several lists may name the same value.
         let values: BTreeSet<String> = lists.flat_map(|list| values(list, part)).collect();
         let mut text = match part {
             Outside::Host => "allowed hosts: ",
             Outside::Scheme => "allowed schemes: ",
             Outside::Port => "allowed ports: ",
+            Outside::Schema => "allowed schemas: ",
+            // There is nothing to choose from.
+            Outside::Credential => "",
         }
         .to_owned();
         let longest = text.len() + LONGEST;
@@ -58,6 +56,8 @@ fn values(list: &AllowList, part: Outside) -> Vec<String> {
         }
         Outside::Scheme => list.schemes.iter().map(|scheme| name(*scheme).to_owned()).collect(),
         Outside::Port => list.ports.iter().map(|(first, last)| ports(*first, *last)).collect(),
+        Outside::Schema => list.schemas.iter().copied().map(Schema::name).map(ToOwned::to_owned).collect(),
+        Outside::Credential => Vec::new(),
     }
 }
 
@@ -83,8 +83,9 @@ fn ports(first: u16, last: u16) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{HostPattern, NamespacePattern, Ranges, parse_addresses};
+    use super::super::{HostPattern, NamespacePattern, Policy, Ranges, parse_addresses};
     use super::*;
+    use crate::endpoint::EndpointUrl;
 
     fn list(hosts: &[&str], ranges: &[&str]) -> AllowList {
         AllowList {
@@ -99,7 +100,8 @@ mod tests {
         let mut policy = Policy::NONE;
         policy.allow.extend(lists);
         let url = EndpointUrl::read(url);
-        policy.outside("ns", &url).map(|part| policy.allowed("ns", &url, part))
+        let (here, destination) = (policy.here("ns"), Destination::of_url(&url));
+        here.outside(&destination).map(|part| here.allowed(&destination, part))
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Patterns of namespaces flow in; which of them match a namespace flows out.
+//! What is decided for some namespaces only flows in; what of it is about one namespace flows out.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -59,31 +59,51 @@ impl NamespacePattern {
     }
 }
 
-/// Patterns, each with a number, indexed by the text before their first `*`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Namespaces(BTreeMap<String, Vec<(NamespacePattern, usize)>>);
+/// A part of a policy that lists the namespaces that it applies to.
+pub trait ForNamespaces {
+    fn namespaces(&self) -> &[NamespacePattern];
+}
 
-impl Namespaces {
+/// Parts of a policy, indexed by the text before the first `*` of their namespace patterns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ByNamespace<T> {
+    items: Vec<T>,
+    by_beginning: BTreeMap<String, Vec<(NamespacePattern, usize)>>,
+}
+
+impl<T> ByNamespace<T> {
+    pub(super) const NONE: Self = Self { items: Vec::new(), by_beginning: BTreeMap::new() };
+
     #[must_use]
-    pub(super) const fn new() -> Self {
-        Self(BTreeMap::new())
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
     }
 
-    pub(super) fn insert(&mut self, pattern: NamespacePattern, number: usize) {
-        let beginning = pattern.0.split('*').next().unwrap_or_default().to_owned();
-        self.0.entry(beginning).or_default().push((pattern, number));
+    /// In the order of insertion.
+    #[must_use]
+    pub(crate) fn all(&self) -> &[T] {
+        &self.items
     }
 
-    /// The numbers of the patterns that match.
+    /// The items for this namespace, each once, in the order of insertion.
+    #[must_use]
+    pub(super) fn of(&self, namespace: &str) -> Vec<&T> {
+        let mut numbers: Vec<_> = self.numbers_of(namespace).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.into_iter().filter_map(|number| self.items.get(number)).collect()
+    }
+
+    /// The numbers of the items with a pattern that matches.
     ///
     /// A beginning of a namespace sorts before the namespace. So the last entry up to it either is a beginning of it,
     /// or shares with it the longest beginning that the next entry can have.
-    pub(super) fn of<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = usize> + 'a {
+    fn numbers_of<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = usize> + 'a {
         let mut longest = Some(namespace);
         let beginnings = std::iter::from_fn(move || {
             while let Some(limit) = longest {
-                let (beginning, patterns) =
-                    self.0.range::<str, _>((Unbounded, Included(limit))).next_back()?;
+                let up_to = (Unbounded, Included(limit));
+                let (beginning, patterns) = self.by_beginning.range::<str, _>(up_to).next_back()?;
                 let shared = limit.bytes().zip(beginning.bytes()).take_while(|(a, b)| a == b).count();
                 if shared == beginning.len() {
                     longest = shared.checked_sub(1).and_then(|end| namespace.get(..end));
@@ -95,6 +115,18 @@ impl Namespaces {
         });
         let matching = move |(pattern, _): &&(NamespacePattern, usize)| pattern.matches(namespace);
         beginnings.flatten().filter(matching).map(|(_, number)| *number)
+    }
+}
+
+impl<T: ForNamespaces> Extend<T> for ByNamespace<T> {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, items: I) {
+        for item in items {
+            for pattern in item.namespaces() {
+                let beginning = pattern.0.split('*').next().unwrap_or_default().to_owned();
+                self.by_beginning.entry(beginning).or_default().push((pattern.clone(), self.items.len()));
+            }
+            self.items.push(item);
+        }
     }
 }
 
@@ -122,6 +154,12 @@ mod tests {
         }
     }
 
+    impl ForNamespaces for (usize, [NamespacePattern; 1]) {
+        fn namespaces(&self) -> &[NamespacePattern] {
+            &self.1
+        }
+    }
+
     #[test]
     fn every_pattern_that_matches_is_found_by_its_beginning() {
         let patterns = [
@@ -129,16 +167,13 @@ mod tests {
             "abb*", "aa*",
         ];
         let patterns = patterns.map(|pattern| NamespacePattern::parse(pattern).expect("a pattern"));
-        let mut namespaces = Namespaces::new();
-        for (number, pattern) in patterns.iter().enumerate() {
-            namespaces.insert(pattern.clone(), number);
-        }
+        let mut namespaces = ByNamespace::NONE;
+        namespaces.extend(patterns.iter().map(|pattern| [pattern.clone()]).enumerate());
         for namespace in
             ["", "a", "ab", "abc", "abcd", "abcde", "abce", "abd", "ac", "b", "d", "z", "é", "abé"]
         {
             let matching = (0..patterns.len()).filter(|number| patterns[*number].matches(namespace));
-            let mut found: Vec<_> = namespaces.of(namespace).collect();
-            found.sort_unstable();
+            let found: Vec<_> = namespaces.of(namespace).into_iter().map(|(number, _)| *number).collect();
             assert_eq!(found, matching.collect::<Vec<_>>(), "{namespace}");
         }
     }

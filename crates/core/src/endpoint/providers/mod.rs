@@ -136,7 +136,7 @@ impl Schema {
     }
 
     #[must_use]
-    pub(super) fn of(name: &str) -> Option<Self> {
+    pub fn of(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|schema| schema.name() == name)
     }
 }

@@ -6,7 +6,7 @@ use crate::endpoint::policy::Outside;
 
 /// What no list allows in the subject's namespace.
 pub(super) fn outside<'a>(subject: &Subject<'a>, url: &EndpointUrl<'a>) -> Option<Problem<'a>> {
-    let outside = subject.policy.outside(subject.namespace, url)?;
+    let (destination, outside) = subject.outside()?;
     let (what, part) = match outside {
         Outside::Host if url.parts.host.is_empty() => ("no readable host".to_owned(), Some(url.parts.host)),
         Outside::Host => (format!("the host {}", url.show(url.parts.host)), Some(url.parts.host)),
@@ -17,16 +17,22 @@ pub(super) fn outside<'a>(subject: &Subject<'a>, url: &EndpointUrl<'a>) -> Optio
             Some(port) => (format!("the port {port}"), url.parts.port),
             None => ("no readable port".to_owned(), url.parts.port),
         },
-    };
-    let namespace = match subject.namespace {
-        "" => "here".to_owned(),
-        name => format!("in namespace `{name}`"),
+        // other fields, which have their own rules
+        Outside::Schema | Outside::Credential => return None,
     };
     let problem = Problem::new(
-        format!("has {what}, which the policy does not allow {namespace}"),
-        subject.policy.allowed(subject.namespace, url, outside),
+        format!("has {what}, which the policy does not allow {}", place(subject)),
+        subject.here.allowed(&destination, outside),
     );
     Some(Problem { part, ..problem })
+}
+
+/// Where the policy says so.
+pub(super) fn place(subject: &Subject<'_>) -> String {
+    match subject.here.namespace {
+        "" => "here".to_owned(),
+        name => format!("in namespace `{name}`"),
+    }
 }
 
 #[cfg(test)]
@@ -46,7 +52,8 @@ mod tests {
             ports: [443..=443].into_iter().collect(),
             ..AllowList::default()
         }]);
-        let subject = Subject { policy: &policy, ..Subject::new(Value::Text(url), Value::Absent, None) };
+        let here = policy.here("");
+        let subject = Subject { here: &here, ..Subject::new(Value::Text(url), Value::Absent, None) };
         let problem = outside(&subject, subject.url.text()?)?.problem;
         problem.strip_prefix("has ")?.split_once(", which the policy").map(|(what, _)| what.to_owned())
     }

@@ -9,10 +9,19 @@ pub struct Example {
     pub spec: Spec<'static>,
     /// The url before the update, for a rule about updates.
     pub previous_url: Option<&'static str>,
-    /// The one host pattern that a policy allows, for the rule about policies.
-    pub allowed_host: Option<&'static str>,
+    /// What a policy allows, for a rule about that.
+    pub allowed: Option<Allowed>,
     /// Who writes it, for a rule about that.
     pub user: Option<&'static str>,
+}
+
+/// The one list of a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Allowed {
+    /// A host pattern.
+    pub host: &'static str,
+    pub schema: Option<&'static str>,
+    pub needs_credential: bool,
 }
 
 impl Example {
@@ -60,12 +69,30 @@ impl Example {
 
     #[must_use]
     const fn of(spec: Spec<'static>) -> Self {
-        Example { spec, previous_url: None, allowed_host: None, user: None }
+        Example { spec, previous_url: None, allowed: None, user: None }
     }
 
     #[must_use]
-    pub(crate) const fn under_policy(self, allowed_host: &'static str) -> Self {
-        Example { allowed_host: Some(allowed_host), ..self }
+    pub(crate) const fn under_policy(self, host: &'static str) -> Self {
+        Example { allowed: Some(Allowed { host, schema: None, needs_credential: false }), ..self }
+    }
+
+    /// The same, where that policy allows this schema only.
+    #[must_use]
+    pub(crate) const fn with_allowed_schema(self, schema: &'static str) -> Self {
+        match self.allowed {
+            Some(allowed) => Example { allowed: Some(Allowed { schema: Some(schema), ..allowed }), ..self },
+            None => self,
+        }
+    }
+
+    /// The same, where that policy requires a credential.
+    #[must_use]
+    pub(crate) const fn with_required_credential(self) -> Self {
+        match self.allowed {
+            Some(allowed) => Example { allowed: Some(Allowed { needs_credential: true, ..allowed }), ..self },
+            None => self,
+        }
     }
 
     /// The same with an API key from this Secret.

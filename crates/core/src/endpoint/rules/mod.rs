@@ -16,14 +16,14 @@ use std::borrow::Cow;
 use std::fmt::{self, Display};
 use std::ops::Range;
 
-pub use self::example::Example;
+pub use self::example::{Allowed, Example};
 pub use self::subject::Subject;
 use super::field::Field;
 pub use super::policy::Severity;
 use super::url::range_of;
 
 /// Every rule, by generation, in the order in which violations are reported.
-pub static ALL: [&Rule; 65] = [
+pub static ALL: [&Rule; 67] = [
     &url::url_syntax::RULE,
     &url::url_scheme::RULE,
     &url::url_userinfo::RULE,
@@ -69,6 +69,8 @@ pub static ALL: [&Rule; 65] = [
     &origin::origin_query::RULE,
     &origin::origin_fragment::RULE,
     &origin::origin_not_allowed::RULE,
+    &origin::schema_not_allowed::RULE,
+    &origin::credential_required::RULE,
     &origin::provider_api::RULE,
     &origin::credential_in_plaintext::RULE,
     &origin::schema_name::RULE,
@@ -127,6 +129,9 @@ pub enum Cel {
 
 /// For [`Cel::Webhook`].
 const NOT_YET: &str = "its expression is not written yet";
+
+/// For [`Cel::Webhook`].
+const MANY_LISTS: &str = "it is about the allow list that comes closest, which one expression can't tell";
 
 /// For [`Cel::Webhook`].
 const ONLY_WARNS: &str = "it only warns, and what it looks at is more than one expression can say";
@@ -206,9 +211,8 @@ pub fn find(id: &str) -> Option<&'static Rule> {
 pub fn violations(subject: &Subject<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
     let Some(generation) = subject.spec.generation() else { return violations };
-    let policy = subject.policy.here(subject.namespace);
     for rule in ALL.into_iter().filter(|rule| rule.field.generation() == generation) {
-        let Some(severity) = policy.severity(rule.id, rule.severity) else { continue };
+        let Some(severity) = subject.here.severity(rule.id, rule.severity) else { continue };
         if let Some(Problem { problem, remedy, part, meant }) = (rule.check)(subject) {
             let part = subject
                 .spec

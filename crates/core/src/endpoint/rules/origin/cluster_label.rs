@@ -26,7 +26,7 @@ pub(crate) static RULE: Rule = Rule {
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let before = subject.old.map_or(Value::Absent, |old| old.cluster);
     let after = subject.spec.cluster;
-    if before == after || subject.policy.may_set_cluster(subject.user?) {
+    if before == after || subject.here.may_set_cluster(subject.user?) {
         return None;
     }
     Some(Problem::new("may be set only by Modelplane", "leave it as it was"))

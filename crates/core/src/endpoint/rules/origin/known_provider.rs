@@ -25,11 +25,7 @@ pub(super) fn known_provider<'a>(subject: &Subject<'a>) -> Option<Known<'a>> {
     if !is_plain || second_separator(parts.text).is_some() || subject.spec.cluster != Value::Absent {
         return None;
     }
-    let schema = match subject.spec.schema {
-        Value::Absent => Schema::OpenAI,
-        Value::Text(name) => Schema::of(name)?,
-        Value::NotText => return None,
-    };
+    let schema = subject.schema()?;
     let written = match subject.spec.prefix {
         Value::Absent => DEFAULT_PREFIX,
         Value::Text(prefix) => prefix,
@@ -60,6 +56,7 @@ mod tests {
     use super::*;
     use crate::endpoint::Spec;
     use crate::endpoint::judge::judge;
+    use crate::endpoint::policy::NOWHERE;
 
     /// What is said of requests to a place, each as a message that the API server would show.
     fn said(origin: &str, schema: Schema, prefix: &str, with_key: bool) -> Vec<String> {
@@ -71,7 +68,7 @@ mod tests {
             credential: if with_key { Value::NotText } else { Value::Absent },
             ..Spec::EMPTY
         };
-        let violations = judge(&Subject::of(spec, None, (&crate::endpoint::policy::NONE, "")));
+        let violations = judge(&Subject::of(spec, None, &NOWHERE));
         violations.iter().map(|v| format!("{}: {v} [{}]", v.rule.field.path(), v.rule.id)).collect()
     }
 
@@ -161,7 +158,7 @@ mod tests {
     fn only_a_plain_origin_of_somebody_elses_is_a_providers() {
         let groq = Spec { origin: Value::Text("https://api.groq.com"), ..Spec::EMPTY };
         let name = |spec: Spec<'static>| {
-            let subject = Subject::of(spec, None, (&crate::endpoint::policy::NONE, ""));
+            let subject = Subject::of(spec, None, &NOWHERE);
             known_provider(&subject).map(|known| known.provider.name)
         };
         let origin = |origin: &'static str| Spec { origin: Value::Text(origin), ..Spec::EMPTY };

@@ -4,6 +4,7 @@ mod known_provider;
 
 pub(super) mod cluster_label;
 pub(super) mod credential_in_plaintext;
+pub(super) mod credential_required;
 pub(super) mod model_characters;
 pub(super) mod origin_address;
 pub(super) mod origin_fragment;
@@ -36,5 +37,6 @@ pub(super) mod provider_credential;
 pub(super) mod provider_prefix;
 pub(super) mod provider_schema;
 pub(super) mod schema_name;
+pub(super) mod schema_not_allowed;
 pub(super) mod secret_key;
 pub(super) mod secret_name;
