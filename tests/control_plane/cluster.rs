@@ -64,9 +64,13 @@ impl Cluster {
 
     /// The same with the CRD of Modelplane 0.5.
     pub(crate) async fn start_0_5() -> Result<Self> {
+        Cluster::start_0_5_with(&[]).await
+    }
+
+    pub(crate) async fn start_0_5_with(flags: &[&OsStr]) -> Result<Self> {
         let control_plane = ControlPlane::start().await?;
         install_crd_0_5(&control_plane.client()).await?;
-        Cluster::with_webhook(control_plane).await
+        Cluster::with_webhook_of(control_plane, flags).await
     }
 
     /// Adds the webhook to a control plane that has the CRD.

@@ -10,6 +10,7 @@ mod audit;
 mod catalogue;
 mod client_certificates;
 mod clients;
+mod composed;
 mod conditions;
 mod consumers;
 mod crossplane;

@@ -25,6 +25,15 @@ pub const REPORTS: &str = include_str!("../fixtures/reports-crd.yaml");
 /// For [`install_definition`]: the kind of reports before OpenReports.
 pub const POLICY_REPORTS: &str = include_str!("../fixtures/policyreports-crd.yaml");
 
+/// For [`install_definition`]: what Modelplane 0.5 composes of a ModelEndpoint, as far as the objects that it composes
+/// need it: `Backend`, `AIServiceBackend`, `BackendSecurityPolicy`, `AIGatewayRoute`.
+pub const GATEWAY: [&str; 4] = [
+    include_str!("../fixtures/backends-crd.yaml"),
+    include_str!("../fixtures/aiservicebackends-crd.yaml"),
+    include_str!("../fixtures/backendsecuritypolicies-crd.yaml"),
+    include_str!("../fixtures/aigatewayroutes-crd.yaml"),
+];
+
 const SERVED_WITHIN: Duration = Duration::from_secs(30);
 
 /// For an [`Api`] of `ModelEndpoint`s.

@@ -41,8 +41,8 @@ pub mod writer;
 
 pub use control_plane::{AnotherApiServer, ControlPlane, ControlPlaneBuilder};
 pub use crd::{
-    POLICY_REPORTS, REPORTS, install_crd, install_crd_0_5, install_definition, model_endpoint_definition,
-    model_endpoint_resource,
+    GATEWAY, POLICY_REPORTS, REPORTS, install_crd, install_crd_0_5, install_definition,
+    model_endpoint_definition, model_endpoint_resource,
 };
 pub use eventually::{Seen, eventually};
 pub use helm::Helm;

@@ -40,7 +40,9 @@ fn suggest(subject: &Subject<'_>, violations: &mut [Violation]) {
         let of_field = |v: &Violation| v.rule.field == field;
         let denied = violations.iter().position(|v| of_field(v) && v.severity == Severity::Deny);
         let known = || violations.iter().position(|v| of_field(v) && v.suggestion.is_some());
-        let Some(first) = denied.or_else(known) else { continue };
+        let warned =
+            || violations.iter().position(|v| of_field(v) && field.generation() == Generation::Origin);
+        let Some(first) = denied.or_else(known).or_else(warned) else { continue };
         let own = violations[first].suggestion.take();
         for violation in violations.iter_mut().filter(|v| of_field(v)) {
             violation.suggestion = None;

@@ -13,8 +13,9 @@ pub(super) fn find(text: &str) -> Option<&str> {
     if !text.bytes().any(|byte| matches!(byte, b'$' | b'#' | b'{' | b'<')) {
         return None;
     }
-    let bracketed = BRACKETS.iter().find_map(|(open, close)| between(text, open, close));
-    bracketed.filter(|found| !is_autolink(found)).or_else(|| variable(text))
+    let bracketed =
+        |(open, close): &(&str, &str)| between(text, open, close).filter(|found| !is_autolink(found));
+    BRACKETS.iter().find_map(bracketed).or_else(|| variable(text))
 }
 
 /// The first piece that begins with `open` and ends with `close`.
@@ -60,6 +61,8 @@ mod tests {
             ("/{model}/", Some("{model}")),
             ("/$MODEL_2/x", Some("$MODEL_2")),
             ("<https://h.example/v1>", None),
+            ("<https://{host}/v1>", Some("{host}")),
+            ("<https://h.example/v1> <x>", None),
             ("/$ref/", None),
             ("/$M/", None),
             ("/$MODELs/", None),

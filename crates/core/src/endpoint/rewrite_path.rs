@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 
-use super::url::{Url, byte_set, range_of};
+use super::url::{Url, is_path_byte, range_of};
 
 /// The longest value that HTTPRoute's `replacePrefixMatch` accepts, in code points.
 pub const LONGEST: usize = 1024;
@@ -189,9 +189,7 @@ fn is_refused(character: char) -> bool {
 /// Whether all characters are allowed in a path by RFC 3986, except for percent signs. None of them is refused, and
 /// nearly every path consists of them.
 fn is_harmless(text: &str) -> bool {
-    const HARMLESS: [bool; 256] =
-        byte_set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/:@!$&'()*+,;=");
-    text.bytes().all(|byte| HARMLESS[usize::from(byte)])
+    text.bytes().all(is_path_byte)
 }
 
 /// An HTTPRoute is applied as YAML, whose reader refuses these in addition to the controls (YAML 1.2, section 5.1).

@@ -365,9 +365,18 @@ pub(crate) fn is_uri_byte(byte: u8) -> bool {
     URI[usize::from(byte)]
 }
 
+/// A byte of a path (`pchar` of RFC 3986, section 3.3) or the slash between its segments; not the percent sign, which stands
+/// for another byte.
+#[must_use]
+pub(crate) fn is_path_byte(byte: u8) -> bool {
+    const PATH: [bool; 256] =
+        byte_set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/:@!$&'()*+,;=");
+    PATH[usize::from(byte)]
+}
+
 /// A table to look bytes up in: `true` for each of these.
 #[must_use]
-pub(crate) const fn byte_set(bytes: &[u8]) -> [bool; 256] {
+const fn byte_set(bytes: &[u8]) -> [bool; 256] {
     let mut set = [false; 256];
     let mut at = 0;
     while at < bytes.len() {

@@ -8,3 +8,4 @@ mod properties_origins;
 mod protocol;
 mod reviews;
 mod suggestions;
+mod suggestions_origins;

@@ -14,4 +14,5 @@ mod picture;
 mod policy;
 mod schema;
 mod sources;
+mod upgrade;
 mod workspace;

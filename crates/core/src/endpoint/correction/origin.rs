@@ -40,9 +40,9 @@ fn bare(url: &Url<'_>) -> Option<String> {
     }
     let host = url.host.to_ascii_lowercase();
     let host = host.strip_suffix('.').unwrap_or(&host);
-    let port = match url.port.map(|port| port.trim_start_matches('0')) {
+    let port = match url.port {
         None | Some("") => String::new(),
-        Some(port) => format!(":{port}"),
+        Some(port) => format!(":{}", Some(port.trim_start_matches('0')).filter(|port| !port.is_empty())?),
     };
     Some(format!("{}://{host}{port}", url.scheme?.to_ascii_lowercase()))
 }

@@ -1,5 +1,6 @@
 use crate::endpoint::field::Field;
 use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::url::is_path_byte;
 use std::collections::BTreeSet;
 
 use crate::endpoint::placeholder;
@@ -51,7 +52,7 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     Some(Problem { part, ..problem })
 }
 
-/// `pchar` of RFC 3986 (section 3.3), `/`, and the percent sign, which has its own rule.
+/// What a path has, and the percent sign, which has its own rule.
 fn is_of_a_path(character: char) -> bool {
-    character.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@/%".contains(character)
+    character == '%' || u8::try_from(character).is_ok_and(is_path_byte)
 }

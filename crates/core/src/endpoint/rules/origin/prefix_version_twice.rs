@@ -27,5 +27,7 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
     let mut before = segments.next()?;
     let second = segments
         .find(|segment| is_version(std::mem::replace(&mut before, segment)) && is_version(segment))?;
-    Some(Problem::new("has an API version twice in a row", "write one of them").at(second))
+    let twice = format!("/{second}/{second}");
+    let once = prefix.contains(&twice).then(|| prefix.replacen(&twice, &format!("/{second}"), 1));
+    Some(Problem::new("has an API version twice in a row", "write one of them").meaning(once).at(second))
 }
