@@ -122,7 +122,7 @@ fn with_defaults(spec: Spec<'static>) -> Spec<'static> {
     Spec { schema: or(spec.schema, "OpenAI"), prefix: or(spec.prefix, "/v1"), ..spec }
 }
 
-/// What the rules say of the example, in the order and in the words of the API server.
+/// What the rules say about the example, in the order and the wording of the API server.
 fn expected(example: &Example) -> Told {
     let mut told = Told { status: 422, ..Told::default() };
     let namespace = format!("`{}`", namespace(example.allowed));
@@ -178,7 +178,7 @@ fn object(spec: &Spec<'static>) -> Result<Value> {
     Ok(object)
 }
 
-/// As a dry run. The client's own calls would not tell the warnings, which are headers.
+/// As a dry run. The client's own methods do not return the warnings, which are headers.
 async fn send(
     cluster: &Cluster,
     (method, user): (Method, Option<&str>),
@@ -203,7 +203,7 @@ async fn send(
         Ok(serde_json::from_str(text)?)
     });
     let mut warnings = warnings.collect::<Result<Vec<String>>>()?;
-    // of what the mutating webhook changed: no rule says it
+    // These warn about a mutation, and belong to no rule.
     let by_mutation =
         ["default-rewrite-path", "normalize-trailing-slash", "refresh-default", "normalize-origin"];
     warnings.retain(|warning| !by_mutation.iter().any(|id| is_of(id, warning)));
