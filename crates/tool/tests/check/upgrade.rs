@@ -112,7 +112,7 @@ async fn the_tool_leads_from_one_modelplane_to_the_next() -> Result<()> {
     assert!(site.apply("groq.yaml").await?);
 
     // step 8
-    let left = ["address", "by-nobody"].map(|name| json!([name, "missing-url", "deny"]));
+    let left = ["address", "by-nobody"].map(|name| json!([name, "other-generation", "deny"]));
     assert_eq!(site.check(&["--cluster", "-A"]).await?, (Some(1), left.to_vec()));
     for name in ["address", "by-nobody"] {
         endpoints.delete(name, &kube::api::DeleteParams::default()).await?;
