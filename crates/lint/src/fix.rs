@@ -9,6 +9,7 @@ use std::ops::Range;
 use crate::check::{Terms, name_of};
 use crate::finding::Finding;
 use crate::manifests::{Manifest, Manifests, key};
+use crate::migrate::insert_api;
 use modelendpoint_core::endpoint::gate::Decision;
 use modelendpoint_core::endpoint::mutation::DEFAULT;
 use modelendpoint_core::endpoint::policy::Here;
@@ -163,6 +164,7 @@ fn edits_for(source: &str, document: &Document<'_>, wishes: &[Wish]) -> Vec<Edit
             (Some(entry), _) => edits.extend(replace(source, document, entry, wish, wishes)),
             // It is merged in from elsewhere, and others may use it too.
             (None, field) if wish.manifest.entry(document, field).is_some() => {}
+            (None, Field::Prefix) => edits.extend(insert_prefix(source, document, wish)),
             (None, _) => edits.extend(url.and_then(|url| insert_field(source, document, url, wish))),
         }
     }
@@ -250,6 +252,19 @@ fn block_header(source: &str, key_end: usize) -> Option<usize> {
         }
         at += token.find([' ', '\t', '\r', '\n'])?;
     }
+}
+
+/// A new prefix, after the schema or in an `api` of its own.
+fn insert_prefix(source: &str, document: &Document<'_>, wish: &Wish) -> Option<Edit> {
+    let Wish { manifest, value, .. } = wish;
+    let Some(api) = manifest.parent(document, Field::Prefix) else {
+        let origin = manifest.own_entry(document, Field::Origin)?;
+        return insert_api(source, document, origin, is_in_flow(document, *manifest), value);
+    };
+    let schema = manifest.own_entry(document, Field::Schema)?;
+    let in_flow = matches!(document.node(api).kind, Kind::Mapping { flow: true, .. });
+    let text = format!("{}: {}", key(Field::Prefix), spell(value, ScalarStyle::Plain, in_flow));
+    insert(source, document, schema, in_flow, &text)
 }
 
 /// A new field after the url, written in the same style.
@@ -344,29 +359,49 @@ fn documents_agree(before: &Document<'_>, after: &Document<'_>, terms: Terms<'_>
     old.len() == new.len() && old.iter().zip(&new).all(agree) && is_else_the_same(before, after, &old)
 }
 
+/// What a mapping is in an endpoint.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Part {
+    Spec,
+    Api,
+    Other,
+}
+
+const API: &str = "api";
+
+impl Part {
+    /// The fields that a fix may change.
+    fn fields(self) -> &'static [Field] {
+        match self {
+            Part::Spec => &[Field::Url, Field::RewritePath, Field::Origin, Field::Model],
+            Part::Api => &[Field::Schema, Field::Prefix],
+            Part::Other => &[],
+        }
+    }
+}
+
 /// Whether two documents are equal, except for the fields of these endpoints.
 fn is_else_the_same(before: &Document<'_>, after: &Document<'_>, endpoints: &[Manifest]) -> bool {
     let endpoints: HashSet<_> = endpoints.iter().copied().map(Manifest::object).collect();
     let mut seen = HashSet::new();
-    // Each with whether the pair is the spec of an endpoint.
-    let mut waiting = vec![(before.root(), after.root(), false)];
+    // Each with the fields that it may contain.
+    let mut waiting = vec![(before.root(), after.root(), Part::Other)];
     while let Some(pair) = waiting.pop() {
-        let (was, is, is_spec) = pair;
+        let (was, is, part) = pair;
         if !seen.insert(pair) {
             continue;
         }
         match (&before.node(was).kind, &after.node(is).kind) {
             _ if before.node(was).tag != after.node(is).tag => return false,
             (Kind::Sequence(old), Kind::Sequence(new)) if old.len() == new.len() => {
-                waiting.extend(old.iter().zip(new).map(|(old, new)| (*old, *new, false)));
+                waiting.extend(old.iter().zip(new).map(|(old, new)| (*old, *new, Part::Other)));
             }
             (Kind::Mapping { entries: old, .. }, Kind::Mapping { entries: new, .. }) => {
+                let has_api = old.iter().any(|entry| before.is_key(entry, API));
                 let kept = |document: &Document<'_>, entries: &[Entry]| {
                     let is_field = |entry: &&Entry| {
-                        is_spec
-                            && [Field::Url, Field::RewritePath, Field::Origin]
-                                .iter()
-                                .any(|field| document.is_key(entry, key(*field)))
+                        let is_new_api = part == Part::Spec && !has_api && document.is_key(entry, API);
+                        is_new_api || part.fields().iter().any(|field| document.is_key(entry, key(*field)))
                     };
                     entries.iter().filter(|entry| !is_field(entry)).cloned().collect::<Vec<_>>()
                 };
@@ -375,8 +410,12 @@ fn is_else_the_same(before: &Document<'_>, after: &Document<'_>, endpoints: &[Ma
                     return false;
                 }
                 for (old, new) in old.iter().zip(&new) {
-                    let is_spec = endpoints.contains(&was) && before.is_key(old, "spec");
-                    waiting.extend([(old.key, new.key, false), (old.value, new.value, is_spec)]);
+                    let below = match part {
+                        Part::Other if endpoints.contains(&was) && before.is_key(old, "spec") => Part::Spec,
+                        Part::Spec if before.is_key(old, API) => Part::Api,
+                        _ => Part::Other,
+                    };
+                    waiting.extend([(old.key, new.key, Part::Other), (old.value, new.value, below)]);
                 }
             }
             (Kind::Scalar { text: old, style: was }, Kind::Scalar { text: new, style: is })

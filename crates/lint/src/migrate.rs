@@ -145,12 +145,21 @@ fn edits_for(
             edits.push(Edit { at, with: api.written(document, path, &indent_of(source, document, path)?)? });
         }
         None if migrated.prefix == DEFAULT_PREFIX => {}
-        None => {
-            let text = api.written(document, url, &indent_of(source, document, url)?)?;
-            edits.push(insert(source, document, url, in_flow, &text)?);
-        }
+        None => edits.push(insert_api(source, document, url, in_flow, &migrated.prefix)?),
     }
     Some(edits)
+}
+
+/// A new `api` with this prefix, after an entry of the spec and in its style.
+pub(crate) fn insert_api(
+    source: &str,
+    document: &Document<'_>,
+    after: &Entry,
+    in_flow: bool,
+    prefix: &str,
+) -> Option<Edit> {
+    let text = Api { prefix, in_flow }.written(document, after, &indent_of(source, document, after)?)?;
+    insert(source, document, after, in_flow, &text)
 }
 
 /// An entry that is not shared with anything else.

@@ -74,6 +74,57 @@ fn only_what_has_to_change_is_changed() {
 }
 
 #[test]
+fn the_fields_of_modelplane_0_5_are_fixed_where_they_are() {
+    for (before, after) in [
+        // stored in lower case
+        (&["origin: https://API.Example.com  # mine"][..], &["origin: https://api.example.com  # mine"][..]),
+        (
+            &["api: {schema: openai, prefix: v1}", "origin: https://h.example.com.", "model: |", "  gpt-5"],
+            &["api: {schema: OpenAI, prefix: /v1}", "origin: https://h.example.com", "model: gpt-5"],
+        ),
+        (
+            &["origin: 'https://h.example.com'", "api:", "  prefix: \"/openai//v1\" # two"],
+            &["origin: 'https://h.example.com'", "api:", "  prefix: \"/openai/v1\" # two"],
+        ),
+        // a prefix that was left out
+        (
+            &["origin: https://api.groq.com  # fast", "model: llama"],
+            &["origin: https://api.groq.com  # fast", "api:", "  prefix: /openai/v1", "model: llama"],
+        ),
+        (
+            &["origin: https://api.groq.com", "api:", "  schema: OpenAI # theirs"],
+            &["origin: https://api.groq.com", "api:", "  schema: OpenAI # theirs", "  prefix: /openai/v1"],
+        ),
+        (
+            &["origin: https://api.groq.com", "api: {schema: OpenAI}"],
+            &["origin: https://api.groq.com", "api: {schema: OpenAI, prefix: /openai/v1}"],
+        ),
+        (
+            &["origin: https://api.openai.com", "api: {schema: Anthropic}"],
+            &["origin: https://api.openai.com", "api: {schema: OpenAI}"],
+        ),
+        // nowhere to put it
+        (&["origin: https://api.groq.com", "api: {}"], &["origin: https://api.groq.com", "api: {}"]),
+    ] {
+        assert_eq!(fixed(&spec(before)), spec(after));
+    }
+    let in_flow = fixed(&spec(&["{origin: https://api.groq.com}"]).replace("spec:\n  {", "spec: {"));
+    assert!(in_flow.contains("spec: {origin: https://api.groq.com, api: {prefix: /openai/v1}}"), "{in_flow}");
+}
+
+#[test]
+fn only_what_means_the_same_is_fixed_of_an_origin_by_itself() {
+    let workspace =
+        Workspace::with(&[("e.yaml", &spec(&["origin: https://api.groq.com.", "api: {prefix: v1}"]))]);
+    workspace.check(&["--fix", "e.yaml"]);
+    let certain = spec(&["origin: https://api.groq.com", "api: {prefix: v1}"]);
+    assert_eq!(workspace.read("e.yaml"), certain);
+    workspace.check(&["--fix", "--unsafe-fixes", "e.yaml"]);
+    let all = spec(&["origin: https://api.groq.com", "api: {prefix: /openai/v1}"]);
+    assert_eq!(workspace.read("e.yaml"), all);
+}
+
+#[test]
 fn an_anchor_changes_only_if_all_who_use_it_want_the_same() {
     let two = |first: &str, second: &str| {
         format!("{}---\n{}", spec(&["url: http://h.example/", first, second]), "a: b\n")
