@@ -61,5 +61,4 @@ fn says_the_same(text: &str, value: &str) -> bool {
         && parts.known_scheme() == other.known_scheme()
         && parts.host.trim_end_matches('.').eq_ignore_ascii_case(other.host)
         && parts.port.is_some() == other.port.is_some()
-        && parts.effective_port() == other.effective_port()
 }
