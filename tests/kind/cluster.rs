@@ -23,6 +23,8 @@ pub(crate) const SOON: Duration = Duration::from_mins(3);
 
 pub(crate) struct Cluster {
     pub client: Client,
+    /// Of Kubernetes 1.
+    pub minor: u32,
     /// An image that the nodes have.
     image: String,
     /// A kustomization of deploy/ with that image.
@@ -36,9 +38,10 @@ impl Cluster {
         let client = Client::try_default().await.context("KUBECONFIG leads to no cluster")?;
         let version = client.apiserver_version().await.context("KUBECONFIG leads to no cluster")?;
         eprintln!("Kubernetes {}, image {image}", version.git_version);
+        let minor = version.minor.trim_end_matches('+').parse().context("a minor version")?;
         install_crd(&client).await?;
         let kustomization = kustomization(&image)?;
-        Ok(Self { client, image, kustomization })
+        Ok(Self { client, minor, image, kustomization })
     }
 
     pub(crate) async fn apply(&self) -> Result<()> {
@@ -61,17 +64,22 @@ impl Cluster {
 
     /// Every object of every kind that has the label of what is installed, as `kind/name`.
     pub(crate) async fn what_is_there(&self) -> Result<Vec<String>> {
+        self.labelled(&format!("app.kubernetes.io/name={NAME}")).await
+    }
+
+    /// The same, with this label.
+    pub(crate) async fn labelled(&self, label: &str) -> Result<Vec<String>> {
         let kinds = self.kubectl(&["api-resources", "--verbs=list", "--output=name"]).await?;
         let warned_of = ["componentstatuses", "endpoints"];
         let kinds: Vec<&str> = kinds.split_whitespace().filter(|kind| !warned_of.contains(kind)).collect();
-        let label = format!("--selector=app.kubernetes.io/name={NAME}");
+        let label = format!("--selector={label}");
         let there =
             self.kubectl(&["get", &kinds.join(","), "--all-namespaces", &label, "--output=name"]).await?;
         Ok(there.lines().map(str::to_owned).collect())
     }
 
     /// The output of the command. Fails if the command fails or warns.
-    async fn kubectl(&self, arguments: &[&str]) -> Result<String> {
+    pub(crate) async fn kubectl(&self, arguments: &[&str]) -> Result<String> {
         let output =
             Command::new("kubectl").args(arguments).output().await.context("kubectl does not start")?;
         let printed = String::from_utf8_lossy(&output.stderr);
@@ -147,8 +155,20 @@ impl Cluster {
         what: &str,
         disruption: impl Future<Output = Result<()>>,
     ) -> Result<()> {
+        let written = self.written_while(what, Writer::start, disruption).await?;
+        ensure!(written.failures.is_empty(), "{what}: {:#?}", written.failures);
+        Ok(())
+    }
+
+    /// Does something while two such clients write. Returns what came of it.
+    pub(crate) async fn written_while(
+        &self,
+        what: &str,
+        start: fn(Api<DynamicObject>, &'static str) -> Writer,
+        disruption: impl Future<Output = Result<()>>,
+    ) -> Result<Written> {
         let began = Instant::now();
-        let writers = ["one", "two"].map(|name| Writer::start(self.endpoints(), name));
+        let writers = ["one", "two"].map(|name| start(self.endpoints(), name));
         let disrupted = disruption.await;
         let mut all = Written::default();
         for writer in writers {
@@ -163,9 +183,13 @@ impl Cluster {
             began.elapsed()
         );
         disrupted.with_context(|| what.to_owned())?;
-        ensure!(all.failures.is_empty(), "{what}: {:#?}", all.failures);
         ensure!(all.writes > 30, "{what}: only {} writes", all.writes);
-        Ok(())
+        Ok(all)
+    }
+
+    /// Repository and tag.
+    pub(crate) fn image(&self) -> Result<(&str, &str)> {
+        self.image.rsplit_once(':').context("WEBHOOK_IMAGE has no tag")
     }
 
     pub(crate) fn other_image(&self) -> String {

@@ -3,6 +3,7 @@
 //! `tests/kind/run` makes the cluster. `cargo test` leaves this out; `cargo test --test kind` runs it
 //! against the cluster of `KUBECONFIG`, and fails when there is none.
 
+mod chart;
 mod cluster;
 mod disruptions;
 mod installation;
@@ -27,5 +28,7 @@ async fn an_installation_from_its_first_minute_to_its_last() -> Result<()> {
 
     installation::uninstalls_and_leaves_nothing(&cluster).await?;
     installation::upgrades_from_the_previous_manifests(&cluster).await?;
-    installation::uninstalls_and_leaves_nothing(&cluster).await
+    installation::uninstalls_and_leaves_nothing(&cluster).await?;
+
+    chart::lives_from_install_to_uninstall_while_clients_write(&cluster).await
 }
