@@ -13,46 +13,17 @@ use crate::manifests::{FROM_ELSEWHERE, has_mutating_policies, text};
 
 /// Sets of values. Together they set every value of the chart.
 fn matrix() -> Vec<Value> {
+    [about_the_pods(), about_admission(), about_neighbours()].concat()
+}
+
+fn about_the_pods() -> Vec<Value> {
     vec![
         json!({
             "replicas": 3,
             "image": { "repository": "registry.example.org/w", "tag": "1", "pullPolicy": "Always" },
         }),
         json!({ "image": { "digest": format!("sha256:{}", "a".repeat(64)) }, "imagePullSecrets": [{ "name": "r" }] }),
-        json!({ "fullnameOverride": "guard", "commonLabels": { "team": "ml" }, "audit": { "enabled": true } }),
-        // the longest that Kubernetes allows, so that no name derived from it is too long
-        json!({
-            "fullnameOverride": "n".repeat(63), "audit": { "enabled": true },
-            "monitoring": { "serviceMonitor": true },
-        }),
         json!({ "podLabels": { "a": "b" }, "podAnnotations": { "c": "d" } }),
-        json!({ "nameOverride": "guard", "webhookAnnotations": { "admissions.enforcer/disabled": "true" } }),
-        json!({ "enforcement": "audit", "failurePolicy": "Ignore", "timeoutSeconds": 10 }),
-        json!({ "policy": { "inline": {
-            "rules": { "url-version": "off" },
-            "allow": [{ "namespaces": ["*"], "hosts": ["*.example.com"] }],
-        } } }),
-        json!({ "policy": { "existingConfigMap": "ours" }, "enforcement": "warn" }),
-        json!({ "certificates": { "source": "managed", "caLifetime": "2160h", "leafLifetime": "240h" } }),
-        json!({ "certificates": { "source": "cert-manager", "leafLifetime": "240h" } }),
-        json!({ "certificates": {
-            "source": "cert-manager", "issuerRef": { "name": "ca", "kind": "ClusterIssuer" },
-        } }),
-        json!({
-            "clientCertificates": { "enabled": true, "configMap": "ca", "names": ["kube-apiserver", "b"] },
-            "extraEnv": [{ "name": "A", "value": "b" }],
-        }),
-        json!({ "networkPolicy": {
-            "enabled": true, "apiServers": ["10.20.0.11/32", "fd00::1/128"], "apiServerPort": 443,
-            "monitoringNamespace": "prometheus",
-        } }),
-        json!({ "monitoring": {
-            "serviceMonitor": true, "rules": true, "dashboard": true, "labels": { "release": "prometheus" },
-        } }),
-        json!({
-            "service": { "ipFamilyPolicy": "SingleStack", "ipFamilies": ["IPv4"], "annotations": { "a": "b" } },
-            "serviceAccount": { "name": "sa", "annotations": { "a": "b" } },
-        }),
         json!({
             "hostNetwork": true, "httpsPort": 9443, "opsPort": 9080,
             "priorityClassName": "system-cluster-critical",
@@ -69,6 +40,27 @@ fn matrix() -> Vec<Value> {
             "drain": "5s", "maxConnections": 100, "logFormat": "text", "logLevel": "warn",
             "test": { "image": "a/b:c" },
         }),
+    ]
+}
+
+fn about_admission() -> Vec<Value> {
+    vec![
+        json!({ "nameOverride": "guard", "webhookAnnotations": { "admissions.enforcer/disabled": "true" } }),
+        json!({ "enforcement": "audit", "failurePolicy": "Ignore", "timeoutSeconds": 10 }),
+        json!({ "policy": { "inline": {
+            "rules": { "url-version": "off" },
+            "allow": [{ "namespaces": ["*"], "hosts": ["*.example.com"] }],
+        } } }),
+        json!({ "policy": { "existingConfigMap": "ours" }, "enforcement": "warn" }),
+        json!({ "certificates": { "source": "managed", "caLifetime": "2160h", "leafLifetime": "240h" } }),
+        json!({ "certificates": { "source": "cert-manager", "leafLifetime": "240h" } }),
+        json!({ "certificates": {
+            "source": "cert-manager", "issuerRef": { "name": "ca", "kind": "ClusterIssuer" },
+        } }),
+        json!({
+            "clientCertificates": { "enabled": true, "configMap": "ca", "names": ["kube-apiserver", "b"] },
+            "extraEnv": [{ "name": "A", "value": "b" }],
+        }),
         json!({ "backstop": { "enabled": true, "timeoutSeconds": 2 }, "enforcement": "warn" }),
         json!({
             "backstop": { "enabled": true, "policies": POLICIES }, "policy": { "existingConfigMap": "ours" },
@@ -78,6 +70,28 @@ fn matrix() -> Vec<Value> {
                 "enabled": true, "extraArgs": ["--every=1h"], "resources": { "limits": { "memory": "1Gi" } },
             },
             "policy": { "existingConfigMap": "ours" },
+        }),
+    ]
+}
+
+fn about_neighbours() -> Vec<Value> {
+    vec![
+        json!({ "fullnameOverride": "guard", "commonLabels": { "team": "ml" }, "audit": { "enabled": true } }),
+        // the longest that Kubernetes allows, so that no name derived from it is too long
+        json!({
+            "fullnameOverride": "n".repeat(63), "audit": { "enabled": true },
+            "monitoring": { "serviceMonitor": true },
+        }),
+        json!({ "networkPolicy": {
+            "enabled": true, "apiServers": ["10.20.0.11/32", "fd00::1/128"], "apiServerPort": 443,
+            "monitoringNamespace": "prometheus",
+        } }),
+        json!({ "monitoring": {
+            "serviceMonitor": true, "rules": true, "dashboard": true, "labels": { "release": "prometheus" },
+        } }),
+        json!({
+            "service": { "ipFamilyPolicy": "SingleStack", "ipFamilies": ["IPv4"], "annotations": { "a": "b" } },
+            "serviceAccount": { "name": "sa", "annotations": { "a": "b" } },
         }),
     ]
 }
@@ -180,6 +194,7 @@ async fn render(helm: Helm, values: &Value) -> Result<Vec<Value>> {
 fn values_of(schema: &Value, at: &str) -> Vec<String> {
     let Some(properties) = schema["properties"].as_object() else { return vec![at.to_owned()] };
     // Helm's own, where the chart is a part of another one
-    let own = properties.iter().filter(|(key, _)| at != "" || !["global", "enabled"].contains(&key.as_str()));
+    let own =
+        properties.iter().filter(|(key, _)| !at.is_empty() || !["global", "enabled"].contains(&key.as_str()));
     own.flat_map(|(key, schema)| values_of(schema, &format!("{at}/{key}"))).collect()
 }

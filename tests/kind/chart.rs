@@ -54,8 +54,11 @@ async fn installs_and_blocks_only_until_it_is_ready(cluster: &Cluster) -> Result
         // a write that failed leaves the next ones nothing to change or delete
         ensure!(failure.contains("failed calling webhook") || failure.contains("not found"), "{failure}");
     }
-    let nothing = async { Ok(tokio::time::sleep(Duration::from_secs(3)).await) };
-    cluster.while_writing("after helm install", nothing).await?;
+    let a_while = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        Ok(())
+    };
+    cluster.while_writing("after helm install", a_while).await?;
     cluster.refuses_bad_endpoints().await
 }
 

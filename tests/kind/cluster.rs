@@ -155,7 +155,7 @@ impl Cluster {
         what: &str,
         disruption: impl Future<Output = Result<()>>,
     ) -> Result<()> {
-        let written = self.written_while(what, Writer::start, disruption).await?;
+        let written = self.written_while(what, Writer::start, Box::pin(disruption)).await?;
         ensure!(written.failures.is_empty(), "{what}: {:#?}", written.failures);
         Ok(())
     }
