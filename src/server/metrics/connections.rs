@@ -25,8 +25,7 @@ impl ListenerMetrics {
         let open = Family::<Labels<1>, Gauge>::default();
         registry.register("connections", "Open connections", open.clone());
         let hits = Family::default();
-        let help = "New connections that were closed because the limit, or the share of their source, was \
-                    reached";
+        let help = "New connections that arrived when the limit, or the share of their source, was reached";
         registry.register("connection_limit_hits", help, hits.clone());
         ["https", "ops"].map(|listener| Self {
             open: open.get_or_create_owned(&[("listener", listener)]),
