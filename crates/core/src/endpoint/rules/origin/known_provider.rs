@@ -155,6 +155,18 @@ mod tests {
     }
 
     #[test]
+    fn a_prefix_that_was_left_out_is_judged_as_the_default() {
+        let spec =
+            Spec { origin: Value::Text("https://api.groq.com"), credential: Value::NotText, ..Spec::EMPTY };
+        let violations = judge(&Subject::of(spec, None, &NOWHERE));
+        let said: Vec<_> = violations.iter().map(|v| (v.rule.id, v.to_string(), v.part.clone())).collect();
+        let message = "is `/v1` by default, which is not Groq's path; write `/openai/v1`".to_owned();
+        assert_eq!(said, [("provider-prefix", message, None)]);
+        let openai = Spec { origin: Value::Text("https://api.openai.com"), ..spec };
+        assert!(judge(&Subject::of(openai, None, &NOWHERE)).is_empty());
+    }
+
+    #[test]
     fn only_a_plain_origin_of_somebody_elses_is_a_providers() {
         let groq = Spec { origin: Value::Text("https://api.groq.com"), ..Spec::EMPTY };
         let name = |spec: Spec<'static>| {
