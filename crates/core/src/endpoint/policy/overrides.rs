@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Level;
 use super::namespaces::{ForNamespaces, NamespacePattern};
 
-/// What happens to an endpoint that breaks a rule of severity [`Severity::Deny`].
+/// What happens to an endpoint that breaks a rule of severity [`Severity::Deny`](crate::endpoint::rules::Severity::Deny).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Enforcement {
     /// It is admitted, and the log, the metrics and the audit log record the violation.
