@@ -1,4 +1,4 @@
-//! `serve`: arguments in, a server that runs until it is told to stop.
+//! `serve`: arguments in, a server that runs until a signal stops it out.
 
 mod signals;
 

@@ -1,7 +1,7 @@
-//! The limits for clients. Every wait for a client ends, and the memory that clients can make the server hold has a bound:
-//! `connections x (head_bytes + small_body_bytes) + large_bodies_bytes`, 4 MiB of kept [buffers](super::buffers), and
-//! about 64 KiB for each connection for read buffers and TLS. The kernel holds twice [`Limits::RECEIVE_BUFFER`] and
-//! [`Limits::SEND_BUFFER`] for each connection, and the socket itself.
+//! The limits for clients. Every wait for a client ends, and the memory that clients can make the server use is
+//! limited to `connections x (head_bytes + small_body_bytes) + large_bodies_bytes`, 4 MiB of kept
+//! [buffers](super::buffers), and about 64 KiB for each connection for read buffers and TLS. The kernel uses twice
+//! [`Limits::RECEIVE_BUFFER`] and [`Limits::SEND_BUFFER`] for each connection, and the socket itself.
 
 use std::time::Duration;
 
@@ -85,9 +85,10 @@ impl Limits {
 
     pub const OPS_CONNECTIONS: usize = 64;
 
-    /// How much the kernel may hold of what a client sent and the server has not read yet. The kernel doubles this for its
-    /// own overhead. Both buffers are fixed, because the kernel would otherwise let them grow to megabytes. If this one
-    /// were smaller, clients with large bodies would often find it full and wait for a window update.
+    /// How many bytes the kernel may keep that a client has sent and the server has not read yet. The kernel doubles
+    /// this for its own overhead. Both buffers are fixed, because the kernel would otherwise let them grow to
+    /// megabytes. If this one were smaller, clients with large bodies would often find it full and wait for a window
+    /// update.
     pub const RECEIVE_BUFFER: u32 = 80 * 1024;
     /// The same for what the server has written and the client has not taken.
     pub const SEND_BUFFER: u32 = 16 * 1024;

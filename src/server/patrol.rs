@@ -39,7 +39,7 @@ pub(super) struct Patrol {
 struct Open {
     pace: Arc<Pace>,
     task: AbortHandle,
-    /// `None` for the server's own handshake with itself, which takes no place and never gives way.
+    /// `None` for the server's own handshake with itself, which takes no place and is never ended for others.
     source: Option<ClientSource>,
     accepted: Instant,
     /// When the connection has to end with its next answer.

@@ -1,4 +1,4 @@
-//! Every value of the chart: it changes what is rendered, and an API server accepts the result.
+//! Every value of the chart changes the rendered objects, and an API server accepts the result.
 
 use std::fs;
 
@@ -77,7 +77,7 @@ fn about_admission() -> Vec<Value> {
 fn about_neighbours() -> Vec<Value> {
     vec![
         json!({ "fullnameOverride": "guard", "commonLabels": { "team": "ml" }, "audit": { "enabled": true } }),
-        // the longest that Kubernetes allows, so that no name derived from it is too long
+        // The longest name that Kubernetes allows, to prove that no derived name is too long.
         json!({
             "fullnameOverride": "n".repeat(63), "audit": { "enabled": true },
             "monitoring": { "serviceMonitor": true },
@@ -96,7 +96,7 @@ fn about_neighbours() -> Vec<Value> {
     ]
 }
 
-/// As `modelendpoint policies` prints them, in short.
+/// A shortened output of `modelendpoint policies`.
 pub(crate) const POLICIES: &str = "\
 # Made by `modelendpoint policies`.
 ---
@@ -166,7 +166,7 @@ async fn every_value_changes_what_is_rendered() -> Result<()> {
     Ok(())
 }
 
-/// Whether some row of the matrix sets it, and renders to something else without it.
+/// Whether a row of the matrix sets it, and renders differently without it.
 async fn has_effect(value: &str) -> Result<bool> {
     let (group, key) = value.rsplit_once('/').context("a pointer")?;
     for with in matrix() {
@@ -175,7 +175,7 @@ async fn has_effect(value: &str) -> Result<bool> {
         if group.remove(key).is_none() {
             continue;
         }
-        // without it, the others may not fit together
+        // Without it, the other values may not fit together.
         if render(Helm::V4, &without).await.ok() != Some(render(Helm::V4, &with).await?) {
             return Ok(true);
         }
@@ -190,10 +190,10 @@ async fn render(helm: Helm, values: &Value) -> Result<Vec<Value>> {
     helm.template_with_tests(&arguments(&["--values", file])?).await
 }
 
-/// The pointers of all values that have no documented values in them.
+/// The pointers of all values that are not groups of documented values.
 fn values_of(schema: &Value, at: &str) -> Vec<String> {
     let Some(properties) = schema["properties"].as_object() else { return vec![at.to_owned()] };
-    // Helm's own, where the chart is a part of another one
+    // Helm's own value, if the chart is a part of another one.
     let own =
         properties.iter().filter(|(key, _)| !at.is_empty() || !["global", "enabled"].contains(&key.as_str()));
     own.flat_map(|(key, schema)| values_of(schema, &format!("{at}/{key}"))).collect()

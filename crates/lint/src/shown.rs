@@ -112,7 +112,7 @@ mod tests {
             // a list of one has the span of its item
             "+kind: List\n+apiVersion: v1\n+items:\n+- apiVersion: modelplane.ai/v1alpha1\n+  kind: ModelEndpoint\n+  spec:\n\
              +    url: http://h.example/\n!# end\n",
-            // an anchor that holds itself, and one that is used elsewhere
+            // An anchor that contains itself, and one that is used elsewhere.
             "+kind: List\n+apiVersion: v1\n+items: &l\n+- apiVersion: modelplane.ai/v1alpha1\n+  kind: ModelEndpoint\n\
              +  x: *l\n!# end\n",
             "!x: &s\n!  url: http://h.example/\n!kind: List\n!apiVersion: v1\n!items:\n\

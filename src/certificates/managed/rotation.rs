@@ -78,7 +78,7 @@ fn not_retired<C: Ca>(stored: &Outline<C>, now: SystemTime) -> Vec<C> {
     stored.previous.iter().filter(|authority| now <= retired(authority.validity())).cloned().collect()
 }
 
-/// The CAs that remain beside a new one.
+/// The CAs that remain next to a new one.
 fn behind_a_new_one<C: Ca>(stored: &Outline<C>, now: SystemTime) -> Vec<C> {
     let previous = [stored.signer.clone()].into_iter().chain(not_retired(stored, now)).collect();
     most_recent(previous, stored.leaf.as_ref())

@@ -126,7 +126,7 @@ pub struct NoUid(pub String);
 /// Answers one `AdmissionReview` under a policy.
 ///
 /// # Errors
-/// [`NoUid`] when the bytes hold no `request.uid`; everything else is answered as a review.
+/// [`NoUid`] if the bytes have no `request.uid`; everything else is answered as a review.
 pub fn answer<'a>(policy: &Policy, hook: Hook, body: &'a [u8]) -> Result<Answer<'a>, NoUid> {
     match Review::parse(body) {
         Ok(review) => Ok(answer_review(policy, hook, &review)),
@@ -137,7 +137,7 @@ pub fn answer<'a>(policy: &Policy, hook: Hook, body: &'a [u8]) -> Result<Answer<
 /// Answers with a failure, for a server that could not judge. `message` is for the person who runs kubectl.
 ///
 /// # Errors
-/// [`NoUid`] when the bytes hold no `request.uid`.
+/// [`NoUid`] if the bytes have no `request.uid`.
 pub fn failure<'a>(body: &'a [u8], message: &str) -> Result<Answer<'a>, NoUid> {
     failure_of(500, body, message.to_owned())
 }

@@ -41,7 +41,7 @@ impl Site {
         Ok(command.current_dir(self.manifests.path("")).output().await?)
     }
 
-    /// What `check` found with these arguments, each as name, rule and severity, and its exit code.
+    /// The findings of `check` with these arguments, each as name, rule and severity, and its exit code.
     async fn check(&self, arguments: &[&str]) -> Result<(Option<i32>, Vec<Value>)> {
         let output = self.tool(&[&["check", "--format", "json"], arguments].concat()).await?;
         let report: Value = serde_json::from_slice(&output.stdout)
@@ -72,7 +72,7 @@ async fn the_tool_leads_from_one_modelplane_to_the_next() -> Result<()> {
         .data(json!({ "spec": { "url": "https://api.openai.com/v1", "rewritePath": "/" } }));
     endpoints.create(&PostParams::default(), &by_nobody).await?;
 
-    // the definition in the cluster says which fields it has
+    // The definition in the cluster determines which fields it has.
     assert_eq!(site.check(&["--cluster", "-A"]).await?, (Some(0), vec![]));
 
     // step 2

@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
     /// Passes the name of each member to `read`, which must read the value.
     ///
     /// # Errors
-    /// Where the next value is no object.
+    /// If the next value is not an object.
     pub fn members(&mut self, mut read: impl FnMut(RawText<'a>, &mut Self) -> Parsed) -> Parsed {
         let mut is_open = self.open(b'{', b'}', "an object")?;
         while is_open {
@@ -118,7 +118,7 @@ impl<'a> Reader<'a> {
     /// A string as it is written.
     ///
     /// # Errors
-    /// Where the next value is no string.
+    /// If the next value is not a string.
     #[inline]
     pub fn written(&mut self) -> Parsed<RawText<'a>> {
         if self.takes(b'"') { self.quoted() } else { self.stop_at_another("a string") }
@@ -139,7 +139,7 @@ impl<'a> Reader<'a> {
     /// The next value, whatever it is, as it is written.
     ///
     /// # Errors
-    /// Where it is none, as far as it is looked at.
+    /// If the part of it that is read is not valid JSON.
     pub fn raw(&mut self) -> Parsed<&'a [u8]> {
         self.peek();
         let start = self.at;
@@ -150,7 +150,7 @@ impl<'a> Reader<'a> {
     /// Skips the next value, whatever it is.
     ///
     /// # Errors
-    /// Where it is none, as far as it is looked at.
+    /// If the part of it that is read is not valid JSON.
     pub fn skip(&mut self) -> Parsed {
         match self.peek() {
             Some(b'"') => {
