@@ -47,8 +47,7 @@ pub fn migrate(source: &str, terms: Terms<'_>) -> Migration {
     migration.checked.seal();
     migration.migrated = apply(source, edits);
     if migration.migrated.as_deref().is_some_and(|migrated| all_led(migrated) != expected) {
-        let problem =
-            "the file is written in a way that can't be migrated without changing more than was meant";
+        let problem = "the file cannot be migrated without changing other parts of it";
         let finding = Finding::new(MIGRATION, Level::Deny, problem);
         migration.checked.findings = vec![Finding { remedy: Some("migrate it by hand".into()), ..finding }];
         migration.checked.count.refused += std::mem::take(&mut migration.checked.count.changed);
@@ -104,7 +103,8 @@ fn migrate_document(
 
 /// What only a person knows: the server's name for the model, and its key.
 fn left_to_do() -> Finding {
-    let problem = "is migrated, and without `model` and `credential` the server gets neither name nor key that it knows";
+    let problem = "is migrated, and without `model` and `credential` the server gets neither name nor key \
+                   that it knows";
     let remedy = "add `model` with the server's name for it, and `credential` if it asks for a key";
     let finding = Finding::new(MIGRATION, Level::Warn, problem);
     Finding { field: Some(Field::Url), remedy: Some(remedy.into()), ..finding }

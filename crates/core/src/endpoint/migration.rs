@@ -64,7 +64,8 @@ fn lost(url: &EndpointUrl<'_>) -> Option<Obstacle> {
     } else if url.address().is_some() {
         (
             "has an IP address as its host, and Modelplane 0.5 accepts only DNS names",
-            "give the server a DNS name; leave an endpoint alone that Modelplane composed, it does so again",
+            "give the server a DNS name; if Modelplane composed the endpoint, leave it: Modelplane composes \
+             it again",
         )
     } else if url.fault.is_some() {
         ("is not a readable URL", "correct it first: `modelendpoint check` says what is wrong")

@@ -186,7 +186,8 @@ impl Auditor {
             && let Err(error) = self.delete_all(&superseded).await
         {
             let api = superseded.format.api_version();
-            warn!(api, error = %why(&error), "cannot list the reports of the older kind, so they are not deleted");
+            warn!(api, error = %why(&error), "cannot list the reports of the older kind, so they are not \
+                                              deleted");
         }
         let Some(reports) = self.reports.take() else { return Ok(()) };
         let read = self.read_reports(&reports).await;
@@ -235,8 +236,8 @@ impl Auditor {
             info!(api = format.api_version(), "writing reports");
         } else {
             warn!(
-                "the cluster knows no reports, so findings are in the metrics only; install the \
-                 CustomResourceDefinitions of openreports.io to have reports"
+                "the cluster has neither Report nor PolicyReport, so findings are in the metrics only; \
+                 install the CustomResourceDefinitions of openreports.io to have reports"
             );
         }
     }

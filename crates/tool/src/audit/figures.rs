@@ -171,7 +171,11 @@ impl State {
         {
             endpoints.get_or_create(&[("verdict", verdict)]).set(signed(count));
         }
-        registry.register("endpoints", "Stored ModelEndpoints by what would become of them today", endpoints);
+        registry.register(
+            "endpoints",
+            "Stored ModelEndpoints by what the webhook would answer today",
+            endpoints,
+        );
         let findings = Family::<[(&'static str, String); 3], Gauge>::default();
         let others = (!counts.others.is_empty()).then_some((OTHERS, &counts.others));
         let rows = counts.rows.iter().map(|(namespace, row)| (namespace.as_str(), row)).chain(others);
@@ -202,7 +206,7 @@ impl State {
         registry.register_with_unit("last_full_pass_age", help, Unit::Seconds, age);
         let took = ConstGauge::new(took.as_secs_f64());
         registry.register_with_unit("last_full_pass_duration", "How long it took", Unit::Seconds, took);
-        let help = "Changes of ModelEndpoints that were judged as they came";
+        let help = "Changes of ModelEndpoints that were checked as they arrived";
         registry.register("changes", help, ConstCounter::new(self.changes));
         let help = "Whether the policy file can't be used, so that the policy from before is in use";
         registry.register("policy_refused", help, gauge(u64::from(self.is_policy_refused)));

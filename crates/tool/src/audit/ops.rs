@@ -60,7 +60,7 @@ fn respond(request: &Request<Incoming>, figures: &Figures) -> Response<Full<Byte
         (&Method::GET, "/readyz") => {
             (StatusCode::SERVICE_UNAVAILABLE, TEXT, "the first full pass has not ended\n".to_owned())
         }
-        _ => (StatusCode::NOT_FOUND, TEXT, "there are /metrics, /livez and /readyz\n".to_owned()),
+        _ => (StatusCode::NOT_FOUND, TEXT, "this port serves /metrics, /livez and /readyz\n".to_owned()),
     };
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;

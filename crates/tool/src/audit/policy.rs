@@ -48,7 +48,7 @@ impl PolicyFile {
                 Look::Same => figures.lock().is_policy_refused = false,
                 Look::Refused(why) => {
                     figures.lock().is_policy_refused = true;
-                    error!(why, "the policy from before stays in use");
+                    error!(why, "the previous policy stays in use");
                 }
                 Look::Pending => {}
             }

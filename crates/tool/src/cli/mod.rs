@@ -525,7 +525,7 @@ pub struct Certs {
     )]
     pub days: u16,
 
-    /// Overwrite files that exist.
+    /// Overwrite existing files.
     #[arg(
         long,
         env = "MODELENDPOINT_WEBHOOK_CERTS_FORCE",

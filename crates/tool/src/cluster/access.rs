@@ -46,9 +46,9 @@ async fn config(Access { kubeconfig, context }: &Access) -> anyhow::Result<Confi
             Kubeconfig::read().map_err(|error| anyhow!("cannot use the kubeconfig: {error}"))?
         }
         (None, None) => {
-            return Config::infer().await.map_err(|error| {
-                anyhow!("found no cluster to ask; set KUBECONFIG or give --kubeconfig: {error}")
-            });
+            return Config::infer()
+                .await
+                .map_err(|error| anyhow!("no cluster found; set KUBECONFIG or give --kubeconfig: {error}"));
         }
     };
     let names = || kubeconfig.contexts.iter().map(|context| context.name.as_str());

@@ -46,7 +46,7 @@ fn fix_of(args: &cli::Check) -> anyhow::Result<Fix> {
         (true, _) => Fix::Show(extent),
         (false, true) => Fix::Write(extent),
         (false, false) if extent != Extent::default() => {
-            bail!("--unsafe-fixes and --fix-defaults go with --fix or --diff")
+            bail!("--unsafe-fixes and --fix-defaults need --fix or --diff")
         }
         (false, false) => Fix::No,
     })
@@ -73,8 +73,8 @@ fn read(args: &cli::Check, terms: Terms<'_>, fix: Fix) -> anyhow::Result<Report>
         let shown = directory.display();
         report.notes.push(if empty.iter().any(|empty| empty == directory) {
             format!(
-                "{shown} contains no .yaml, .yml or .json file; hidden files, and those that git ignores or --exclude \
-                 matches, are skipped"
+                "{shown} contains no .yaml, .yml or .json file; hidden files, and those that git ignores or \
+                 --exclude matches, are skipped"
             )
         } else {
             format!("{shown} contains no ModelEndpoint")

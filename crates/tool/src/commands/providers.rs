@@ -99,7 +99,8 @@ fn manifest(provider: &Provider) -> String {
     let Place { origin, base, schema } = &place;
     let prefix = if base.is_empty() { "/" } else { base };
     let mut text = format!(
-        "Modelplane 0.5:\n\n  origin: {origin}\n  api:\n    schema: {}\n    prefix: {prefix}\n  model: <model>\n",
+        "Modelplane 0.5:\n\n  origin: {origin}\n  api:\n    schema: {}\n    prefix: {prefix}\n  model: \
+         <model>\n",
         schema.name()
     );
     if provider.credential.is_some() && !provider.is_key_optional {
@@ -196,7 +197,8 @@ pub fn page() -> String {
     for (title, is_hosted) in [("Providers", true), ("Servers that you run", false)] {
         let _ = write!(
             text,
-            "\n## {title}\n\n| name | `origin` | `api.prefix` | `url` before 0.5 | key | note |\n|---|---|---|---|---|---|\n"
+            "\n## {title}\n\n| name | `origin` | `api.prefix` | `url` before 0.5 | key | note \
+             |\n|---|---|---|---|---|---|\n"
         );
         for provider in providers::all().iter().filter(|provider| provider.hosts.is_empty() != is_hosted) {
             let code = |text: String| format!("`{text}`");
@@ -242,7 +244,7 @@ What to write in a ModelEndpoint, for providers and servers that are known.
   [provider-credential](rules.md#provider-credential) and [provider-api](rules.md#provider-api) warn of an endpoint that its
   provider would not answer.
 - **Modelplane before 0.5**: write `url`. Clients of its gateway send `/v1/chat/completions`, so an API is reached only where
-  its path ends in `/v1`. For all others, put a proxy in front that takes the `/v1` out, such as LiteLLM, and write the
+  its path ends in `/v1`. For all others, put a proxy in front that removes the `/v1`, such as LiteLLM, and write the
   proxy's url. The rule [url-provider](rules.md#url-provider) warns of a url that leads nowhere. No key is sent.
 
 `<name>`, `<id>` and a `*` stand for what is yours. Where a table says *a proxy*, write the origin or the url of a proxy that

@@ -67,7 +67,7 @@ const MARKDOWN_HEAD: &str = "\
 <!-- Made by `modelendpoint rules --format markdown`; a test holds the two equal. -->
 # Rules
 
-Each rule has an id, which stands in brackets at the end of its messages. A **deny** refuses the object; a **warn**
+Each rule has an id, in brackets at the end of its messages. A **deny** refuses the object; a **warn**
 lets it pass with a warning. Every violation of a request is reported at once. `modelendpoint rules ID`
 shows the same at a terminal. A [policy](policy.md) turns a rule off, or makes it a warning or a denial:
 
@@ -79,7 +79,7 @@ rules:
 
 The fields of an object say which rules are about it: those of Modelplane before 0.5 where it has a `url`, those of
 Modelplane 0.5 where it has an `origin`. An update is judged only if it changes one of the fields below. Finalizers,
-status and other labels can be changed whatever the fields hold.
+status and other labels can be changed whatever the fields contain.
 
 | id | | field | what it is about |
 |---|---|---|---|

@@ -194,7 +194,7 @@ impl Source {
     pub(crate) fn may_be_written(&self) -> Result<(), Unreadable> {
         match self {
             Source::File(path, Way::LinkedOut) => {
-                let why = "it is a link to a file outside of what was named; name that file too";
+                let why = "it links to a file outside the paths given; give that path too";
                 Err(Unreadable(format!("cannot write {}: {why}", path.display())))
             }
             _ => Ok(()),

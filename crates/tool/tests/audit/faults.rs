@@ -30,7 +30,7 @@ async fn without_reports_there_are_metrics_and_reports_come_when_the_cluster_kno
     let bad = json!({ "url": "http://10.0.1.50:0/", "rewritePath": "/" });
     audited.store("default", "a", bad.clone()).await?;
     let audit = Running::start(audited.control_plane.kubeconfig(), &[]).await?;
-    audit.logs("the cluster knows no reports").await?;
+    audit.logs("the cluster has neither Report nor PolicyReport").await?;
     audit.has("endpoints{verdict=\"refused\"} 1").await?;
     audit.has("report_api_info{api=\"none\"} 1").await?;
 

@@ -231,7 +231,7 @@ fn a_cluster_that_does_not_answer_is_told() {
     let run = workspace.check_with(&["--cluster"], &[("KUBECONFIG", "missing")]);
     assert_eq!((run.code, run.out.as_str()), (Some(2), ""));
     assert!(
-        run.err.starts_with("error: found no cluster to ask; set KUBECONFIG or give --kubeconfig: "),
+        run.err.starts_with("error: no cluster found; set KUBECONFIG or give --kubeconfig: "),
         "{}",
         run.err
     );

@@ -132,8 +132,10 @@ fn an_anchor_changes_only_if_all_who_use_it_want_the_same() {
     // All users of the anchor want /a/.
     let list = |path: &str, alias: &str| {
         format!(
-            "apiVersion: v1\nkind: List\nitems:\n- apiVersion: modelplane.ai/v1alpha1\n  kind: ModelEndpoint\n  spec: {{url: http://h.example/, \
-             rewritePath: {path}}}\n- apiVersion: modelplane.ai/v1alpha1\n  kind: ModelEndpoint\n  spec: {{url: http://h.example/, rewritePath: {alias}}}\n"
+            "apiVersion: v1\nkind: List\nitems:\n- apiVersion: modelplane.ai/v1alpha1\n  kind: \
+             ModelEndpoint\n  spec: {{url: http://h.example/, rewritePath: {path}}}\n- apiVersion: \
+             modelplane.ai/v1alpha1\n  kind: ModelEndpoint\n  spec: {{url: http://h.example/, rewritePath: \
+             {alias}}}\n"
         )
     };
     assert_eq!(fixed(&list("&p /a", "*p")), list("&p /a/", "*p"));
@@ -212,7 +214,8 @@ fn a_link_that_leads_out_of_a_directory_is_checked_and_its_target_left_alone() {
         symlink("../out/e.yaml", workspace.path("m/link.yaml")).expect("a link");
         workspace
     };
-    let refused = "error: cannot write m/link.yaml: it is a link to a file outside of what was named; name that file too\n";
+    let refused = "error: cannot write m/link.yaml: it links to a file outside the paths given; give that \
+                   path too\n";
     for flag in ["--fix", "--diff"] {
         let workspace = workspace();
         let run = workspace.check(&[flag, "--fix-defaults", "m"]);
