@@ -10,6 +10,7 @@ mod chart;
 mod chart_releases;
 mod chart_values;
 mod clock;
+mod dashboard;
 mod manifests;
 mod names;
 mod network_policy;

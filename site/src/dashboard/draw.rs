@@ -80,7 +80,7 @@ fn draw_panel(area: &Area<'_>, answered: &Answered<'_>) -> Drawn {
     write(area, title, (12, 8), 15, INK)?;
     let content = area.margin(30, 6, 12, 12);
     match kind {
-        _ if series.is_empty() => write(&content, "No data", (0, 6), 15, FAINT),
+        _ if series.is_empty() => write(&content, if_empty(panel), (0, 6), 13, FAINT),
         "stat" => draw_stat(&content, panel, series),
         "bargauge" => draw_bars(&content, panel, series),
         _ => draw_lines(&content, panel, series),
@@ -89,6 +89,11 @@ fn draw_panel(area: &Area<'_>, answered: &Answered<'_>) -> Drawn {
 
 fn unit(panel: &Value) -> &str {
     panel["fieldConfig"]["defaults"]["unit"].as_str().unwrap_or("short")
+}
+
+/// What Grafana shows if there is no series.
+fn if_empty(panel: &Value) -> &str {
+    panel["fieldConfig"]["defaults"]["noValue"].as_str().unwrap_or("No data")
 }
 
 /// The colour of a value by the panel's thresholds.
