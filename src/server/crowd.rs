@@ -19,7 +19,7 @@ use super::line::{Line, Newcomer};
 use super::listener::{Accepted, Tls};
 use super::metrics::{Counted, ListenerMetrics, Shed};
 use super::pace::{Leave, Pace};
-use super::patrol::{Patrol, ROUND, Room};
+use super::patrol::{Patrol, ROUND, Vacancy};
 use super::source::ClientSource;
 use crate::telemetry::quota::LineKind;
 
@@ -169,20 +169,20 @@ fn has_place(
     metrics: &ListenerMetrics,
 ) -> bool {
     let ListenerContext { limits, metrics: all, .. } = context;
-    let room = patrol.make_room(newcomer.source, is_line_full, limits);
-    if let Room::Made(limit, _) | Room::None(limit) = room
+    let vacancy = patrol.make_room(newcomer.source, is_line_full, limits);
+    if let Vacancy::Made(limit, _) | Vacancy::None(limit) = vacancy
         && !newcomer.is_counted
     {
         newcomer.is_counted = true;
         metrics.limit_hits.inc(limit);
     }
-    match room {
-        Room::Free => true,
-        Room::Made(_, worth) => {
+    match vacancy {
+        Vacancy::Free => true,
+        Vacancy::Made(_, worth) => {
             all.shed.inc(worth.into());
             true
         }
-        Room::None(limit) => {
+        Vacancy::None(limit) => {
             if !newcomer.is_expected && patrol.ask_to_close(newcomer.source, limit, limits) {
                 newcomer.is_expected = true;
                 all.shed.inc(Shed::BusyClient);

@@ -6,7 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::per_value::{Described, Labels, PerValue};
+use super::per_value::{Labels, PerValue};
 use crate::server::patrol::Limit;
 use crate::server::worth::Worth;
 
@@ -74,8 +74,8 @@ impl Shed {
             (Self::BusyClient, "busy_client"),
             (Self::Refused, "refused"),
         ];
-        let name = Described::new("shed", "Requests and connections refused for lack of time or room");
-        PerValue::register(registry, name, reasons.map(|(shed, reason)| (shed, [("reason", reason)])))
+        let help = "Requests and connections refused for lack of time or room";
+        PerValue::register(registry, "shed", help, reasons.map(|(shed, reason)| (shed, [("reason", reason)])))
     }
 }
 
@@ -109,8 +109,13 @@ impl Rejection {
             (Self::BadCertificate, "bad_certificate"),
             (Self::Name, "name"),
         ];
-        let name = Described::new("client_rejections", "Clients that may not call");
-        PerValue::register(registry, name, reasons.map(|(why, reason)| (why, [("reason", reason)])))
+        let help = "Clients that may not call";
+        PerValue::register(
+            registry,
+            "client_rejections",
+            help,
+            reasons.map(|(why, reason)| (why, [("reason", reason)])),
+        )
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::per_value::{Described, PerValue};
+use super::per_value::PerValue;
 use crate::certificates::pair::Pair;
 use crate::reload::Reload;
 
@@ -36,7 +36,7 @@ impl Loaded {
         let mut reloads = |name, help| {
             let results = [(Reload::Swapped, "success"), (Reload::Refused, "failure")];
             let results = results.map(|(reload, result)| (reload, [("result", result)]));
-            PerValue::register(registry, Described::new(name, help), results)
+            PerValue::register(registry, name, help, results)
         };
         Self {
             certificate_reloads: reloads("certificate_reloads", "Changed certificate files"),

@@ -6,7 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::per_value::{Described, Labels, PerValue};
+use super::per_value::{Labels, PerValue};
 use crate::certificates::managed::registration::Field;
 use crate::certificates::managed::{ConfigurationKind, Event};
 
@@ -29,10 +29,8 @@ impl Managed {
             Unit::Seconds,
             clock_skew.clone(),
         );
-        let differs = Described::new(
-            "registration_differs",
-            "1 for each field of the webhook configurations that is not what this version is installed with",
-        );
+        let help =
+            "1 for each field of the webhook configurations that is not what this version is installed with";
         let fields =
             [(ConfigurationKind::Mutating, "mutating"), (ConfigurationKind::Validating, "validating")];
         let fields = fields.into_iter().flat_map(|(kind, configuration)| {
@@ -43,7 +41,7 @@ impl Managed {
             served: events.get_or_create_owned(&[("event", "served")]),
             failures: events.get_or_create_owned(&[("event", "failure")]),
             clock_skew,
-            differs: PerValue::register(registry, differs, fields),
+            differs: PerValue::register(registry, "registration_differs", help, fields),
         }
     }
 

@@ -7,7 +7,7 @@ use prometheus_client::encoding::EncodeMetric;
 use prometheus_client::metrics::TypedMetric;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 
 /// Names and values.
 pub(super) type Labels<const N: usize> = [(&'static str, &'static str); N];
@@ -16,36 +16,20 @@ pub(super) type Labels<const N: usize> = [(&'static str, &'static str); N];
 #[derive(Debug, Clone)]
 pub struct PerValue<T, M = Counter>(Vec<(T, M)>);
 
-/// What a family is called in the exposition.
-pub(super) struct Described {
-    pub(super) name: &'static str,
-    pub(super) help: &'static str,
-    pub(super) unit: Option<Unit>,
-}
-
-impl Described {
-    /// Without a unit.
-    pub(super) fn new(name: &'static str, help: &'static str) -> Self {
-        Self { name, help, unit: None }
-    }
-}
-
 impl<T, M> PerValue<T, M>
 where
     T: PartialEq,
     M: EncodeMetric + TypedMetric + Clone + Default + std::fmt::Debug + Send + Sync + 'static,
 {
-    /// Registers a family with a metric for each of the values.
+    /// Registers a family without a unit, with a metric for each of the values.
     pub(super) fn register<const N: usize>(
         registry: &mut Registry,
-        Described { name, help, unit }: Described,
+        name: &'static str,
+        help: &'static str,
         values: impl IntoIterator<Item = (T, Labels<N>)>,
     ) -> Self {
         let family = Family::<Labels<N>, M>::default();
-        match unit {
-            Some(unit) => registry.register_with_unit(name, help, unit, family.clone()),
-            None => registry.register(name, help, family.clone()),
-        }
+        registry.register(name, help, family.clone());
         Self::of(&family, values)
     }
 

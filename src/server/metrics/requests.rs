@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::latency::Latency;
-use super::per_value::{Described, PerValue};
+use super::per_value::{Labels, PerValue};
 use modelendpoint_core::admission::{Answer, Hook, Operation, Outcome};
 use modelendpoint_core::endpoint::{mutation, rules};
 
@@ -53,16 +54,14 @@ impl Requests {
             warnings: register_rules(registry, "warnings", "Violations of a rule that only warned"),
             patches: PerValue::register(
                 registry,
-                Described::new("patches", "Patches by the mutation that made them"),
+                "patches",
+                "Patches by the mutation that made them",
                 mutation::ALL.iter().map(|mutation| (mutation.id, [("mutation", mutation.id)])),
             ),
             http_errors: PerValue::register(
                 registry,
-                Described::new(
-                    "http_errors",
-                    "Requests that were answered with an HTTP error in place of an \
-                                               AdmissionReview",
-                ),
+                "http_errors",
+                "Requests that were answered with an HTTP error in place of an AdmissionReview",
                 HTTP_ERRORS.map(|(status, code)| (status, [("code", code)])),
             ),
             in_flight,
@@ -101,18 +100,17 @@ fn register_answers(registry: &mut Registry) -> PerValue<(Hook, Operation, Outco
             })
         })
     });
-    PerValue::register(registry, Described::new("requests", "Answered reviews"), outcomes)
+    PerValue::register(registry, "requests", "Answered reviews", outcomes)
 }
 
 fn register_rules(registry: &mut Registry, name: &'static str, help: &'static str) -> PerValue<&'static str> {
     let rules = rules::ALL.iter().map(|rule| (rule.id, [("rule", rule.id)]));
-    PerValue::register(registry, Described::new(name, help), rules)
+    PerValue::register(registry, name, help, rules)
 }
 
 fn register_latencies(registry: &mut Registry) -> PerValue<Hook, Latency> {
-    let name = Described {
-        unit: Some(Unit::Seconds),
-        ..Described::new("request_duration", "Time from a request's head to its answer")
-    };
-    PerValue::register(registry, name, Hook::ALL.map(|hook| (hook, [("path", hook.path())])))
+    let latencies = Family::<Labels<1>, Latency>::default();
+    let help = "Time from a request's head to its answer";
+    registry.register_with_unit("request_duration", help, Unit::Seconds, latencies.clone());
+    PerValue::of(&latencies, Hook::ALL.map(|hook| (hook, [("path", hook.path())])))
 }

@@ -1,32 +1,11 @@
-//! Memory for large bodies. A body takes it in steps, as its bytes arrive, so that a declared length costs nothing.
-//!
-//! A body that finds no room waits, and slower bodies are ended for it. A body that has received nothing for a while
-//! is cut, the slowest one first. The longer a faster body waits, the faster the others have to be. Speed also
-//! depends on the machine, so it is compared with the body that waits.
-//!
-//! Of the bodies that wait, the fastest is served first, and among equally fast ones the youngest: one that has waited
-//! for long is probably late already, and clients that hold the room on purpose are older than the next honest request.
-//! Bodies that wait for each other would never finish. So a part of the room, as large as the largest body, is reserved
-//! for one of them at a time, which can always finish.
+//! Who gets memory next, and who is cut for it. There is no I/O here, and no clock: times are since the room was opened.
 
-use std::fmt;
-use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::task::AtomicWaker;
-use tokio::time::{Instant, timeout};
+use super::FAST;
+use super::progress::Progress;
 
-use super::limits::Limits;
-use super::metrics::Shed;
-use super::refusal::Refusal;
-
-/// The new bytes that count as progress. Single bytes do not make a body fast.
-const STEP: usize = 32 * 1024;
-/// Bodies that get a step in this time are equally fast: 1 MiB a second or more.
-const FAST: Duration = Duration::from_millis(32);
 /// A body is too slow only if it is at least this many times slower than the one that waits, however long that one
 /// has waited.
 const SLOWER: u32 = 4;
@@ -35,25 +14,18 @@ const LOOK_EVERY: Duration = Duration::from_millis(25);
 /// The others are woken when it is their turn. This bounds the harm if that fails.
 const LOOK_ANYWAY: Duration = Duration::from_secs(1);
 
-/// Shared by all large bodies.
-#[derive(Debug)]
-pub(super) struct Room {
-    taken: Mutex<Taken>,
-    all: usize,
-    /// The part for the one body that can always finish.
-    reserve: usize,
-    stall: Duration,
-    opened: Instant,
-}
-
 /// In the order in which the bodies became large.
 #[derive(Debug)]
-struct Taken {
+pub(super) struct Taken {
     free: usize,
     bodies: Vec<Entry>,
     /// The body that may take from the reserve.
     finisher: Option<u64>,
     next: u64,
+    /// The part for the one body that can always finish.
+    reserve: usize,
+    /// How long a body may receive nothing before it is cut for one that has not waited yet.
+    stall: Duration,
 }
 
 #[derive(Debug)]
@@ -65,206 +37,42 @@ struct Entry {
     /// How long the body takes for a step.
     per_step: Duration,
     cut: bool,
-    body: Arc<Progress>,
-}
-
-/// Shared by the task of a body and the other tasks.
-#[derive(Debug)]
-struct Progress {
-    /// When it last got a step, in milliseconds since the room was opened.
-    stepped: AtomicU64,
-    cut: AtomicBool,
-    task: AtomicWaker,
-}
-
-/// A large body's part of the room, until it is dropped.
-pub(super) struct Share<'a> {
-    room: &'a Room,
-    id: u64,
     progress: Arc<Progress>,
-    began: Duration,
-    arrived: usize,
-    since_step: usize,
-    waited: Duration,
-    /// When it last got room, and how much had arrived by then.
-    granted: (Duration, usize),
 }
 
 /// What a body asks for.
 #[derive(Debug, Clone, Copy)]
-struct Wish {
+pub(super) struct Wish {
     /// In all.
-    bytes: usize,
-    per_step: Duration,
-    waited: Duration,
+    pub bytes: usize,
+    pub per_step: Duration,
+    pub waited: Duration,
 }
 
 /// The answer to a body that asks for more.
 #[derive(Debug, PartialEq, Eq)]
-enum Told {
+pub(super) enum Told {
     Granted,
     Cut,
     /// Ask again after this time, or when woken.
     Wait(Duration),
 }
 
-impl Room {
-    #[must_use]
-    pub(super) fn new(limits: &Limits) -> Self {
-        let all = limits.large_bodies_bytes;
-        Self {
-            taken: Mutex::new(Taken { free: all, bodies: Vec::new(), finisher: None, next: 0 }),
-            all,
-            reserve: limits.body_bytes.min(all),
-            stall: limits.stall,
-            opened: Instant::now(),
-        }
-    }
-
-    /// Registers a body that turns out to be large. This many bytes of it have arrived since it began. It has no
-    /// memory yet.
-    pub(super) fn enter(&self, began: Instant, arrived: usize) -> Share<'_> {
-        let now = self.now();
-        let began = now.saturating_sub(began.elapsed());
-        let progress = Arc::new(Progress {
-            stepped: AtomicU64::new(milliseconds(now)),
-            cut: AtomicBool::new(false),
-            task: AtomicWaker::new(),
-        });
-        let mut taken = self.lock();
-        let id = taken.next;
-        taken.next += 1;
-        let body = Arc::clone(&progress);
-        taken.bodies.push(Entry { id, held: 0, wants: 0, per_step: FAST, cut: false, body });
-        Share {
-            room: self,
-            id,
-            progress,
-            began,
-            arrived,
-            since_step: 0,
-            waited: Duration::ZERO,
-            granted: (began, 0),
-        }
-    }
-
-    /// Whether this many bytes, in addition to what every request has, can ever fit.
-    #[must_use]
-    pub(super) fn can_hold(&self, bytes: usize) -> bool {
-        bytes <= self.all
-    }
-
-    fn now(&self) -> Duration {
-        self.opened.elapsed()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Share<'_> {
-    /// Waits until it has room for this many bytes in all.
-    ///
-    /// # Errors
-    /// [`Shed::Memory`] if that is more than there is, [`Shed::SlowBody`] if it had to make way.
-    pub(super) async fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
-        if !self.room.can_hold(bytes) {
-            return Err(Refusal::Shed(Shed::Memory));
-        }
-        let asked_first = self.room.now();
-        let per_step = self.per_step(asked_first);
-        loop {
-            let now = self.room.now();
-            let waited = self.waited + now.saturating_sub(asked_first);
-            let asked = poll_fn(|context| {
-                // Registers first, so that it misses no wake-up.
-                self.progress.task.register(context.waker());
-                Poll::Ready(self.room.lock().ask(self.room, self.id, &Wish { bytes, per_step, waited }, now))
-            });
-            match asked.await {
-                Told::Granted => {
-                    self.waited = waited;
-                    self.since_step = 0;
-                    self.granted = (now, self.arrived);
-                    return Ok(());
-                }
-                Told::Cut => return Err(Refusal::Shed(Shed::SlowBody)),
-                Told::Wait(pause) => {
-                    // It asks again, whether woken or not.
-                    let _ = timeout(pause, self.woken()).await;
-                }
-            }
-        }
-    }
-
-    /// Records that this many bytes arrived.
-    pub(super) fn arrived(&mut self, bytes: usize) {
-        self.arrived += bytes;
-        self.since_step += bytes;
-        if self.since_step >= STEP {
-            self.since_step = 0;
-            self.progress.step(self.room.now());
-        }
-    }
-
-    /// How long the body takes for a step, without the time that it waited for room: on average so far, or since it
-    /// last got room, whichever is longer.
-    fn per_step(&self, now: Duration) -> Duration {
-        let each =
-            |took: Duration, bytes: usize| took / u32::try_from(bytes / STEP).unwrap_or(u32::MAX).max(1);
-        let so_far = each(now.saturating_sub(self.began).saturating_sub(self.waited), self.arrived);
-        let lately = each(now.saturating_sub(self.granted.0), self.arrived - self.granted.1);
-        so_far.max(lately).max(FAST)
-    }
-
-    /// How long it has waited for room.
-    #[must_use]
-    pub(super) fn waited(&self) -> Duration {
-        self.waited
-    }
-
-    /// Ready if the body must end to make room. Otherwise, its task is woken when it must.
-    pub(super) fn poll_cut(&self, context: &mut Context<'_>) -> Poll<Refusal> {
-        self.progress.task.register(context.waker());
-        if self.progress.cut.load(Relaxed) {
-            Poll::Ready(Refusal::Shed(Shed::SlowBody))
-        } else {
-            Poll::Pending
-        }
-    }
-
-    async fn woken(&self) {
-        let mut registered = false;
-        poll_fn(|context| {
-            self.progress.task.register(context.waker());
-            if std::mem::replace(&mut registered, true) { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-    }
-}
-
-impl Progress {
-    fn step(&self, now: Duration) {
-        self.stepped.store(milliseconds(now), Relaxed);
-    }
-}
-
-impl Drop for Share<'_> {
-    fn drop(&mut self) {
-        self.room.lock().leave(self.room, self.id, self.room.now());
-    }
-}
-
-impl fmt::Debug for Share<'_> {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.debug_struct("Share").field("id", &self.id).field("waited", &self.waited).finish_non_exhaustive()
-    }
-}
-
 impl Taken {
+    pub(super) fn none(free: usize, reserve: usize, stall: Duration) -> Self {
+        Self { free, bodies: Vec::new(), finisher: None, next: 0, reserve, stall }
+    }
+
+    /// Registers a body, which has no memory yet. Returns its id.
+    pub(super) fn enter(&mut self, progress: Arc<Progress>) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        self.bodies.push(Entry { id, held: 0, wants: 0, per_step: FAST, cut: false, progress });
+        id
+    }
+
     /// Gives the body the bytes that it lacks, or makes it wait and cuts bodies that are too slow.
-    fn ask(&mut self, room: &Room, id: u64, wish: &Wish, now: Duration) -> Told {
+    pub(super) fn ask(&mut self, id: u64, wish: &Wish, now: Duration) -> Told {
         let Some(place) = self.bodies.iter().position(|body| body.id == id) else { return Told::Cut };
         let body = &mut self.bodies[place];
         if body.cut {
@@ -276,13 +84,13 @@ impl Taken {
         body.wants = wish.bytes - body.held;
         body.per_step = wish.per_step;
         let is_first = self.first_waiting() == Some(place) || self.finisher == Some(id);
-        if is_first && self.grant(place, room, now) {
+        if is_first && self.grant(place, now) {
             return Told::Granted;
         }
         if !is_first {
             return Told::Wait(LOOK_ANYWAY);
         }
-        self.cut_slow_ones(room, place, wish, now);
+        self.cut_slow_ones(place, wish, now);
         Told::Wait(LOOK_EVERY)
     }
 
@@ -292,10 +100,10 @@ impl Taken {
         waiting.min_by_key(|(_, body)| body.per_step).map(|(place, _)| place)
     }
 
-    fn grant(&mut self, place: usize, room: &Room, now: Duration) -> bool {
+    fn grant(&mut self, place: usize, now: Duration) -> bool {
         let body = &mut self.bodies[place];
         let may_finish = self.finisher.is_none_or(|finisher| finisher == body.id);
-        let from_the_rest = self.free >= body.wants + room.reserve;
+        let from_the_rest = self.free >= body.wants + self.reserve;
         if !from_the_rest {
             if !may_finish || self.free < body.wants {
                 return false;
@@ -306,29 +114,29 @@ impl Taken {
         body.held += body.wants;
         body.wants = 0;
         // Its wait for room does not count as slowness.
-        body.body.step(now);
+        body.progress.step(now);
         true
     }
 
     /// Cuts bodies that are slow enough, the slowest first, until there is room for the body at this place.
-    fn cut_slow_ones(&mut self, room: &Room, place: usize, wish: &Wish, now: Duration) {
+    fn cut_slow_ones(&mut self, place: usize, wish: &Wish, now: Duration) {
         let Entry { wants, id, .. } = self.bodies[place];
         // The longer it has waited, the faster the others have to be.
-        let halvings = 2 * wish.waited.as_millis() / room.stall.as_millis().max(1);
+        let halvings = 2 * wish.waited.as_millis() / self.stall.as_millis().max(1);
         let halvings = u32::try_from(halvings).unwrap_or(u32::MAX);
-        let slow = (room.stall.max(2 * SLOWER * wish.per_step) / 2_u32.saturating_pow(halvings))
+        let slow = (self.stall.max(2 * SLOWER * wish.per_step) / 2_u32.saturating_pow(halvings))
             .max(SLOWER * wish.per_step);
         let mut slow_ones: Vec<_> = self
             .bodies
             .iter()
             .enumerate()
             .filter(|(_, body)| body.id != id && body.held > 0 && !body.cut)
-            .map(|(place, body)| (now.saturating_sub(body.stepped()), place))
+            .map(|(place, body)| (now.saturating_sub(body.progress.stepped()), place))
             .filter(|(age, place)| {
                 let other = &self.bodies[*place];
                 // The wait is not its fault, but it must not keep its memory forever.
                 let only_waits = other.wants > 0 && other.per_step <= SLOWER * wish.per_step;
-                *age >= if only_waits { 4 * room.stall } else { slow }
+                *age >= if only_waits { 4 * self.stall } else { slow }
             })
             .collect();
         slow_ones.sort_unstable();
@@ -337,28 +145,27 @@ impl Taken {
             self.free + self.bodies.iter().filter(leaving).map(|body| body.held).sum::<usize>();
         let mut finisher =
             self.finisher.filter(|id| self.bodies.iter().any(|body| body.id == *id && !body.cut));
-        while free < wants + finisher.map_or(0, |_| room.reserve) {
+        while free < wants + finisher.map_or(0, |_| self.reserve) {
             let Some((_, slowest)) = slow_ones.pop() else { return };
             let body = &mut self.bodies[slowest];
             body.cut = true;
-            body.body.cut.store(true, Relaxed);
-            body.body.task.wake();
+            body.progress.cut();
             free += body.held;
             finisher = finisher.filter(|finisher| *finisher != body.id);
         }
     }
 
     /// Frees what the body held, and grants it to those that wait.
-    fn leave(&mut self, room: &Room, id: u64, now: Duration) {
+    pub(super) fn leave(&mut self, id: u64, now: Duration) {
         let Some(place) = self.bodies.iter().position(|body| body.id == id) else { return };
         self.free += self.bodies.remove(place).held;
         if self.finisher == Some(id) {
             self.finisher = None;
         }
         while let Some(place) = self.first_waiting() {
-            let granted = self.grant(place, room, now);
+            let granted = self.grant(place, now);
             // It got what it wants, or is now the first in line.
-            self.bodies[place].body.task.wake();
+            self.bodies[place].progress.wake();
             if !granted {
                 return;
             }
@@ -366,19 +173,11 @@ impl Taken {
     }
 }
 
-impl Entry {
-    fn stepped(&self) -> Duration {
-        Duration::from_millis(self.body.stepped.load(Relaxed))
-    }
-}
-
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::{Room, STEP, Share};
     use super::*;
+    use crate::server::limits::Limits;
 
     const KIB: usize = 1024;
     const WAIT: Told = Told::Wait(LOOK_EVERY);
@@ -400,7 +199,7 @@ mod tests {
     /// The answer to a fast body that asks at this time and has waited for so long.
     fn ask(share: &Share<'_>, bytes: usize, now: u64, waited: u64) -> Told {
         let wish = Wish { bytes, per_step: FAST, waited: at(waited) };
-        share.room.lock().ask(share.room, share.id, &wish, at(now))
+        share.room.lock().ask(share.id, &wish, at(now))
     }
 
     fn holding(room: &Room, bytes: usize) -> Share<'_> {
@@ -410,13 +209,7 @@ mod tests {
     }
 
     fn cut(shares: &[&Share<'_>]) -> Vec<bool> {
-        shares.iter().map(|share| share.progress.cut.load(Relaxed)).collect()
-    }
-
-    #[tokio::test]
-    async fn what_can_never_have_room_is_shed_at_once() {
-        assert_eq!(enter(&room()).grow(8 * KIB + 1).await, Err(Refusal::Shed(Shed::Memory)));
-        assert_eq!(enter(&room()).grow(8 * KIB).await, Ok(()));
+        shares.iter().map(|share| share.progress.is_cut()).collect()
     }
 
     #[test]
@@ -484,7 +277,7 @@ mod tests {
         for (now, expected) in [(1_599, false), (1_600, true)] {
             // 32 KiB in 200 ms: eight times that is too slow, at first
             let wish = Wish { bytes: KIB, per_step: at(200), waited: at(0) };
-            assert_eq!(room.lock().ask(&room, slow.id, &wish, at(now)), WAIT);
+            assert_eq!(room.lock().ask(slow.id, &wish, at(now)), WAIT);
             assert_eq!(cut(&[&one, &two]), [false, expected]);
         }
     }
@@ -495,26 +288,13 @@ mod tests {
         let [one, two] = [holding(&room, 6 * KIB), holding(&room, 2 * KIB)];
         let [fast, slow] = [enter(&room), enter(&room)];
         let wish = Wish { bytes: KIB, per_step: 2 * FAST, waited: at(0) };
-        assert_eq!(room.lock().ask(&room, slow.id, &wish, at(1)), WAIT);
+        assert_eq!(room.lock().ask(slow.id, &wish, at(1)), WAIT);
         assert_eq!(ask(&fast, 3 * KIB, 1, 0), WAIT);
-        assert_eq!(room.lock().ask(&room, slow.id, &wish, at(1)), NOT_FIRST);
+        assert_eq!(room.lock().ask(slow.id, &wish, at(1)), NOT_FIRST);
         drop(two);
-        assert_eq!(room.lock().ask(&room, slow.id, &wish, at(2)), NOT_FIRST);
+        assert_eq!(room.lock().ask(slow.id, &wish, at(2)), NOT_FIRST);
         drop(one);
         assert_eq!(ask(&fast, 3 * KIB, 3, 2), Told::Granted);
-    }
-
-    #[test]
-    fn a_step_takes_a_body_what_it_did_not_wait_and_what_it_took_lately() {
-        let room = room();
-        let mut share = enter(&room);
-        share.waited = at(100);
-        for _ in 0..3 {
-            share.arrived(STEP);
-        }
-        share.granted = (share.began + at(300), 3 * STEP);
-        assert_eq!(share.per_step(share.began + at(340)), at(60));
-        assert_eq!(share.per_step(share.began + at(500)), at(200));
     }
 
     #[test]
