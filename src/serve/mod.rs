@@ -1,28 +1,22 @@
 //! `serve`: arguments in, a server that runs until a signal stops it out.
 
+mod certificate;
 mod signals;
+mod try_out;
 
-use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::certificates::clients::{ClientCa, Clients, ReloadedClients};
-use crate::certificates::clock::Clock;
-use crate::certificates::files::{self, Content, Files};
-use crate::certificates::managed::api_server;
-use crate::certificates::managed::configuration::Service;
-use crate::certificates::managed::lifetimes::Lifetimes;
-use crate::certificates::managed::{self, keep_managing};
-use crate::certificates::pair::Pair;
+use crate::certificates::files;
+use crate::certificates::managed::keep_managing;
 use crate::certificates::served::Served;
 use crate::cli;
 use crate::policy::reload::PolicyFile;
@@ -34,12 +28,12 @@ use crate::server::metrics::Metrics;
 use crate::server::{Parts, Server, descriptors};
 use crate::telemetry::{self, quota};
 use crate::traces::Traces;
+use certificate::{CertificateSource, Origin};
 use modelendpoint_core::admission;
 use modelendpoint_core::endpoint::Policy;
 use modelendpoint_core::endpoint::policy::Enforcement;
 use modelendpoint_core::endpoint::providers;
-use modelendpoint_files::{Accept, shown};
-use modelendpoint_issuer::{Issued, issue_once};
+use modelendpoint_files::Accept;
 use modelendpoint_policy::{Loaded, load};
 use signals::Signals;
 
@@ -86,9 +80,7 @@ async fn start(
     let policy = follow_policy(args, &metrics)?;
     providers::prepare();
     let (certificate, origin) = source.load(args.listen.ip())?;
-    if let Some(pair) = certificate.current() {
-        metrics.loaded.record_certificate(&pair);
-    }
+    tokio::spawn(keep_recording(Arc::clone(&certificate), Arc::clone(&metrics)));
     let clients = follow_client_ca(args, &metrics)?;
     let drain = Arc::new(Drain::default());
     let server = Server::bind(Parts {
@@ -104,18 +96,35 @@ async fn start(
         drain: Arc::clone(&drain),
     })?;
     match origin {
-        Origin::Files(files, content) => follow_files(files, content, certificate, metrics),
+        Origin::Files(files, content) => {
+            let tell = move |reload| metrics.loaded.certificate_reloads.inc(reload);
+            tokio::spawn(files::keep_reloading(files, content, certificate, tell));
+        }
         Origin::Issued(issued) => {
-            show_how_to_call(&issued, server.https_address()?, args.write_ca.as_deref())?;
+            try_out::show(&issued, server.https_address()?, args.write_ca.as_deref())?;
         }
         Origin::Managed(client, clock, settings) => {
-            manage_certificate(client, clock, settings, certificate, metrics);
+            let tell = move |event| metrics.managed.record(event);
+            tokio::spawn(keep_managing(client, settings, certificate, clock, tell));
         }
     }
     if args.enforcement != Enforcement::Deny {
         warn!(enforcement = args.enforcement.name(), "endpoints that break a rule are admitted");
     }
     run_until_drained(server, args.drain, &drain, signals).await
+}
+
+/// Records when the certificate expires that is served, now and whenever it changes.
+async fn keep_recording(certificate: Arc<Served>, metrics: Arc<Metrics>) {
+    let mut swaps = certificate.swaps();
+    loop {
+        if let Some(pair) = certificate.current() {
+            metrics.loaded.record_certificate(&pair);
+        }
+        if swaps.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Runs the server. After the first signal, it keeps serving for `grace` while traffic moves away, and then closes.
@@ -177,176 +186,4 @@ fn follow_client_ca(args: &cli::Serve, metrics: &Arc<Metrics>) -> anyhow::Result
     let tell = move |reload| metrics.loaded.client_ca_reloads.inc(reload);
     tokio::spawn(keep_reloading(source, loaded, tell));
     Ok(Some(clients))
-}
-
-/// Serves the certificate in the files, and reloads it from now on when they change.
-fn follow_files(files: Files, content: Content, certificate: Arc<Served>, metrics: Arc<Metrics>) {
-    let current = Arc::clone(&certificate);
-    let tell = move |reload| {
-        metrics.loaded.certificate_reloads.inc(reload);
-        if let Some(pair) = current.current() {
-            metrics.loaded.record_certificate(&pair);
-        }
-    };
-    tokio::spawn(files::keep_reloading(files, content, certificate, tell));
-}
-
-/// Serves the certificate in the Secret, and renews it from now on.
-fn manage_certificate(
-    client: kube::Client,
-    clock: Arc<Clock>,
-    settings: managed::Settings,
-    certificate: Arc<Served>,
-    metrics: Arc<Metrics>,
-) {
-    let current = Arc::clone(&certificate);
-    let tell = move |event| {
-        metrics.managed.record(event);
-        if let Some(pair) = current.current() {
-            metrics.loaded.record_certificate(&pair);
-        }
-    };
-    tokio::spawn(keep_managing(client, settings, certificate, clock, tell));
-}
-
-/// Prints commands that try out a server with this certificate. Writes its CA to a file, if one is given.
-fn show_how_to_call(issued: &Issued, https: SocketAddr, write_ca: Option<&Path>) -> anyhow::Result<()> {
-    if let Some(file) = write_ca {
-        modelendpoint_files::write(file, issued.ca.as_bytes())
-            .with_context(|| format!("cannot write --write-ca {}", shown(file)))?;
-    }
-    // If stdout is closed, nobody wants to read it.
-    let _ = io::stdout().write_all(how_to_call(https, write_ca).as_bytes());
-    Ok(())
-}
-
-/// Where the certificate comes from.
-enum CertificateSource {
-    Files(Files),
-    SelfSigned,
-    Managed(managed::Settings, PathBuf),
-}
-
-/// Where the certificate came from, with what is needed to keep it up to date.
-enum Origin {
-    Files(Files, Content),
-    Issued(Issued),
-    Managed(kube::Client, Arc<Clock>, managed::Settings),
-}
-
-impl CertificateSource {
-    fn of(args: &cli::Serve) -> anyhow::Result<Self> {
-        if args.managed.managed_certs {
-            if args.tls_cert.is_some()
-                || args.tls_key.is_some()
-                || args.self_signed
-                || args.write_ca.is_some()
-            {
-                bail!(
-                    "--managed-certs makes the certificate: leave out --tls-cert, --tls-key, --self-signed \
-                     and --write-ca"
-                )
-            }
-            let settings = settings(&args.managed)?;
-            return Ok(Self::Managed(settings, args.managed.service_account.clone()));
-        }
-        match (&args.tls_cert, &args.tls_key, args.self_signed) {
-            (Some(_), _, true) | (_, Some(_), true) => {
-                bail!("--self-signed makes a certificate of its own: leave out --tls-cert and --tls-key")
-            }
-            (None, None, true) => Ok(Self::SelfSigned),
-            (None, None, false) => bail!(
-                "a certificate is missing: give --tls-cert and --tls-key, --managed-certs in a cluster, or \
-                 --self-signed to try it out"
-            ),
-            _ if args.write_ca.is_some() => {
-                bail!("--write-ca is for the CA that --self-signed makes: leave it out")
-            }
-            (Some(certificate), Some(key), false) => {
-                Ok(Self::Files(Files { certificate: certificate.clone(), key: key.clone() }))
-            }
-            (Some(_), None, false) => bail!("--tls-key is missing: the private key of --tls-cert"),
-            (None, Some(_), false) => bail!("--tls-cert is missing: the certificate of --tls-key"),
-        }
-    }
-
-    fn load(self, listen: IpAddr) -> anyhow::Result<(Arc<Served>, Origin)> {
-        match self {
-            Self::Files(files) => {
-                let (content, pair) = files.load()?;
-                Ok((Served::new(pair), Origin::Files(files, content)))
-            }
-            Self::SelfSigned => {
-                let issued = issue_once(names(listen), DAYS).context("cannot make a certificate")?;
-                let pair = Pair::from_pem(issued.leaf.certificate.as_bytes(), issued.leaf.key.as_bytes())
-                    .map_err(|defect| anyhow::anyhow!("cannot use the new certificate: {defect}"))?;
-                Ok((Served::new(pair), Origin::Issued(issued)))
-            }
-            Self::Managed(settings, service_account) => {
-                let clock = Arc::<Clock>::default();
-                let client = api_server::client(&service_account, &clock)?;
-                Ok((Served::empty(Arc::clone(&clock)), Origin::Managed(client, clock, settings)))
-            }
-        }
-    }
-}
-
-fn settings(flags: &cli::ManagedCerts) -> anyhow::Result<managed::Settings> {
-    Ok(managed::Settings {
-        service: Service { namespace: flags.namespace.clone(), name: flags.service.clone() },
-        secret: flags.secret.clone(),
-        mutating_configuration: flags.mutating_config.clone(),
-        validating_configuration: flags.validating_config.clone(),
-        lifetimes: Lifetimes::new(flags.managed_ca_lifetime, flags.managed_leaf_lifetime)?,
-    })
-}
-
-/// How long the certificate of `--self-signed` is valid.
-const DAYS: u16 = 30;
-
-fn names(listen: IpAddr) -> Vec<String> {
-    let loopback: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-    let mut names = vec!["localhost".to_owned()];
-    names.extend(loopback.map(|ip| ip.to_string()));
-    if !listen.is_unspecified() && !loopback.contains(&listen) {
-        names.push(listen.to_string());
-    }
-    names
-}
-
-/// Lines to paste into a terminal in the repository.
-fn how_to_call(https: SocketAddr, ca: Option<&Path>) -> String {
-    let host = match https.ip() {
-        ip if ip.is_unspecified() => "localhost".to_owned(),
-        IpAddr::V4(ip) => ip.to_string(),
-        IpAddr::V6(ip) => format!("[{ip}]"),
-    };
-    let port = https.port();
-    let trust = ca.map_or_else(
-        || "--insecure".to_owned(),
-        |ca| format!("--cacert {}", quoted(&ca.display().to_string())),
-    );
-    let remark = match ca {
-        Some(_) => "",
-        None => " (with --write-ca FILE instead of --insecure, curl checks the certificate)",
-    };
-    let curl = |example: &str, path: &str| {
-        format!(
-            "curl --silent --show-error {trust} -H 'Content-Type: application/json' \
-             --data-binary @examples/{example} https://{host}:{port}{path}"
-        )
-    };
-    format!(
-        "Try it in another terminal, in the root of the repository{remark}:\n\n\
-         # a patch that adds the trailing slash\n{}\n\n\
-         # a denial of a url that cannot work\n{}\n",
-        curl("create-without-slash.json", "/mutate"),
-        curl("create-malformed.json", "/validate"),
-    )
-}
-
-/// For a POSIX shell.
-fn quoted(text: &str) -> String {
-    let plain = |character: char| character.is_ascii_alphanumeric() || "/._-".contains(character);
-    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
