@@ -29,7 +29,7 @@ async fn it_serves_on_while_it_drains_and_asks_clients_to_leave() {
         let mut old = client.connect().await;
         assert_eq!(old.post("/validate", &create("u-1", FINE)).await.review(), allowed("u-1"));
         webhook.signal(signal);
-        webhook.logged("leaving").await;
+        webhook.logged("stopping").await;
         assert_eq!(webhook.ops("/readyz").await, Reply::text(503, "not ready: the server is stopping"));
         assert_eq!(webhook.ops("/livez").await, Reply::text(200, "ok"));
 
@@ -101,7 +101,7 @@ async fn a_second_signal_ends_it_at_once() {
     for second in [Signal::TERM, Signal::INT] {
         let mut webhook = Webhook::self_signed(&["--drain", "10m"]).await;
         webhook.signal(Signal::TERM);
-        webhook.logged("leaving").await;
+        webhook.logged("stopping").await;
         webhook.signal(second);
         webhook.logged("stopped at once by a second signal").await;
         assert_eq!(webhook.exit().await.code(), Some(0));
