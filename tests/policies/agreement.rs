@@ -7,85 +7,109 @@ use std::collections::HashMap;
 use std::env;
 
 use anyhow::{Context, Result};
+use control_plane::ControlPlane;
+use modelendpoint_core::endpoint::Generation;
 use modelendpoint_core::endpoint::cel::LONGEST;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::task::JoinSet;
 
+use crate::origins::origins;
+use crate::sample::Sample;
 use crate::specs::specs;
-use crate::verdict::{Endpoints, Verdict};
-use crate::world::{POLICIES, WEBHOOK, World, bare, minor, test};
+use crate::verdict::{Endpoints, Verdict, without_null};
+use crate::world::{POLICIES, WEBHOOK, World, bare, has_defaults, test};
 
 /// How many generated specs are created, and how many are used for updates. The variable SPECS changes it.
 const GENERATED: usize = 2_000;
 /// So many writes at a time.
 const AT_ONCE: usize = 8;
 
-/// A spec, and the stored endpoint that it replaces. `None` if it is created.
+/// An endpoint, and the one in whose place it is put, if it is not created.
 #[derive(Debug, Clone)]
 struct Write {
-    replaces: Option<(String, Value)>,
-    spec: Value,
+    replaces: Option<(String, Sample)>,
+    sample: Sample,
 }
 
 #[test]
 fn policies_and_the_webhook_agree() {
-    test(async {
-        let control_plane = bare().await?;
-        let has_defaults = minor(&control_plane)? >= "1.36".parse().expect("a minor version");
-        let stored = stored_before_there_were_rules(&control_plane).await?;
-        let world = World::judging(control_plane, "rules: {}").await?;
+    test(agree(Generation::Url));
+}
 
-        let count = env::var("SPECS").map_or(Ok(GENERATED), |count| count.parse())?;
-        let generated = specs(1, count);
-        let mut writes: Vec<Write> =
-            corpus()?.into_iter().chain(generated).map(|spec| Write { replaces: None, spec }).collect();
-        writes.extend(updates(&stored, specs(2, count)));
-        let differences = compare(&world, writes, has_defaults).await?;
-        assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
-        Ok(())
-    });
+#[test]
+fn policies_and_the_webhook_agree_about_origins() {
+    test(agree(Generation::Origin));
+}
+
+async fn agree(generation: Generation) -> Result<()> {
+    let control_plane = bare(generation).await?;
+    let has_defaults = has_defaults(&control_plane)?;
+    let stored = stored_before_there_were_rules(&control_plane, generation).await?;
+    let world = World::judging(control_plane, generation, "rules: {}").await?;
+
+    let count = env::var("SPECS").map_or(Ok(GENERATED), |count| count.parse())?;
+    let created = corpus(generation)?.into_iter().chain(generated(generation, 1, count));
+    let mut writes: Vec<Write> = created.map(|sample| Write { replaces: None, sample }).collect();
+    writes.extend(updates(&stored, generated(generation, 2, count)));
+    let differences = compare(&world, writes, has_defaults).await?;
+    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+    Ok(())
+}
+
+fn generated(generation: Generation, seed: u64, count: usize) -> Vec<Sample> {
+    match generation {
+        Generation::Url => specs(seed, count).into_iter().map(Sample::of).collect(),
+        Generation::Origin => origins(seed, count),
+    }
 }
 
 /// Endpoints of every kind, the same in both namespaces, by name.
 async fn stored_before_there_were_rules(
-    control_plane: &control_plane::ControlPlane,
-) -> Result<Vec<(String, Value)>> {
+    control_plane: &ControlPlane,
+    generation: Generation,
+) -> Result<Vec<(String, Sample)>> {
     let mut stored = Vec::new();
-    let corpus = corpus()?.into_iter().step_by(40);
-    for spec in specs(3, 60).into_iter().chain(corpus).filter(|spec| spec["url"].is_string()) {
+    let corpus = corpus(generation)?.into_iter().step_by(40);
+    for sample in generated(generation, 3, 60).into_iter().chain(corpus) {
         let name = format!("stored-{}", stored.len());
         let mut is_taken = true;
         for namespace in [POLICIES, WEBHOOK] {
             // The schema refuses some of them.
-            is_taken &= Endpoints::of(control_plane, namespace).store(&name, &spec).await.is_ok();
+            is_taken &= Endpoints::of(control_plane, namespace).store(&name, &sample).await.is_ok();
         }
         if is_taken {
-            stored.push((name, spec));
+            stored.push((name, sample));
         }
     }
     Ok(stored)
 }
 
-fn corpus() -> Result<Vec<Value>> {
-    let lines = concat!(include_str!("../corpus/urls.jsonl"), include_str!("../corpus/rewrite_paths.jsonl"));
-    let mut specs = Vec::new();
-    for line in lines.lines() {
-        let mut sample: Value = serde_json::from_str(line)?;
-        specs.push(sample["spec"].take());
-    }
-    Ok(specs)
+fn corpus(generation: Generation) -> Result<Vec<Sample>> {
+    let lines = match generation {
+        Generation::Url => {
+            concat!(include_str!("../corpus/urls.jsonl"), include_str!("../corpus/rewrite_paths.jsonl"))
+        }
+        Generation::Origin => include_str!("../corpus/origins.jsonl"),
+    };
+    lines.lines().map(Sample::of_corpus).collect()
 }
 
-/// Updates of the stored endpoints: new urls, new paths, or both.
-fn updates(stored: &[(String, Value)], new: Vec<Value>) -> impl Iterator<Item = Write> {
-    new.into_iter().enumerate().map(|(number, mut spec)| {
+/// New endpoints, of which some keep one field, in the places of what is stored.
+fn updates(stored: &[(String, Sample)], new: Vec<Sample>) -> impl Iterator<Item = Write> {
+    new.into_iter().enumerate().map(|(number, mut sample)| {
         let (name, old) = &stored[number % stored.len()];
-        match number % 4 {
-            0 => spec["url"] = old["url"].clone(),
-            1 => spec["rewritePath"] = old["rewritePath"].clone(),
-            _ => {}
+        let kept: &[&str] = match number % 4 {
+            0 => &["url", "origin"],
+            1 => &["rewritePath", "api"],
+            _ => &[],
+        };
+        for field in kept.iter().filter(|field| !old.spec[**field].is_null()) {
+            sample.spec[*field] = old.spec[*field].clone();
         }
-        Write { replaces: Some((name.clone(), old.clone())), spec }
+        if number % 3 == 0 {
+            sample.labels = old.labels.clone();
+        }
+        Write { replaces: Some((name.clone(), old.clone())), sample }
     })
 }
 
@@ -132,46 +156,47 @@ async fn compare(world: &World, writes: Vec<Write>, has_defaults: bool) -> Resul
 
 async fn send(endpoints: &Endpoints, write: &Write) -> Result<Verdict> {
     match &write.replaces {
-        None => endpoints.create(&write.spec).await,
-        Some((name, old)) => endpoints.replace(name, old, &write.spec).await,
+        None => endpoints.create(&write.sample).await,
+        Some((name, _)) => endpoints.replace(name, &write.sample).await,
     }
     .with_context(|| format!("{write:?}"))
 }
 
 /// Whether docs/admission-policies.md has this difference.
 fn is_listed(write: &Write, by_policies: &Verdict, by_webhook: &Verdict, has_defaults: bool) -> bool {
+    let written = &write.sample.spec;
     // No expression judges a value of this length.
-    let is_long = |field: &str| write.spec[field].as_str().is_some_and(|text| text.chars().count() > LONGEST);
+    let is_long = |field: &str| written[field].as_str().is_some_and(|text| text.chars().count() > LONGEST);
     if is_long("url") || is_long("rewritePath") {
         return !matches!(by_policies, Verdict::Stored { .. });
     }
-    let (
-        Verdict::Stored { spec: by_policies, warnings: told },
-        Verdict::Stored { spec: by_webhook, warnings },
-    ) = (by_policies, by_webhook)
-    else {
-        return false;
-    };
-    if told != warnings || by_policies["url"] != by_webhook["url"] {
-        return false;
+    match (by_policies, by_webhook) {
+        // the webhook says in words what the schema refuses
+        (Verdict::Otherwise(why), Verdict::Refused(_)) => is_of_the_schema(why),
+        // Without MutatingAdmissionPolicy, nothing is changed.
+        (Verdict::Refused(_) | Verdict::Otherwise(_), Verdict::Stored { spec, .. }) => {
+            !has_defaults && spec["origin"] != written["origin"]
+        }
+        (
+            Verdict::Stored { spec: by_policies, warnings: told },
+            Verdict::Stored { spec: by_webhook, warnings },
+        ) => {
+            told == warnings
+                && by_policies["url"] == by_webhook["url"]
+                && (!has_defaults && *by_policies == without_null(written) || follows_url(write, by_webhook))
+        }
+        _ => false,
     }
-    // Without MutatingAdmissionPolicy, nothing is changed.
-    if !has_defaults && *by_policies == without_null(&write.spec) {
-        return true;
-    }
-    // A value that somebody owns follows the url if it equals the default of the former url.
-    let Some((_, old)) = &write.replaces else { return false };
-    let kept = &write.spec["rewritePath"];
-    old["url"] != write.spec["url"] && old["rewritePath"] == *kept && by_webhook["rewritePath"] == *kept
 }
 
-fn without_null(spec: &Value) -> Value {
-    match spec {
-        Value::Object(fields) => fields
-            .iter()
-            .filter(|(_, value)| !value.is_null())
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect(),
-        _ => json!(null),
-    }
+fn is_of_the_schema(message: &str) -> bool {
+    message.contains("is invalid: spec.") && !message.contains("AdmissionPolicy")
+}
+
+/// Whether a value that somebody owns, and that is the default of the former url, follows the url.
+fn follows_url(write: &Write, by_webhook: &Value) -> bool {
+    let Some((_, old)) = &write.replaces else { return false };
+    let (old, written) = (&old.spec, &write.sample.spec);
+    let kept = &written["rewritePath"];
+    old["url"] != written["url"] && old["rewritePath"] == *kept && by_webhook["rewritePath"] == *kept
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use control_plane::{ControlPlane, model_endpoint_resource};
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
-use serde_json::json;
+use modelendpoint_core::endpoint::Generation;
+use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 pub(crate) struct Load {
@@ -27,13 +28,59 @@ pub(crate) struct Outcome {
     pub(crate) slowest: Duration,
 }
 
+/// What is written, of one generation of the resource.
+#[derive(Debug, Clone)]
+pub(crate) struct Writes {
+    /// Created, and what `field` is then.
+    good: [Value; 2],
+    /// The change that follows, and what `field` is then.
+    change: [Value; 2],
+    field: &'static str,
+    /// The schema alone takes them.
+    bad: [Value; 3],
+}
+
+impl Writes {
+    /// Good ones are completed, where policies or webhooks can.
+    pub(crate) fn of(generation: Generation, is_completed: bool) -> Self {
+        let completed = |value: Value| if is_completed { value } else { Value::Null };
+        match generation {
+            Generation::Url => Writes {
+                good: [json!({ "url": "http://10.0.1.50/a/v1" }), completed("/a/".into())],
+                change: [json!({ "url": "http://10.0.1.51/a/v1" }), completed("/a/".into())],
+                field: "rewritePath",
+                bad: ["http://[::1", "https://10.0.1.50:8443/v1", "http://169.254.169.254/"]
+                    .map(|url| json!({ "url": url })),
+            },
+            Generation::Origin => {
+                let host = if is_completed { "API.example.com" } else { "api.example.com" };
+                Writes {
+                    good: [json!({ "origin": format!("https://{host}") }), "https://api.example.com".into()],
+                    change: [
+                        json!({ "origin": "https://api.example.org" }),
+                        "https://api.example.org".into(),
+                    ],
+                    field: "origin",
+                    // the first one would freeze every ModelRoute that selects it
+                    bad: [
+                        "https://api.example.com://8080",
+                        "https://user@api.example.com",
+                        "http://metadata.google.internal",
+                    ]
+                    .map(|origin| json!({ "origin": origin })),
+                }
+            }
+        }
+    }
+}
+
 impl Load {
-    /// Writes in the namespace `default` until it is stopped. A good endpoint has no rewritePath, and gets this one.
-    pub(crate) fn start(control_plane: &ControlPlane, default: Option<&'static str>) -> Self {
+    /// Writes in the namespace `default` until it is stopped.
+    pub(crate) fn start(control_plane: &ControlPlane, writes: &Writes) -> Self {
         let endpoints = Api::namespaced_with(control_plane.client(), "default", &model_endpoint_resource());
         let stop = Arc::new(AtomicBool::new(false));
-        let good = tokio::spawn(good(endpoints.clone(), Arc::clone(&stop), default));
-        let bad = tokio::spawn(bad(endpoints, Arc::clone(&stop)));
+        let good = tokio::spawn(good(endpoints.clone(), Arc::clone(&stop), writes.clone()));
+        let bad = tokio::spawn(bad(endpoints, Arc::clone(&stop), writes.clone()));
         Load { stop, good, bad }
     }
 
@@ -46,31 +93,31 @@ impl Load {
 }
 
 /// Creates, changes and deletes an endpoint, over and over.
-async fn good(endpoints: Api<DynamicObject>, stop: Arc<AtomicBool>, default: Option<&str>) -> Outcome {
+async fn good(endpoints: Api<DynamicObject>, stop: Arc<AtomicBool>, writes: Writes) -> Outcome {
     let mut outcome = Outcome::default();
+    let Writes { good: [created, as_created], change: [change, as_changed], field, .. } = &writes;
+    let change = Patch::Merge(json!({ "spec": change }));
     while !stop.load(Relaxed) {
-        let created = endpoint("good", "http://10.0.1.50/a/v1");
         let began = Instant::now();
-        let result = endpoints.create(&PostParams::default(), &created).await;
-        outcome.good_write(began, result, default);
-        let change = Patch::Merge(json!({ "spec": { "url": "http://10.0.1.51/a/v1" } }));
+        let result = endpoints.create(&PostParams::default(), &endpoint("good", created)).await;
+        outcome.good_write(began, result, field, as_created);
         let began = Instant::now();
         match endpoints.patch("good", &PatchParams::default(), &change).await {
             // its create failed, which was counted
             Err(kube::Error::Api(status)) if status.code == 404 => {}
-            result => outcome.good_write(began, result, default),
+            result => outcome.good_write(began, result, field, as_changed),
         }
         let _ = endpoints.delete("good", &DeleteParams::default()).await;
     }
     outcome
 }
 
-async fn bad(endpoints: Api<DynamicObject>, stop: Arc<AtomicBool>) -> Outcome {
+async fn bad(endpoints: Api<DynamicObject>, stop: Arc<AtomicBool>, writes: Writes) -> Outcome {
     let mut outcome = Outcome::default();
     while !stop.load(Relaxed) {
-        for url in ["http://[::1", "https://10.0.1.50:8443/v1", "http://169.254.169.254/"] {
+        for spec in &writes.bad {
             let began = Instant::now();
-            let stored = endpoints.create(&PostParams::default(), &endpoint("bad", url)).await.is_ok();
+            let stored = endpoints.create(&PostParams::default(), &endpoint("bad", spec)).await.is_ok();
             outcome.slowest = outcome.slowest.max(began.elapsed());
             outcome.bad += 1;
             outcome.bad_stored += usize::from(stored);
@@ -82,16 +129,22 @@ async fn bad(endpoints: Api<DynamicObject>, stop: Arc<AtomicBool>) -> Outcome {
     outcome
 }
 
-fn endpoint(name: &str, url: &str) -> DynamicObject {
-    DynamicObject::new(name, &model_endpoint_resource()).data(json!({ "spec": { "url": url } }))
+fn endpoint(name: &str, spec: &Value) -> DynamicObject {
+    DynamicObject::new(name, &model_endpoint_resource()).data(json!({ "spec": spec }))
 }
 
 impl Outcome {
-    fn good_write(&mut self, began: Instant, result: kube::Result<DynamicObject>, default: Option<&str>) {
+    fn good_write(
+        &mut self,
+        began: Instant,
+        result: kube::Result<DynamicObject>,
+        field: &str,
+        expected: &Value,
+    ) {
         self.good += 1;
         self.slowest = self.slowest.max(began.elapsed());
         match result {
-            Ok(stored) if default.is_none_or(|path| stored.data["spec"]["rewritePath"] == path) => {}
+            Ok(stored) if stored.data["spec"][field] == *expected => {}
             Ok(stored) => self.failed.push(stored.data["spec"].to_string()),
             Err(error) => self.failed.push(error.to_string()),
         }

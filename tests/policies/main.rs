@@ -3,8 +3,10 @@
 //!
 //! ```text
 //! world       the control plane with both namespaces
+//! sample      an endpoint to write
 //! verdict     what the API server says to a write
 //! specs       specs that are put together at random
+//! origins     the same of Modelplane 0.5's fields
 //! agreement   corpus and generated specs, created and updated: the same verdicts and the same stored objects
 //! examples    every example of every rule, by policies alone
 //! outage      the webhook fails in every way, under a load of good and bad writes, with and without the backstop
@@ -16,7 +18,9 @@ mod agreement;
 mod examples;
 mod garbage;
 mod load;
+mod origins;
 mod outage;
+mod sample;
 mod specs;
 mod verdict;
 mod world;

@@ -6,16 +6,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use control_plane::{ControlPlane, Webhook, WebhookCertificates, apply, install_crd, kustomize};
+use control_plane::{ControlPlane, Webhook, WebhookCertificates, apply, kustomize};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::Service;
 use kube::api::{Api, Patch, PatchParams, PostParams};
+use modelendpoint_core::endpoint::{Generation, Policy};
 use serde_json::json;
 
 use crate::garbage::Garbage;
-use crate::load::{Load, Outcome};
-use crate::world::{BINARY, deploy, install_policies, minor, test};
+use crate::load::{Load, Outcome, Writes};
+use crate::world::{BINARY, bare, deploy, has_defaults, install_policies, test};
 
 const NAME: &str = "modelendpoint-webhook";
 const HOST: &str = "modelendpoint-webhook.modelendpoint-webhook.svc";
@@ -40,53 +41,57 @@ const FAULTS: [(Fault, &str); 5] = [
 
 #[test]
 fn an_outage_blocks_no_good_write_and_lets_no_bad_one_in_with_the_backstop() {
-    test(async {
-        let closed = outages("").await?;
-        let backed = outages("overlays/backstop").await?;
-        println!(
-            "| fault | good writes that failed, fail closed | worst latency | with the backstop | worst \
+    test(compare(Generation::Url));
+}
+
+#[test]
+fn an_outage_blocks_no_good_origin_and_lets_no_bad_one_in_with_the_backstop() {
+    test(compare(Generation::Origin));
+}
+
+async fn compare(generation: Generation) -> Result<()> {
+    let closed = outages("", generation).await?;
+    let backed = outages("overlays/backstop", generation).await?;
+    println!(
+        "| fault | good writes that failed, fail closed | worst latency | with the backstop | worst \
              latency | bad ones stored |"
+    );
+    println!("|---|---|---|---|---|---|");
+    for (((_, name), closed), backed) in FAULTS.iter().zip(&closed).zip(&backed) {
+        println!(
+            "| {name} | {} of {} | {:.1?} | {} of {} | {:.1?} | {} and {} of {} |",
+            closed.failed.len(),
+            closed.good,
+            closed.slowest,
+            backed.failed.len(),
+            backed.good,
+            backed.slowest,
+            closed.bad_stored,
+            backed.bad_stored,
+            closed.bad + backed.bad,
         );
-        println!("|---|---|---|---|---|---|");
-        for (((_, name), closed), backed) in FAULTS.iter().zip(&closed).zip(&backed) {
-            println!(
-                "| {name} | {} of {} | {:.1?} | {} of {} | {:.1?} | {} and {} of {} |",
-                closed.failed.len(),
-                closed.good,
-                closed.slowest,
-                backed.failed.len(),
-                backed.good,
-                backed.slowest,
-                closed.bad_stored,
-                backed.bad_stored,
-                closed.bad + backed.bad,
-            );
-        }
-        for (outcome, (_, name)) in backed.iter().zip(FAULTS) {
-            assert_eq!(outcome.failed, Vec::<String>::new(), "{name}");
-            assert_eq!(outcome.bad_stored, 0, "{name}");
-            assert!(outcome.good > 0 && outcome.bad > 0, "{name}: {outcome:?}");
-        }
-        // it is an outage indeed
-        assert!(
-            closed.iter().all(|outcome| !outcome.failed.is_empty() && outcome.bad_stored == 0),
-            "{closed:?}"
-        );
-        Ok(())
-    });
+    }
+    for (outcome, (_, name)) in backed.iter().zip(FAULTS) {
+        assert_eq!(outcome.failed, Vec::<String>::new(), "{name}");
+        assert_eq!(outcome.bad_stored, 0, "{name}");
+        assert!(outcome.good > 0 && outcome.bad > 0, "{name}: {outcome:?}");
+    }
+    // it is an outage indeed
+    assert!(closed.iter().all(|outcome| !outcome.failed.is_empty() && outcome.bad_stored == 0), "{closed:?}");
+    Ok(())
 }
 
 /// What came of each fault, with this overlay.
-async fn outages(overlay: &str) -> Result<Vec<Outcome>> {
+async fn outages(overlay: &str, generation: Generation) -> Result<Vec<Outcome>> {
     let seconds = std::env::var("OUTAGE_SECONDS").map_or(Ok(3), |seconds| seconds.parse())?;
-    let mut installed = Installed::start(overlay).await?;
+    let mut installed = Installed::start(overlay, generation).await?;
     let mut outcomes = Vec::new();
     for (fault, _) in FAULTS {
         installed.start_fault(fault).await?;
         // what the API server does not hear of meanwhile is no outage, and the load is none the worse
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let expected = installed.has_defaults.then_some("/a/");
-        let load = Load::start(&installed.control_plane, expected);
+        let writes = Writes::of(generation, installed.has_defaults);
+        let load = Load::start(&installed.control_plane, &writes);
         tokio::time::sleep(Duration::from_secs(seconds)).await;
         outcomes.push(load.stop().await?);
         installed.end_fault(fault).await?;
@@ -103,9 +108,8 @@ struct Installed {
 }
 
 impl Installed {
-    async fn start(overlay: &str) -> Result<Self> {
-        let control_plane = ControlPlane::start().await?;
-        install_crd(&control_plane.client()).await?;
+    async fn start(overlay: &str, generation: Generation) -> Result<Self> {
+        let control_plane = bare(generation).await?;
         let certificates = WebhookCertificates::new(&[HOST])?;
         let webhook = Webhook::start(Path::new(BINARY), &certificates.serve_arguments()).await?;
         let directory = deploy().join(overlay);
@@ -116,11 +120,9 @@ impl Installed {
             .iter()
             .any(|object| object["metadata"]["name"] == "modelendpoint-rules");
         if has_policies {
-            install_policies(&control_plane, &modelendpoint_core::endpoint::Policy::NONE, &["default"])
-                .await?;
+            install_policies(&control_plane, generation, &Policy::NONE, &["default"]).await?;
         }
-        let has_defaults =
-            !has_policies || minor(&control_plane)? >= "1.36".parse().expect("a minor version");
+        let has_defaults = !has_policies || has_defaults(&control_plane)?;
         let garbage = Garbage::serve(&certificates).await?;
         Ok(Installed { control_plane, webhook, certificates, garbage, has_defaults })
     }
@@ -184,7 +186,7 @@ impl Installed {
 #[test]
 fn the_webhook_speaks_first_and_the_policies_where_it_is_silent() {
     test(async {
-        let mut installed = Installed::start("overlays/backstop").await?;
+        let mut installed = Installed::start("overlays/backstop", Generation::Url).await?;
         let configurations = Api::<MutatingWebhookConfiguration>::all(installed.control_plane.client());
         let configuration = configurations.get(NAME).await?;
         let webhook = configuration.webhooks.into_iter().flatten().next().context("a webhook")?;

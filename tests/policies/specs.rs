@@ -7,7 +7,7 @@ const SCHEMES: [&str; 12] = [
     "http://", "https://", "HTTP://", "hTTps://", "ftp://", "//", "", "1http://", "http:", "http:/",
     "h~p://", "a.b:",
 ];
-const HOSTS: [&str; 64] = [
+pub(crate) const HOSTS: [&str; 64] = [
     "api.example.com",
     "API.Example.COM",
     "a.b",
@@ -73,7 +73,7 @@ const HOSTS: [&str; 64] = [
     "2001:db8::10",
     "::ffff:10.0.0.5",
 ];
-const PORTS: [&str; 16] = [
+pub(crate) const PORTS: [&str; 16] = [
     "",
     "",
     "",
@@ -91,7 +91,7 @@ const PORTS: [&str; 16] = [
     "80",
     ":00000000000443",
 ];
-const USERS: [&str; 8] = ["", "", "", "", "", "user:secret@", "@", "a@b@"];
+pub(crate) const USERS: [&str; 8] = ["", "", "", "", "", "user:secret@", "@", "a@b@"];
 const PATHS: [&str; 22] = [
     "",
     "/",
@@ -116,7 +116,7 @@ const PATHS: [&str; 22] = [
     "/é/v1",
     "/.",
 ];
-const TAILS: [&str; 10] = ["", "", "", "", "", "?a=b", "#c", "?", "#", "?a#b@c"];
+pub(crate) const TAILS: [&str; 10] = ["", "", "", "", "", "?a=b", "#c", "?", "#", "?a#b@c"];
 const REWRITE_PATHS: [&str; 24] = [
     "/",
     "//",
@@ -241,7 +241,7 @@ fn rewrite_path(random: &mut Rng) -> String {
 }
 
 /// With a character that is put in, taken out or replaced.
-fn spoilt(random: &mut Rng, text: &str) -> String {
+pub(crate) fn spoilt(random: &mut Rng, text: &str) -> String {
     let mut characters: Vec<char> = text.chars().collect();
     let at = random.usize(..=characters.len());
     let nasty = NASTY[random.usize(..NASTY.len())];
@@ -253,6 +253,6 @@ fn spoilt(random: &mut Rng, text: &str) -> String {
     characters.into_iter().collect()
 }
 
-fn pick<'a>(random: &mut Rng, from: &[&'a str]) -> &'a str {
+pub(crate) fn pick<'a>(random: &mut Rng, from: &[&'a str]) -> &'a str {
     from[random.usize(..from.len())]
 }

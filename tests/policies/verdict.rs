@@ -1,4 +1,4 @@
-//! A spec goes to the API server; what would be stored, or which rules refuse it, comes back.
+//! A ModelEndpoint goes to the API server; what would be stored, or which rules refuse it, comes back.
 
 use anyhow::{Context, Result, ensure};
 use control_plane::ControlPlane;
@@ -8,6 +8,8 @@ use kube::Client;
 use kube::client::Body;
 use modelendpoint_core::endpoint::rules::{self, Cel, Rule};
 use serde_json::{Value, json};
+
+use crate::sample::Sample;
 
 /// The ModelEndpoints of a namespace. Every write is a dry run, unless it says otherwise.
 #[derive(Clone)]
@@ -34,42 +36,60 @@ impl Endpoints {
         Self { client: control_plane.client(), namespace }
     }
 
-    pub(crate) async fn create(&self, spec: &Value) -> Result<Verdict> {
-        self.send(Method::POST, "?dryRun=All", "e", spec).await
+    pub(crate) async fn create(&self, sample: &Sample) -> Result<Verdict> {
+        let object = self.object("e", sample);
+        self.send(Method::POST, "?dryRun=All", "application/json", &object, sample).await
     }
 
-    /// In the place of the spec that is there.
-    pub(crate) async fn replace(&self, name: &str, old: &Value, spec: &Value) -> Result<Verdict> {
-        // a merge patch takes out what is null in it
-        let mut patch: Value =
-            old.as_object().into_iter().flatten().map(|(key, _)| (key.clone(), Value::Null)).collect();
-        for (key, value) in spec.as_object().into_iter().flatten() {
-            patch[key] = value.clone();
-        }
-        self.send(Method::PATCH, &format!("/{name}?dryRun=All"), name, &patch).await
+    /// In the place of what is there.
+    pub(crate) async fn replace(&self, name: &str, sample: &Sample) -> Result<Verdict> {
+        let patch = json!([
+            { "op": "add", "path": "/metadata/labels", "value": sample.labels },
+            { "op": "add", "path": "/spec", "value": without_null(&sample.spec) },
+        ]);
+        self.send(
+            Method::PATCH,
+            &format!("/{name}?dryRun=All"),
+            "application/json-patch+json",
+            &patch,
+            sample,
+        )
+        .await
     }
 
     /// Stores it.
-    pub(crate) async fn store(&self, name: &str, spec: &Value) -> Result<()> {
-        let verdict = self.send(Method::POST, "", name, spec).await?;
-        ensure!(matches!(verdict, Verdict::Stored { .. }), "{spec}: {verdict:?}");
+    pub(crate) async fn store(&self, name: &str, sample: &Sample) -> Result<()> {
+        let object = self.object(name, sample);
+        let verdict = self.send(Method::POST, "", "application/json", &object, sample).await?;
+        ensure!(matches!(verdict, Verdict::Stored { .. }), "{sample:?}: {verdict:?}");
         Ok(())
     }
 
-    async fn send(&self, method: Method, rest: &str, name: &str, spec: &Value) -> Result<Verdict> {
-        let object = json!({
+    fn object(&self, name: &str, sample: &Sample) -> Value {
+        json!({
             "apiVersion": "modelplane.ai/v1alpha1",
             "kind": "ModelEndpoint",
-            "metadata": { "name": name, "namespace": self.namespace },
-            "spec": spec,
-        });
-        let content_type =
-            if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
-        let request = Request::builder()
+            "metadata": { "name": name, "namespace": self.namespace, "labels": sample.labels },
+            "spec": sample.spec,
+        })
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        rest: &str,
+        content_type: &str,
+        body: &Value,
+        sample: &Sample,
+    ) -> Result<Verdict> {
+        let mut request = Request::builder()
             .method(method)
             .uri(format!("/apis/modelplane.ai/v1alpha1/namespaces/{}/modelendpoints{rest}", self.namespace))
-            .header("content-type", content_type)
-            .body(Body::from(object.to_string().into_bytes()))?;
+            .header("content-type", content_type);
+        if let Some(user) = &sample.user {
+            request = request.header("impersonate-user", user).header("impersonate-group", "system:masters");
+        }
+        let request = request.body(Body::from(body.to_string().into_bytes()))?;
         let response = self.client.send(request).await?;
         let headers = response.headers().get_all("warning").iter();
         let told: Vec<String> =
@@ -99,4 +119,10 @@ fn rules_in(text: &str) -> Vec<&'static str> {
 /// Whether the rule has an expression.
 pub(crate) fn is_judged_by_policies(rule: &Rule) -> bool {
     !matches!(rule.cel, Cel::Webhook(_))
+}
+
+/// The API server drops a null.
+pub(crate) fn without_null(spec: &Value) -> Value {
+    let fields = spec.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    fields.map(|(key, value)| (key.clone(), value.clone())).collect()
 }

@@ -1,4 +1,5 @@
-//! A control plane with two namespaces: [`POLICIES`] is judged by policies alone, [`WEBHOOK`] by the webhook alone.
+//! A control plane that serves one generation of the resource, with two namespaces: [`POLICIES`] is judged by policies
+//! alone, [`WEBHOOK`] by the webhook alone.
 
 use std::future::Future;
 use std::path::Path;
@@ -6,13 +7,16 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use control_plane::{ControlPlane, Seen, Webhook, WebhookCertificates, api, apply, eventually, install_crd};
+use control_plane::{
+    ControlPlane, Seen, Webhook, WebhookCertificates, api, apply, eventually, install_crd, install_crd_0_5,
+};
 use kube::api::{Patch, PatchParams};
 use modelendpoint_admission_policies::{Minor, manifests};
-use modelendpoint_core::endpoint::Policy;
+use modelendpoint_core::endpoint::{Generation, Policy};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
+use crate::sample::Sample;
 use crate::verdict::{Endpoints, Verdict};
 
 pub(crate) const POLICIES: &str = "by-policies";
@@ -44,9 +48,12 @@ pub(crate) fn test(test: impl Future<Output = Result<()>>) {
 }
 
 /// A control plane with the CRD and both namespaces, in which nothing is judged yet.
-pub(crate) async fn bare() -> Result<ControlPlane> {
+pub(crate) async fn bare(generation: Generation) -> Result<ControlPlane> {
     let control_plane = ControlPlane::start().await?;
-    install_crd(&control_plane.client()).await?;
+    match generation {
+        Generation::Url => install_crd(&control_plane.client()).await?,
+        Generation::Origin => install_crd_0_5(&control_plane.client()).await?,
+    }
     for name in [POLICIES, WEBHOOK] {
         namespace(&control_plane, name).await?;
     }
@@ -58,13 +65,22 @@ pub(crate) async fn namespace(control_plane: &ControlPlane, name: &str) -> Resul
     apply(&control_plane.client(), &namespace).await
 }
 
-pub(crate) fn minor(control_plane: &ControlPlane) -> Result<Minor> {
+fn minor(control_plane: &ControlPlane) -> Result<Minor> {
     control_plane.version().parse().map_err(|why: String| anyhow!(why))
+}
+
+/// Whether the API server serves mutating policies.
+pub(crate) fn has_defaults(control_plane: &ControlPlane) -> Result<bool> {
+    Ok(minor(control_plane)? >= "1.36".parse().map_err(|why: String| anyhow!(why))?)
 }
 
 impl World {
     /// Makes both judge by this policy file.
-    pub(crate) async fn judging(control_plane: ControlPlane, policy_file: &str) -> Result<Self> {
+    pub(crate) async fn judging(
+        control_plane: ControlPlane,
+        generation: Generation,
+        policy_file: &str,
+    ) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let file = directory.path().join("policy.yaml");
         std::fs::write(&file, policy_file)?;
@@ -76,8 +92,8 @@ impl World {
         let webhook = Webhook::start(Path::new(BINARY), &arguments).await?;
         let port = webhook.address().port();
         control_plane.register_webhooks(deploy(), port, &certificates.ca_bundle()).await?;
-        keep_out(&control_plane, POLICIES).await?;
-        install_policies(&control_plane, &policy, &[POLICIES]).await?;
+        keep_out(&control_plane, generation, POLICIES).await?;
+        install_policies(&control_plane, generation, &policy, &[POLICIES]).await?;
         Ok(World { control_plane, _webhook: webhook, _certificates: certificates, _directory: directory })
     }
 
@@ -87,7 +103,11 @@ impl World {
 }
 
 /// Registers the webhooks for every namespace except this one.
-async fn keep_out(control_plane: &ControlPlane, namespace: &'static str) -> Result<()> {
+async fn keep_out(
+    control_plane: &ControlPlane,
+    generation: Generation,
+    namespace: &'static str,
+) -> Result<()> {
     let expression =
         json!({ "key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [namespace] });
     for (kind, name) in [
@@ -103,9 +123,12 @@ async fn keep_out(control_plane: &ControlPlane, namespace: &'static str) -> Resu
     }
     let endpoints = Endpoints::of(control_plane, namespace);
     eventually("a namespace without webhooks", SOON, async || {
-        let verdict = endpoints.create(&json!({ "url": "ftp://h", "rewritePath": "/a" })).await?;
-        let is_stored = matches!(&verdict, Verdict::Stored { spec, .. } if spec["rewritePath"] == "/a");
-        Ok(if is_stored { Seen::Done(()) } else { Seen::NotYet(format!("{verdict:?}")) })
+        let probe = Probe::of(generation);
+        let changed = endpoints.create(&probe.changed).await?;
+        let refused = endpoints.create(&probe.refused).await?;
+        let are_stored = matches!(&changed, Verdict::Stored { spec, .. } if probe.is_unchanged(spec))
+            && matches!(refused, Verdict::Stored { .. });
+        Ok(if are_stored { Seen::Done(()) } else { Seen::NotYet(format!("{changed:?} {refused:?}")) })
     })
     .await
 }
@@ -113,12 +136,13 @@ async fn keep_out(control_plane: &ControlPlane, namespace: &'static str) -> Resu
 /// Installs the policies for these namespaces, and waits until they act.
 pub(crate) async fn install_policies(
     control_plane: &ControlPlane,
+    generation: Generation,
     policy: &Policy,
     namespaces: &[&'static str],
 ) -> Result<()> {
     let minor = minor(control_plane)?;
     let made = manifests(policy, minor).map_err(|why| anyhow!("{why}"))?;
-    let has_defaults = made.objects.iter().any(|object| object["kind"] == "MutatingAdmissionPolicy");
+    let has_defaults = has_defaults(control_plane)?;
     for mut object in made.objects {
         if object["kind"].as_str().is_some_and(|kind| kind.ends_with("Binding")) {
             object["spec"]["matchResources"] = json!({ "namespaceSelector": { "matchExpressions": [
@@ -128,16 +152,48 @@ pub(crate) async fn install_policies(
         apply(&control_plane.client(), &object).await?;
     }
     let endpoints = Endpoints::of(control_plane, namespaces[0]);
+    let probe = Probe::of(generation);
     eventually("policies that act", SOON, async || {
-        let refused = endpoints.create(&json!({ "url": "http://[::1", "rewritePath": "/a/" })).await?;
-        let warned =
-            endpoints.create(&json!({ "url": "http://a.example:443/", "rewritePath": "/a" })).await?;
-        let Verdict::Stored { spec, warnings } = &warned else {
-            return Ok(Seen::NotYet(format!("{warned:?}")));
-        };
-        let is_changed = spec["rewritePath"] == if has_defaults { "/a/" } else { "/a" };
-        let acts = matches!(refused, Verdict::Refused(_)) && is_changed && !warnings.is_empty();
-        Ok(if acts { Seen::Done(()) } else { Seen::NotYet(format!("{refused:?} {warned:?}")) })
+        let refused = endpoints.create(&probe.refused).await?;
+        let warned = endpoints.create(&probe.warned).await?;
+        let changed = endpoints.create(&probe.changed).await?;
+        let acts = matches!(refused, Verdict::Refused(_))
+            && matches!(&warned, Verdict::Stored { warnings, .. } if !warnings.is_empty())
+            && (!has_defaults
+                || matches!(&changed, Verdict::Stored { spec, .. } if !probe.is_unchanged(spec)));
+        Ok(if acts { Seen::Done(()) } else { Seen::NotYet(format!("{refused:?} {warned:?} {changed:?}")) })
     })
     .await
+}
+
+/// What shows that somebody judges.
+struct Probe {
+    refused: Sample,
+    warned: Sample,
+    /// The schema alone takes it, and mutation changes it.
+    changed: Sample,
+}
+
+impl Probe {
+    fn of(generation: Generation) -> Self {
+        let [refused, warned, changed] = match generation {
+            Generation::Url => [
+                json!({ "url": "http://[::1", "rewritePath": "/a/" }),
+                json!({ "url": "http://a.example:443/", "rewritePath": "/" }),
+                json!({ "url": "http://a.example/", "rewritePath": "/a" }),
+            ],
+            Generation::Origin => [
+                json!({ "origin": "https://a.example://x" }),
+                json!({ "origin": "http://a.example:443" }),
+                json!({ "origin": "https://A.example" }),
+            ],
+        };
+        let [refused, warned, changed] = [refused, warned, changed].map(Sample::of);
+        Probe { refused, warned, changed }
+    }
+
+    /// Whether this is how [`Probe::changed`] was sent.
+    fn is_unchanged(&self, stored: &serde_json::Value) -> bool {
+        ["rewritePath", "origin"].iter().all(|field| stored[field] == self.changed.spec[field])
+    }
 }

@@ -6,7 +6,7 @@ use std::fmt::{self, Display};
 use modelendpoint_core::endpoint::Policy;
 use modelendpoint_core::endpoint::cel::{self, CHANGES_WHERE_IT_LEADS, Mutation, Validation, Variable};
 use modelendpoint_core::endpoint::gate::{GROUP, PLURAL, VERSION};
-use modelendpoint_core::endpoint::rules::Severity;
+use modelendpoint_core::endpoint::policy::Enforcement;
 use serde_json::{Value, json};
 
 use crate::kubernetes::Minor;
@@ -27,8 +27,6 @@ pub struct Manifests {
 pub enum Impossible {
     /// An object has this many bytes, which is more than the API server takes.
     TooLarge(usize),
-    /// Severities differ between namespaces.
-    Overrides,
 }
 
 /// Bytes of the largest object that is taken (etcd takes requests of 1.5 MiB; managedFields come on top).
@@ -37,27 +35,26 @@ const LARGEST: usize = 1_000_000;
 /// The policies and bindings for this version of Kubernetes.
 ///
 /// # Errors
-/// When the allow lists are longer than the API server takes, and when the policy has overrides.
+/// When the allow lists are longer than the API server takes.
 pub fn manifests(policy: &Policy, minor: Minor) -> Result<Manifests, Impossible> {
-    if !policy.overrides.is_empty() {
-        return Err(Impossible::Overrides);
-    }
     let mut manifests = Manifests { objects: Vec::new(), notes: Vec::new() };
     if minor.serves_mutating_policies() {
         manifests.add("Mutating", "modelendpoint-defaults", mutating(&cel::mutation()), None);
     } else {
         manifests.notes.push(format!(
-            "Kubernetes {minor} has MutatingAdmissionPolicy behind a feature gate only (v1 begins with \
-             1.36), so there is none here: without the webhook, a missing rewritePath stays missing."
+            "Kubernetes {minor} has MutatingAdmissionPolicy behind a feature gate only (v1 begins with 1.36), so there \
+             is none here: without the webhook, a missing rewritePath stays missing, and an origin in upper case is refused."
         ));
     }
     let mut left_out = Vec::new();
-    for (severity, name, action) in
-        [(Severity::Deny, "modelendpoint-rules", "Deny"), (Severity::Warn, "modelendpoint-warnings", "Warn")]
-    {
-        let Some(validation) = cel::validation(policy, severity) else { continue };
+    for (action, name, in_binding) in [
+        (Enforcement::Deny, "modelendpoint-rules", "Deny"),
+        (Enforcement::Warn, "modelendpoint-warnings", "Warn"),
+        (Enforcement::Audit, "modelendpoint-audit", "Audit"),
+    ] {
+        let Some(validation) = cel::validation(policy, action) else { continue };
         left_out.extend(validation.left_out.iter().copied());
-        manifests.add("Validating", name, validating(&validation), Some(action));
+        manifests.add("Validating", name, validating(&validation), Some(in_binding));
     }
     let reasons: BTreeSet<&str> = left_out.iter().map(|(_, why)| *why).collect();
     for reason in reasons {
@@ -106,10 +103,6 @@ impl Display for Impossible {
                 "the allow lists make a policy of {size} bytes, and the API server accepts about {LARGEST}; \
                  shorten them (a domain or a range in place of its members), or leave `url-not-allowed` to \
                  the webhook"
-            ),
-            Self::Overrides => f.write_str(
-                "admission policies cannot differ between namespaces yet; leave `overrides` out of this \
-                 policy, or use the webhook",
             ),
         }
     }

@@ -47,6 +47,11 @@ pub fn model_endpoint_definition() -> Result<CustomResourceDefinition> {
     serde_saphyr::from_str(FIXTURE).context("the definition of ModelEndpoint doesn't parse")
 }
 
+/// The same of Modelplane 0.5.
+pub fn model_endpoint_definition_0_5() -> Result<CustomResourceDefinition> {
+    serde_saphyr::from_str(FIXTURE_0_5).context("the definition of ModelEndpoint doesn't parse")
+}
+
 /// Applies the definition of `ModelEndpoint` before Modelplane 0.5 and waits until it is served.
 pub async fn install_crd(client: &Client) -> Result<()> {
     install_definition(client, FIXTURE).await

@@ -42,7 +42,7 @@ pub mod writer;
 pub use control_plane::{AnotherApiServer, ControlPlane, ControlPlaneBuilder};
 pub use crd::{
     GATEWAY, POLICY_REPORTS, REPORTS, install_crd, install_crd_0_5, install_definition,
-    model_endpoint_definition, model_endpoint_resource,
+    model_endpoint_definition, model_endpoint_definition_0_5, model_endpoint_resource,
 };
 pub use eventually::{Seen, eventually};
 pub use helm::Helm;

@@ -3,14 +3,16 @@
 
 use std::net::IpAddr;
 
-use super::Variable;
+use super::{Variable, texts};
 use crate::endpoint::metadata::SERVICES;
+use crate::endpoint::special_name::{LAST_LABELS, LOCAL_NAMES};
 
 /// The variables that the rules use, and those that they depend on.
 pub(super) fn variables() -> Vec<Variable> {
     vec![
         Variable::new("addressDigits", digits()),
         Variable::new("nameIsOfMetadataService", name_is_of_metadata_service()),
+        Variable::new("nameIsSpecial", name_is_special()),
         Variable::new("addressIsOfMetadataService", address_is_of_metadata_service()),
         Variable::new("addressLeadsToSpecialIpv4", leads_to_special_ipv4()),
         Variable::new(
@@ -47,21 +49,28 @@ group < (halves.size() == 1 ? 0 : 8 - halves[0].size() - halves[1].size())).map(
 }
 
 fn name_is_of_metadata_service() -> String {
-    let names: Vec<_> =
-        SERVICES.iter().flat_map(|service| service.names).map(|name| format!("'{name}'")).collect();
+    let names = texts(SERVICES.iter().flat_map(|service| service.names));
     format!(
         r"variables.host in ['name', 'single-label'] &&
-(variables.urlName in [{}] ||
-variables.urlName.matches(r'^instance-data\.[^.]+\.compute\.internal$'))",
-        names.join(", ")
+(variables.urlName in {names} ||
+variables.urlName.matches(r'^instance-data\.[^.]+\.compute\.internal$'))"
+    )
+}
+
+fn name_is_special() -> String {
+    format!(
+        r"variables.host in ['name', 'single-label'] &&
+(variables.urlName.matches(r'(^|\.)({})$') || variables.urlName in {})",
+        LAST_LABELS.join("|"),
+        texts(LOCAL_NAMES)
     )
 }
 
 fn address_is_of_metadata_service() -> String {
-    let mut addresses: Vec<_> = addresses().map(|address| format!("'{}'", digits_of(address))).collect();
+    let mut addresses: Vec<_> = addresses().map(digits_of).collect();
     addresses.sort_unstable();
     addresses.dedup();
-    format!("variables.addressDigits in [{}]", addresses.join(", "))
+    format!("variables.addressDigits in {}", texts(addresses))
 }
 
 fn addresses() -> impl Iterator<Item = IpAddr> {

@@ -1,69 +1,73 @@
-//! The allow lists of a policy flow in; variables that say whether one of them allows the url flow out, as
+//! The allow lists of a policy flow in; variables that say what they allow flow out, as
 //! [`Here::outside`](crate::endpoint::policy::Here::outside) does.
 
 use std::fmt::Write as _;
 
-use super::Variable;
 use super::address::digits_of;
+use super::namespaces::names_namespace;
+use super::{Variable, texts};
 use crate::endpoint::policy::{AllowList, Policy};
-use crate::endpoint::rules::Case;
 use crate::endpoint::url::Scheme;
 
-/// The message of the rule about allow lists.
-pub(super) const CASE: Case = Case {
-    when: "variables.listsNameNamespace && !variables.listsAllowUrl",
-    says: "points to a server that the policy does not allow in this namespace; write one that it allows, or ask \
-           the owner of the policy",
-};
-
-/// The variables of [`CASE`]. `None` if there is no list.
-pub(super) fn variables(policy: &Policy) -> Option<Vec<Variable>> {
+/// Whether a list names the namespace, and whether one that does allows the place, then the schema too, then whether
+/// there is a credential as well.
+pub(super) fn variables(policy: &Policy) -> Vec<Variable> {
     let mut variables = Vec::new();
-    let (mut named, mut allowed) = (Vec::new(), Vec::new());
+    let mut named = Vec::new();
+    let mut allowed = [const { Vec::new() }; 3];
     for (number, list) in policy.allow.all().iter().enumerate() {
         let namespace = format!("list{number}NamesNamespace");
-        variables.push(Variable::new(&namespace, names_namespace(list)));
-        let allows = allows(list, number, &mut variables);
+        variables.push(Variable::new(&namespace, names_namespace(&list.namespaces)));
+        let place = format!("list{number}AllowsPlace");
+        let allows_place = allows_place(list, number, &mut variables);
+        variables.push(Variable::new(&place, format!("variables.{namespace} && {allows_place}")));
         named.push(format!("variables.{namespace}"));
-        allowed.push(format!("variables.{namespace} && {allows}"));
+        let mut all = format!("variables.{place}");
+        for (allowed, more) in allowed.iter_mut().zip(["true", &allows_schema(list), allows_credential(list)])
+        {
+            if more != "true" {
+                all = format!("{all} && {more}");
+            }
+            allowed.push(all.clone());
+        }
     }
-    if named.is_empty() {
-        return None;
+    let names = ["listsAllowPlace", "listsAllowSchema", "listsAllowCredential"];
+    for (name, ways) in
+        ["listsNameNamespace"].into_iter().chain(names).zip([named].into_iter().chain(allowed))
+    {
+        variables.push(Variable::new(name, ways.join(" ||\n")));
     }
-    variables.push(Variable::new("listsNameNamespace", named.join(" ||\n")));
-    variables.push(Variable::new("listsAllowUrl", allowed.join(" ||\n")));
-    Some(variables)
+    variables
 }
 
-/// Whether a pattern of the list matches the request's namespace.
-fn names_namespace(list: &AllowList) -> String {
-    let (globs, names): (Vec<_>, Vec<_>) =
-        list.namespaces.iter().map(ToString::to_string).partition(|pattern| pattern.contains('*'));
-    if globs.iter().any(|glob| glob == "*") {
+fn allows_schema(list: &AllowList) -> String {
+    if list.schemas.is_empty() {
         return "true".to_owned();
     }
-    let mut ways = Vec::new();
-    if !names.is_empty() {
-        ways.push(format!("request.namespace in {}", texts(&names)));
+    let names = texts(list.schemas.iter().map(|schema| schema.name()));
+    format!("(!variables.hasOrigin || object.spec.?api.?schema.orValue('OpenAI') in {names})")
+}
+
+fn allows_credential(list: &AllowList) -> &'static str {
+    if list.needs_credential {
+        "(!variables.hasOrigin || object.spec.?credential.hasValue())"
+    } else {
+        "true"
     }
-    if !globs.is_empty() {
-        ways.push(format!("request.namespace.matches(r'^({})$')", globs.join("|").replace('*', ".*")));
-    }
-    if ways.is_empty() { "false".to_owned() } else { ways.join(" ||\n") }
 }
 
 /// An expression for whether the list allows the url. Its long parts become variables.
-fn allows(list: &AllowList, number: usize, variables: &mut Vec<Variable>) -> String {
+fn allows_place(list: &AllowList, number: usize, variables: &mut Vec<Variable>) -> String {
     let mut all = Vec::new();
     if let Some(host) = allows_host(list, number, variables) {
         all.push(host);
     }
     if !list.schemes.is_empty() {
         let names = list.schemes.iter().map(|scheme| match scheme {
-            Scheme::Http => "http".to_owned(),
-            Scheme::Https => "https".to_owned(),
+            Scheme::Http => "http",
+            Scheme::Https => "https",
         });
-        all.push(format!("variables.urlKnownScheme in {}", texts(&names.collect::<Vec<_>>())));
+        all.push(format!("variables.urlKnownScheme in {}", texts(names)));
     }
     if !list.ports.is_empty() {
         let ranges = list.ports.iter().map(|(first, last)| format!("[{first}, {last}]"));
@@ -145,9 +149,4 @@ fn names_of_a_list(items: impl Iterator<Item = String>, expression: impl Fn(&str
         }
     }
     lists.iter().map(|list| expression(list)).collect()
-}
-
-fn texts(texts: &[String]) -> String {
-    let quoted: Vec<_> = texts.iter().map(|text| format!("'{text}'")).collect();
-    format!("[{}]", quoted.join(", "))
 }

@@ -1,21 +1,42 @@
 //! The catalogue in CEL, the language that the API server evaluates itself. A policy flows in; the content of the
 //! ValidatingAdmissionPolicies and the MutatingAdmissionPolicy flows out.
 //!
-//! The expressions read a url and a rewritePath as the rest of this crate does. They are for text of at most
-//! [`LONGEST`] characters: an expression has a cost budget, and the cost of matching a regular expression grows with
-//! the text.
+//! The expressions read an endpoint as the rest of this crate does. They are for text of at most [`LONGEST`] characters:
+//! an expression has a cost budget, and the cost of matching a regular expression grows with the text.
+//!
+//! ```text
+//! written      the variables of the object that is written, and of the one that it replaces
+//! url          a url or an origin, taken apart
+//! address      what is special about its host
+//! path         a rewritePath
+//! origin       what is beside an origin
+//! placeholder  what a template engine should have filled in
+//! allow        the allow lists of a policy
+//! levels       in which namespaces a rule denies, warns, or is off
+//! namespaces   whether a pattern names the request's namespace
+//! mutation     what the MutatingAdmissionPolicy changes
+//! ```
 
 mod address;
 mod allow;
+mod levels;
+mod mutation;
+mod namespaces;
+mod origin;
 mod path;
+mod placeholder;
 mod url;
+mod written;
 
 use std::fmt::Write as _;
 
-use super::policy::{Policy, Severity};
-use super::rules::{self, Cel, Rule};
+use self::levels::{Levels, When};
+pub use self::mutation::{Mutation, mutation};
+use super::field::Generation;
+use super::policy::{Enforcement, Policy};
+use super::rules::{self, Case, Cel, Rule};
 
-/// The longest url or rewritePath that the expressions judge, in characters.
+/// The longest text that the expressions judge, in characters.
 pub const LONGEST: usize = 4096;
 
 /// When the API server evaluates the rest: the same condition as in the webhook configurations.
@@ -50,59 +71,48 @@ pub struct Validation {
     pub left_out: Vec<(&'static str, &'static str)>,
 }
 
-/// What the MutatingAdmissionPolicy evaluates.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mutation {
-    /// Names and expressions of type bool, in addition to [`CHANGES_WHERE_IT_LEADS`].
-    pub conditions: [(&'static str, String); 2],
-    pub variables: Vec<Variable>,
-    /// Of type list of `JSONPatch`.
-    pub patch: &'static str,
-}
-
-/// The rules that have this severity under a policy without overrides. `None` if there is none.
+/// What the API server does under a policy with an endpoint that breaks a rule, in this way: `Deny` refuses it,
+/// `Warn` warns, and `Audit` annotates the audit event only. `None` if nothing is done in this way.
 #[must_use]
-pub fn validation(policy: &Policy, severity: Severity) -> Option<Validation> {
-    let everywhere = policy.here("");
-    let rules = rules::ALL.into_iter();
-    let rules = rules.filter(|rule| everywhere.severity(rule.id, rule.severity) == Some(severity));
-    let mut variables = of_a_stored_endpoint();
-    let mut broken = Vec::new();
+pub fn validation(policy: &Policy, action: Enforcement) -> Option<Validation> {
+    let levels = Levels::of(policy);
+    let mut variables = written::variables();
+    variables.extend(origin::variables(policy));
+    variables.extend(levels.variables());
+    variables.extend(allow::variables(policy));
+
     let mut left_out = Vec::new();
-    if severity == Severity::Deny {
-        variables.push(Variable::new("tooLong", too_long()));
-        broken.push("tooLong".to_owned());
+    let mut broken = [Vec::new(), Vec::new()];
+    if let Some(when) = levels.of_every_denial(action).condition() {
+        variables.push(Variable::new("tooLong", guarded(&when, &written::too_long())));
+        broken.iter_mut().for_each(|broken| broken.push("variables.tooLong".to_owned()));
     }
-    for rule in rules {
+    for rule in rules::ALL {
+        let Some(when) = levels.of_rule(rule, action).condition() else { continue };
         let cases = match rule.cel {
             Cel::Webhook(why) => {
                 left_out.push((rule.id, why));
                 continue;
             }
-            Cel::AllowLists => match allow::variables(policy) {
-                None => continue,
-                Some(lists) => {
-                    variables.extend(lists);
-                    vec![allow::CASE]
-                }
-            },
-            Cel::FirstOf(cases) => cases.to_vec(),
+            Cel::IfLists(_) if policy.allow.is_empty() => continue,
+            Cel::IfLists(ref case) => std::slice::from_ref(case),
+            Cel::FirstOf(cases) => cases,
         };
         let name = camel_case(rule.id);
-        variables.push(Variable::new(&name, says(rule, &cases)));
-        broken.push(name);
+        variables.push(Variable::new(&name, guarded(&when, &says(rule, cases))));
+        broken[usize::from(rule.field.generation() == Generation::Origin)].push(format!("variables.{name}"));
     }
-    if broken.is_empty() {
+    let [of_url, of_origin] = broken.map(|broken| broken.join(",\n"));
+    if of_url.is_empty() && of_origin.is_empty() {
         return None;
     }
-    let list = broken.iter().map(|name| format!("variables.{name}")).collect::<Vec<_>>().join(",\n");
-    // An endpoint with an origin belongs to the other generation.
+    // An endpoint with both fields, or with neither, is for the schema to refuse.
     variables.push(Variable::new(
         "broken",
         format!(
-            "object.?spec.?url.hasValue() && !object.?spec.?origin.hasValue()
-? [{list}].filter(message, message != '')
-: []"
+            "(variables.hasUrl == variables.hasOrigin ? []
+: variables.hasUrl ? [{of_url}]
+: [{of_origin}]).filter(message, message != '')"
         ),
     ));
     let (expression, message) = ("variables.broken.size() == 0", "variables.broken.join('; ')");
@@ -110,129 +120,13 @@ pub fn validation(policy: &Policy, severity: Severity) -> Option<Validation> {
     Some(Validation { variables, expression, message, left_out })
 }
 
-/// The default of a rewritePath, its refresh, and the slash at its end.
-#[must_use]
-pub fn mutation() -> Mutation {
-    const PATCH: &str = "\
-variables.wanted == variables.path
-? []
-: [JSONPatch{op: 'add', path: '/spec/rewritePath', value: variables.wanted}]";
-    let text = |name: &str, expression: &str| Variable::new(name, expression.to_owned());
-    let mut variables = vec![
-        text("url", "object.spec.url"),
-        text("path", "object.spec.?rewritePath.orValue(null) == null ? '' : object.spec.rewritePath"),
-        text("oldUrl", &old("url")),
-        text("oldPath", &old("rewritePath")),
-    ];
-    variables.extend(url::reading("url"));
-    variables.extend(url::reading("oldUrl"));
-    variables.extend(path::reading("path"));
-    variables.push(text("default", "variables.urlDefaultBody + '/'"));
-    variables.extend(path::reading("default"));
-    // The owner of the field is unknown: CEL has no metadata.managedFields.
-    variables.push(text(
-        "followsUrl",
-        "variables.url != variables.oldUrl && variables.path == variables.oldPath &&
-variables.oldUrlFault == '' && variables.pathIsRewritePath && variables.path == variables.oldUrlDefaultBody + '/'",
-    ));
-    variables.push(text(
-        "wanted",
-        "variables.path == '' || variables.followsUrl
-? (variables.urlFault == '' && variables.defaultIsRewritePath ? variables.default : variables.path)
-: (variables.pathIsRewritePath ? variables.pathBody + '/' : variables.path)",
-    ));
-    Mutation { conditions: conditions(), variables: used(variables, PATCH), patch: PATCH }
-}
-
-/// The conditions of the mutating webhook, and what the expressions need.
-fn conditions() -> [(&'static str, String); 2] {
-    let is_not_in_normal_form = "\
-!(type(object.?spec.orValue(null)) == map &&
-type(object.spec.?rewritePath.orValue(null)) == string &&
-object.spec.rewritePath.endsWith('/') &&
-!object.spec.rewritePath.endsWith('//')) ||
-(request.operation == 'UPDATE' &&
-(type(oldObject.?spec.orValue(null)) != map || object.spec.?url != oldObject.spec.?url))";
-    // The schema refuses another type, but later.
-    let is_text = format!(
-        "type(object.?spec.orValue(null)) == map &&
-type(object.spec.?url.orValue(null)) == string && object.spec.url.size() <= {LONGEST} &&
-(object.spec.?rewritePath.orValue(null) == null ||
-type(object.spec.?rewritePath.orValue(null)) == string && object.spec.rewritePath.size() <= {LONGEST})"
-    );
-    [("is-not-in-normal-form", is_not_in_normal_form.to_owned()), ("is-text", is_text)]
-}
-
-/// What the rules' expressions may use.
-fn of_a_stored_endpoint() -> Vec<Variable> {
-    let text = |name: &str, expression: &str| Variable::new(name, expression.to_owned());
-    let mut variables = vec![
-        text("writtenUrl", "object.?spec.?url.orValue('')"),
-        text("writtenPath", "object.?spec.?rewritePath.orValue('')"),
-        Variable::new("url", shortened("writtenUrl")),
-        Variable::new("path", shortened("writtenPath")),
-        text("oldUrl", &old("url")),
-        // As Modelplane's parser reads values that were stored before there were rules.
-        Variable::new(
-            "storedText",
-            format!(
-                r"variables.oldUrl.size() > {LONGEST} ? '' : variables.oldUrl.find(r'[^\x00-\x20](?s:.*)')
-.replace('\t', '').replace('\r', '').replace('\n', '').replace('\u212a', 'k')"
-            ),
-        ),
-        text("storedFuture", r"variables.storedText.find(r'\[v[^\]]*\]')"),
-        text(
-            "storedUrl",
-            "variables.storedFuture == '' ? variables.storedText
-: variables.storedText.replace(variables.storedFuture,
-variables.storedFuture.substring(1, variables.storedFuture.size() - 1), 1)",
-        ),
-    ];
-    variables.extend(url::reading("url"));
-    variables.extend(url::reading("storedUrl"));
-    variables.extend(path::reading("path"));
-    variables.push(text("host", "variables.urlHostIsClear ? variables.urlHostKind : 'unclear'"));
-    variables.extend(address::variables());
-    variables.push(text("familyOfSlice", "variables.storedUrlHasSlice ? variables.storedUrlFamily : ''"));
-    // Crossplane reports for the stored generation that the slice already has another kind than the url.
-    variables.push(text(
-        "sliceIsStuck",
-        "oldObject != null && variables.writtenUrl != variables.oldUrl &&
-oldObject.?status.?conditions.orValue([]).exists(condition,
-condition.?type.orValue('') == 'Synced' && condition.?status.orValue('') == 'False' &&
-condition.?message.orValue('').matches(r'^Unsynced resources: (?s:.*)endpointslice') &&
-condition.?observedGeneration.orValue(-1) == oldObject.metadata.?generation.orValue(0))",
-    ));
-    variables
-}
-
-/// A field of the object that an update replaces. '' if it is not text.
-fn old(field: &str) -> String {
-    let value = format!("oldObject.?spec.?{field}.orValue(null)");
-    format!("oldObject != null && type({value}) == string ? oldObject.spec.{field} : ''")
-}
-
-fn shortened(name: &str) -> String {
-    format!("variables.{name}.size() > {LONGEST} ? '' : variables.{name}")
-}
-
-/// A value that is too long to judge is refused, and not skipped.
-fn too_long() -> String {
-    let case = |name: &str, field: &str| {
-        format!(
-            "variables.{name}.size() > {LONGEST}
-? {}",
-            literal(&format!(
-                "{field}: has over {LONGEST} characters, the most that an admission policy can check; write \
-                 a shorter value"
-            ))
-        )
-    };
-    format!("{}\n: {}\n: ''", case("writtenUrl", "spec.url"), case("writtenPath", "spec.rewritePath"))
+/// A message, or '' where a condition is not met.
+fn guarded(condition: &str, message: &str) -> String {
+    if condition == When::ALWAYS { message.to_owned() } else { format!("!({condition}) ? ''\n: {message}") }
 }
 
 /// The message of a rule, or ''.
-fn says(rule: &Rule, cases: &[rules::Case]) -> String {
+fn says(rule: &Rule, cases: &[Case]) -> String {
     let mut expression = String::new();
     for case in cases {
         let message = literal(&format!("{}: {} [{}]", rule.field.path(), case.says, rule.id));
@@ -246,6 +140,18 @@ fn says(rule: &Rule, cases: &[rules::Case]) -> String {
 /// A string literal of CEL.
 fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n"))
+}
+
+/// A list of string literals.
+fn texts(texts: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let literals: Vec<_> = texts.into_iter().map(|text| literal(text.as_ref())).collect();
+    format!("[{}]", literals.join(", "))
+}
+
+/// The variables of a reading, in which `{}` is the name of the text. A variable can use those before it.
+fn reading<'a>(reading: &'a [(&str, &str)], text: &'a str) -> impl Iterator<Item = Variable> + 'a {
+    let filled_in = move |template: &str| template.replace("{}", text);
+    reading.iter().map(move |(name, expression)| Variable::new(&filled_in(name), filled_in(expression)))
 }
 
 /// `url-syntax` as `urlSyntax`, which CEL accepts as a name.
@@ -294,17 +200,15 @@ mod tests {
     use super::*;
 
     fn all() -> Vec<Variable> {
-        let of_policies = [Severity::Deny, Severity::Warn]
-            .into_iter()
-            .filter_map(|severity| validation(&Policy::NONE, severity));
+        let of_policies = Enforcement::ALL.into_iter().filter_map(|action| validation(&Policy::NONE, action));
         of_policies.flat_map(|validation| validation.variables).chain(mutation().variables).collect()
     }
 
     #[test]
     fn a_variable_uses_only_those_before_it() {
         for variables in [
-            validation(&Policy::NONE, Severity::Deny).unwrap().variables,
-            validation(&Policy::NONE, Severity::Warn).unwrap().variables,
+            validation(&Policy::NONE, Enforcement::Deny).unwrap().variables,
+            validation(&Policy::NONE, Enforcement::Warn).unwrap().variables,
             mutation().variables,
         ] {
             let mut known: Vec<String> = Vec::new();
@@ -331,7 +235,7 @@ mod tests {
             match rule.cel {
                 Cel::FirstOf(cases) => assert!(!cases.is_empty(), "{}", rule.id),
                 Cel::Webhook(why) => assert!(!why.is_empty(), "{}", rule.id),
-                Cel::AllowLists => assert_eq!(rule.id, "url-not-allowed"),
+                Cel::IfLists(case) => assert!(case.when.contains("lists"), "{}", rule.id),
             }
         }
     }

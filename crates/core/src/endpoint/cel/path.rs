@@ -1,8 +1,6 @@
 //! The name of a variable with a text flows in; variables with the faults of that text as a rewritePath flow out, as
 //! in [`rewrite_path`](crate::endpoint::rewrite_path).
 
-use super::Variable;
-
 /// White space and format characters that are not refused anyway, as in `rewrite_path::is_unseen`.
 macro_rules! unseen {
     () => {
@@ -10,8 +8,8 @@ macro_rules! unseen {
     };
 }
 
-/// `{}` is the name of the text. A variable can use those before it.
-const READING: [(&str, &str); 6] = [
+/// `{}` is the name of the text.
+pub(super) const READING: [(&str, &str); 6] = [
     ("{}Body", "variables.{}.find(r'^(?s:.*[^/])')"),
     ("{}HasRefusedCharacter", r"variables.{}Body.matches(r'[?#%\\\x00-\x1f\x7f-\x{9f}\x{fffe}\x{ffff}]')"),
     (
@@ -35,11 +33,3 @@ const READING: [(&str, &str); 6] = [
 !variables.{}HasRefusedSegment && !variables.{}IsTooLong",
     ),
 ];
-
-/// The reading of `variables.<text>`.
-pub(super) fn reading(text: &str) -> impl Iterator<Item = Variable> {
-    READING.iter().map(move |(name, expression)| Variable {
-        name: name.replace("{}", text),
-        expression: expression.replace("{}", text),
-    })
-}

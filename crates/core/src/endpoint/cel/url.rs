@@ -3,10 +3,10 @@
 //! They read it as [`url`](crate::endpoint::url), [`host`](crate::endpoint::host) and
 //! [`endpoint_url`](crate::endpoint::endpoint_url) do. A test compares the two on a real API server.
 
-use super::Variable;
+use super::{Variable, placeholder, reading};
 
-/// `{}` is the name of the text. A variable can use those before it.
-const READING: [(&str, &str); 28] = [
+/// `{}` is the name of the text.
+const READING: [(&str, &str); 29] = [
     // RFC 3986, Appendix B
     ("{}BeforeQuery", r"variables.{}.find(r'^[^?#]*')"),
     ("{}Scheme", r"variables.{}BeforeQuery.find(r'^[^:/]+:').replace(':', '')"),
@@ -35,16 +35,19 @@ const READING: [(&str, &str); 28] = [
 ? variables.{}PathBody.substring(0, variables.{}PathBody.size() - 2)
 : variables.{}PathBody).find(r'^(?s:.*[^/])')",
     ),
-    (
-        "{}HostAndPort",
-        "variables.{}Authority.substring(variables.{}Authority.lastIndexOf('@') + 1).lowerAscii()",
-    ),
+    ("{}WrittenHostAndPort", "variables.{}Authority.substring(variables.{}Authority.lastIndexOf('@') + 1)"),
+    ("{}HostAndPort", "variables.{}WrittenHostAndPort.lowerAscii()"),
     // an IPv6 address with its brackets
     (
         "{}Host",
         r"variables.{}HostAndPort.startsWith('[') && variables.{}HostAndPort.contains(']')
 ? variables.{}HostAndPort.find(r'^[^\]]*\]')
 : variables.{}HostAndPort.find(r'^[^:]*')",
+    ),
+    (
+        "{}HasUpperCase",
+        "variables.{}Scheme != variables.{}KnownScheme ||
+variables.{}WrittenHostAndPort.substring(0, variables.{}Host.size()) != variables.{}Host",
     ),
     ("{}PortText", "variables.{}HostAndPort.substring(variables.{}Host.size())"),
     // 0 if there is no port, or an impossible one
@@ -63,12 +66,6 @@ const READING: [(&str, &str); 28] = [
         "{}HasVariable",
         r"variables.{}BeforeQuery.matches(r'\$\(.*\)|\$[A-Z_][A-Z0-9_]+([^\pL\pN_]|$)') &&
 !variables.{}Authority.find(r'^.*@').matches(r'\$\(.*\)|\$[A-Z_][A-Z0-9_]+([^\pL\pN_]|$)')",
-    ),
-    // `{name}`, `<name>` and a variable anywhere. `<https://h.example>` is a link in Markdown.
-    (
-        "{}HasPlaceholder",
-        r"variables.{}.matches(r'(?s)\{.*\}|\$\(.*\)|\$[A-Z_][A-Z0-9_]+([^\pL\pN_]|$)') ||
-variables.{}.matches(r'(?s)<.*>') && !variables.{}.matches(r'(?s)^[^<]*<[Hh][Tt][Tt][Pp][Ss]?://[^>]*>')",
     ),
     // The text after the last `:` may be a port. CEL's isIP does not accept an IPv4-mapped address, so `ffff` is
     // replaced with `fffe`.
@@ -165,9 +162,7 @@ variables.{}HostKind == 'ipv4-lookalike' && variables.{}Host.matches(r'\.[^.]') 
 ];
 
 /// The reading of `variables.<text>`.
-pub(super) fn reading(text: &str) -> impl Iterator<Item = Variable> {
-    READING.iter().map(move |(name, expression)| Variable {
-        name: name.replace("{}", text),
-        expression: expression.replace("{}", text),
-    })
+pub(super) fn variables(text: &str) -> impl Iterator<Item = Variable> {
+    let placeholder = reading(&placeholder::READING, text);
+    placeholder.chain(reading(&READING, text))
 }

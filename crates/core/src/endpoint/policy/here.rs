@@ -23,6 +23,12 @@ impl Policy {
         let (overrides, lists) = (self.overrides.of(namespace), self.allow.of(namespace));
         Here { policy: self, namespace, overrides, lists }
     }
+
+    /// The policy that applies in a namespace that no override and no list names.
+    #[must_use]
+    pub(in crate::endpoint) fn elsewhere(&self) -> Here<'_> {
+        Here { policy: self, namespace: "", overrides: Vec::new(), lists: Vec::new() }
+    }
 }
 
 impl Here<'_> {

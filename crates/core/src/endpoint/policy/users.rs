@@ -26,6 +26,17 @@ impl ClusterUsers {
             Some(patterns) => patterns.iter().any(|pattern| pattern.matches(user)),
         }
     }
+
+    /// Whole names, and what names begin with.
+    #[must_use]
+    pub(crate) fn names_and_beginnings(&self) -> (Vec<&str>, Vec<&str>) {
+        let Some(patterns) = &self.0 else { return (vec![], vec![CROSSPLANE]) };
+        let of = |is_beginning| {
+            let patterns = patterns.iter().filter(move |pattern| pattern.is_beginning == is_beginning);
+            patterns.map(|pattern| pattern.text.as_str()).collect()
+        };
+        (of(false), of(true))
+    }
 }
 
 impl FromIterator<UserPattern> for ClusterUsers {

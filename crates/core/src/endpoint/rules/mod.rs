@@ -17,6 +17,7 @@ use std::fmt::{self, Display};
 use std::ops::Range;
 
 pub use self::example::{Allowed, Example};
+pub(in crate::endpoint) use self::origin::PREFIX_OPERATIONS;
 pub use self::subject::Subject;
 use super::field::Field;
 pub use super::policy::Severity;
@@ -121,17 +122,11 @@ pub struct Rule {
 pub enum Cel {
     /// The first case that applies. None applies to an endpoint that keeps the rule.
     FirstOf(&'static [Case]),
-    /// Made from the policy file.
-    AllowLists,
+    /// The only case, for a policy with allow lists.
+    IfLists(Case),
     /// CEL can't tell, for this reason: where no webhook answers, nothing keeps the rule.
     Webhook(&'static str),
 }
-
-/// For [`Cel::Webhook`].
-const NOT_YET: &str = "its expression is not written yet";
-
-/// For [`Cel::Webhook`].
-const MANY_LISTS: &str = "it is about the allow list that comes closest, which one expression can't tell";
 
 /// For [`Cel::Webhook`].
 const ONLY_WARNS: &str = "it only warns, and what it looks at is more than one expression can say";

@@ -1,5 +1,5 @@
 use crate::endpoint::field::{Field, Value};
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "cluster-label",
@@ -20,7 +20,10 @@ pub(crate) static RULE: Rule = Rule {
     ],
     bad: &[Example::origin("https://gw-eu.example.internal").labelled_by("gw-eu", "ada")],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.clusterLabelChanges && !variables.userMaySetClusterLabel",
+        says: "may be set only by Modelplane; leave it as it was",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,5 +1,5 @@
 use crate::endpoint::field::{Field, Value};
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::url::Scheme;
 
 pub(crate) static RULE: Rule = Rule {
@@ -17,7 +17,10 @@ pub(crate) static RULE: Rule = Rule {
     ],
     bad: &[Example::origin("http://api.example.com").with_secret("provider-key", "apiKey")],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.urlKnownScheme == 'http' && object.spec.?credential.hasValue()",
+        says: "sends the API key in plaintext; write `https://`, or no credential",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

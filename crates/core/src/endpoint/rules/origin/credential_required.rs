@@ -1,7 +1,7 @@
 use crate::endpoint::field::Field;
 use crate::endpoint::policy::Outside;
 use crate::endpoint::rules::allow_lists::place;
-use crate::endpoint::rules::{Cel, Example, MANY_LISTS, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "credential-required",
@@ -20,7 +20,10 @@ pub(crate) static RULE: Rule = Rule {
         .under_policy("*.example.com")
         .with_required_credential()],
     check,
-    cel: Cel::Webhook(MANY_LISTS),
+    cel: Cel::IfLists(Case {
+        when: "variables.listsAllowSchema && !variables.listsAllowCredential",
+        says: "is missing, and the policy requires one in this namespace; name the Secret of the server's key",
+    }),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -40,3 +40,5 @@ pub(super) mod schema_name;
 pub(super) mod schema_not_allowed;
 pub(super) mod secret_key;
 pub(super) mod secret_name;
+
+pub(in crate::endpoint) use prefix_operation::OPERATIONS as PREFIX_OPERATIONS;

@@ -1,7 +1,7 @@
 use crate::endpoint::field::Field;
 use crate::endpoint::placeholder;
 use crate::endpoint::quote::{Named, Quoted, is_invisible};
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "model-characters",
@@ -27,7 +27,16 @@ pub(crate) static RULE: Rule = Rule {
         Example::model("{{ .model }}"),
     ],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[
+        Case {
+            when: "variables.modelHasPlaceholder",
+            says: "contains a placeholder that was not filled in; render the template before you apply it",
+        },
+        Case {
+            when: "variables.modelHasStrangeCharacter",
+            says: "contains a character that is in no model's name; remove it, and in YAML write the name on one line",
+        },
+    ]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,6 +1,6 @@
 use crate::endpoint::field::Field;
 use crate::endpoint::host::{Host, HostFault};
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::url::UrlFault;
 
 pub(crate) static RULE: Rule = Rule {
@@ -29,7 +29,25 @@ pub(crate) static RULE: Rule = Rule {
         Example::origin("http://[::1"),
     ],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[
+        Case {
+            when: "variables.urlFault == 'brackets'",
+            says: "has a misplaced `[` or `]`; write a DNS name, without brackets",
+        },
+        Case {
+            when: "variables.host == 'not-ipv6'",
+            says: "has brackets around its host; write a DNS name, without brackets",
+        },
+        Case {
+            when: "variables.host == 'ipv4-lookalike'",
+            says: "has a host which some programs read as an IPv4 address and others as a name; give the server a DNS name, for a Service `<service>.<namespace>.svc.cluster.local`",
+        },
+        Case {
+            when: "variables.urlFault == 'bare-ipv6' ||
+variables.host in ['ipv4', 'ipv6', 'ipv6-not-canonical', 'ipv6-zone']",
+            says: "has an IP address as its host, but the gateway accepts only DNS names; give the server a DNS name, for a Service `<service>.<namespace>.svc.cluster.local`",
+        },
+    ]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,5 +1,5 @@
 use crate::endpoint::field::Field;
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "origin-fragment",
@@ -13,7 +13,10 @@ pub(crate) static RULE: Rule = Rule {
     good: &[Example::origin("https://api.example.com")],
     bad: &[Example::origin("https://api.example.com#chat"), Example::origin("https://api.example.com#")],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.url.contains('#')",
+        says: "has a fragment, which becomes part of the host; leave out the `#` and what follows",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

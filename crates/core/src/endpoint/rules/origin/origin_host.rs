@@ -3,7 +3,7 @@ use crate::endpoint::dns::NameFault;
 use crate::endpoint::field::Field;
 use crate::endpoint::host::{Host, HostFault};
 use crate::endpoint::rules::host_faults::of_name;
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::special_name;
 use crate::endpoint::url::UrlFault;
 
@@ -35,7 +35,24 @@ pub(crate) static RULE: Rule = Rule {
         Example::origin("http://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example"),
     ],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[
+        Case {
+            when: "variables.host == 'empty'",
+            says: "has no host; write one after `//`, as in `https://api.example.com`",
+        },
+        Case {
+            when: "variables.host == 'single-label' && !variables.nameIsSpecial",
+            says: "has a single-label host, which the gateway does not accept; write the full name, for a Service `<service>.<namespace>.svc.cluster.local`",
+        },
+        Case {
+            when: "variables.host == 'numeric-last-label'",
+            says: "has a host whose last label is a number, so some parsers read it as an IPv4 address; write a DNS name",
+        },
+        Case {
+            when: "variables.host == 'malformed-name'",
+            says: "has a host that is not a DNS name; write letters, digits and inner hyphens, at most 63 in a label and 253 in all",
+        },
+    ]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,6 +1,6 @@
 use crate::endpoint::field::Field;
 use crate::endpoint::host::Host;
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "origin-lower-case",
@@ -16,7 +16,10 @@ pub(crate) static RULE: Rule = Rule {
     good: &[Example::origin("https://api.example.com")],
     bad: &[Example::origin("https://API.example.com"), Example::origin("HTTPS://api.example.com")],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.host == 'name' && variables.urlHasUpperCase",
+        says: "has upper-case letters, which the gateway's Backend refuses; write it in lower case",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,6 +1,6 @@
 use crate::endpoint::field::Field;
 use crate::endpoint::metadata;
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "origin-metadata",
@@ -18,7 +18,10 @@ pub(crate) static RULE: Rule = Rule {
         Example::origin("http://metadata.goog:8080"),
     ],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.nameIsOfMetadataService",
+        says: "points to a cloud's metadata service, which hands out the node's credentials; write the name of a model server",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,6 +1,6 @@
 use crate::endpoint::field::Field;
 use crate::endpoint::rules::allow_lists::outside;
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "origin-not-allowed",
@@ -20,7 +20,10 @@ pub(crate) static RULE: Rule = Rule {
         Example::origin("https://api.example.org").under_policy("*.example.com"),
     ],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::IfLists(Case {
+        when: "variables.listsNameNamespace && !variables.listsAllowPlace",
+        says: "points to a server that the policy does not allow in this namespace; write one that it allows, or ask the owner of the policy",
+    }),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,6 +1,6 @@
 use crate::endpoint::field::Field;
 use crate::endpoint::origin::{origin_and_prefix, second_separator};
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "origin-path",
@@ -20,7 +20,10 @@ pub(crate) static RULE: Rule = Rule {
         Example::origin("https://api.example.com/v1/.."),
     ],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[Case {
+        when: "!variables.originHasSecondSeparator && variables.urlHasAuthority && variables.urlPath != ''",
+        says: "has a path, but an origin is only scheme, host and port; write the path in `api.prefix`",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

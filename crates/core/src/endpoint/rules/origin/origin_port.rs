@@ -1,6 +1,6 @@
 use crate::endpoint::field::Field;
 use crate::endpoint::origin::{MOST_PORT_DIGITS, second_separator};
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::url::Port;
 
 pub(crate) static RULE: Rule = Rule {
@@ -28,7 +28,17 @@ pub(crate) static RULE: Rule = Rule {
         Example::origin("https://llm.example.com::443"),
     ],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[
+        Case {
+            when: "!variables.originHasSecondSeparator && variables.urlPortIsClear && variables.urlPortText == ':'",
+            says: "has a `:` after its host, but no port; write a port from 1 to 65535, or leave the `:` out",
+        },
+        Case {
+            when: "!variables.originHasSecondSeparator && variables.urlPortIsClear && variables.urlPortText != '' &&
+(variables.urlPort == 0 || variables.urlPortText.size() > ':65535'.size())",
+            says: "has a port that is not valid; write a number from 1 to 65535, without leading zeros",
+        },
+    ]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,5 +1,5 @@
 use crate::endpoint::field::Field;
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::url::{Port, Scheme};
 
 pub(crate) static RULE: Rule = Rule {
@@ -22,7 +22,16 @@ pub(crate) static RULE: Rule = Rule {
         Example::origin("https://api.example.com:0080"),
     ],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[
+        Case {
+            when: "variables.urlPortIsClear && variables.urlKnownScheme == 'http' && variables.urlPort == 443",
+            says: "sends plaintext to port 443; write `https://`",
+        },
+        Case {
+            when: "variables.urlPortIsClear && variables.urlKnownScheme == 'https' && variables.urlPort == 80",
+            says: "speaks TLS to port 80; write `http://`, or another port",
+        },
+    ]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

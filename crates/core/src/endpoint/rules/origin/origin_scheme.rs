@@ -1,5 +1,5 @@
 use crate::endpoint::field::Field;
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "origin-scheme",
@@ -13,7 +13,10 @@ pub(crate) static RULE: Rule = Rule {
     good: &[Example::origin("http://llm.example.com"), Example::origin("https://llm.example.com")],
     bad: &[Example::origin("grpc://llm.example.com"), Example::origin("tcp://llm.example.com:80")],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.urlFault == '' && !(variables.urlKnownScheme in ['http', 'https'])",
+        says: "has a scheme that the gateway does not speak; write `http://` or `https://`",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

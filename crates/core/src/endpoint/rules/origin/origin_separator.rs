@@ -1,6 +1,6 @@
 use crate::endpoint::field::Field;
 use crate::endpoint::origin::second_separator;
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "origin-separator",
@@ -19,7 +19,10 @@ pub(crate) static RULE: Rule = Rule {
         Example::origin("https://api.example.com://"),
     ],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.originHasSecondSeparator",
+        says: "has `://` twice: Modelplane's composition fails on it, which freezes every ModelRoute that selects this endpoint; write scheme, host and port once",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,5 +1,5 @@
 use crate::endpoint::field::Field;
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::special_name;
 
 pub(crate) static RULE: Rule = Rule {
@@ -26,7 +26,10 @@ pub(crate) static RULE: Rule = Rule {
         Example::origin("http://abcdefghijklmnop.onion"),
     ],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.nameIsSpecial",
+        says: "has a host which means the gateway itself, or never resolves; write the server's own name, for a Service `<service>.<namespace>.svc.cluster.local`",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

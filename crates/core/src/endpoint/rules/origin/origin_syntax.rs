@@ -1,6 +1,6 @@
 use crate::endpoint::field::{Field, Value};
 use crate::endpoint::quote::NamedList;
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::url::{UrlFault, is_uri_byte};
 
 pub(crate) static RULE: Rule = Rule {
@@ -29,7 +29,32 @@ pub(crate) static RULE: Rule = Rule {
         Example::origin("1http://api.example.com"),
     ],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[
+        Case {
+            when: "variables.writtenOrigin == ''",
+            says: "is empty; write scheme and host, as `https://api.example.com`",
+        },
+        Case {
+            when: "variables.urlFault == 'template'",
+            says: "contains a placeholder that was not filled in; render the template before you apply it",
+        },
+        Case {
+            when: "variables.urlFault == 'characters'",
+            says: "contains a character that is not allowed in a host, so the gateway's Backend is refused; remove it",
+        },
+        Case {
+            when: "variables.urlFault == 'no-scheme'",
+            says: "has no scheme; write `https://` in front, or `http://` for plain HTTP",
+        },
+        Case {
+            when: "variables.urlFault == 'malformed-scheme'",
+            says: "has a malformed scheme; write `http://` or `https://` in front",
+        },
+        Case {
+            when: "variables.urlFault == 'no-authority'",
+            says: "has no `//` before its host, so it has no host; write `http://<host>` or `https://<host>`",
+        },
+    ]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

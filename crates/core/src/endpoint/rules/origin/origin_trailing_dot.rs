@@ -1,6 +1,6 @@
 use crate::endpoint::field::Field;
 use crate::endpoint::host::Host;
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "origin-trailing-dot",
@@ -15,7 +15,10 @@ pub(crate) static RULE: Rule = Rule {
     good: &[Example::origin("https://api.example.com")],
     bad: &[Example::origin("https://api.example.com."), Example::origin("http://api.example.com.:8000")],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.host == 'name' && variables.urlHost.endsWith('.')",
+        says: "has a host that ends in a dot, which the gateway's Backend refuses; leave out the dot",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,5 +1,5 @@
 use crate::endpoint::field::Field;
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "origin-userinfo",
@@ -19,7 +19,10 @@ pub(crate) static RULE: Rule = Rule {
         Example::origin("https://@api.example.com"),
     ],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.urlAuthority.contains('@')",
+        says: "contains a user name or a password before an `@`: it is stored in clear text and never sent; leave it out, and name a Secret in `credential.apiKey.secretRef`",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

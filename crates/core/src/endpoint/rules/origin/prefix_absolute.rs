@@ -1,5 +1,5 @@
 use crate::endpoint::field::Field;
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "prefix-absolute",
@@ -12,7 +12,16 @@ pub(crate) static RULE: Rule = Rule {
     good: &[Example::prefix("/openai/v1")],
     bad: &[Example::prefix("v1"), Example::prefix("api.example.com/v1")],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[
+        Case {
+            when: "!variables.prefix.startsWith('/') && variables.prefix.contains('://')",
+            says: "is a URL; write its scheme, host and port in `origin`, and its path here",
+        },
+        Case {
+            when: "!variables.prefix.startsWith('/')",
+            says: "does not start with `/`; start it with `/`",
+        },
+    ]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,5 +1,5 @@
 use crate::endpoint::field::Field;
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 use crate::endpoint::url::is_path_byte;
 use std::collections::BTreeSet;
 
@@ -27,7 +27,16 @@ pub(crate) static RULE: Rule = Rule {
         Example::prefix("/a[0]/v1"),
     ],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[
+        Case {
+            when: "variables.prefixPathHasStrangeCharacter && variables.prefixPathHasPlaceholder",
+            says: "contains a placeholder that was not filled in; render the template before you apply it",
+        },
+        Case {
+            when: "variables.prefixPathHasStrangeCharacter",
+            says: "contains a character that a path cannot contain; remove it, or percent-encode it",
+        },
+    ]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

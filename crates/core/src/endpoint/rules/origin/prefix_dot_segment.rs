@@ -1,5 +1,5 @@
 use crate::endpoint::field::Field;
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "prefix-dot-segment",
@@ -17,7 +17,10 @@ pub(crate) static RULE: Rule = Rule {
         Example::prefix("/.."),
     ],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[Case {
+        when: r"variables.prefixPath.matches(r'/\.\.?(/|$)')",
+        says: "has a `.` or `..` segment, which the gateway resolves; write the path that the server should see",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,5 +1,5 @@
 use crate::endpoint::field::Field;
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "prefix-empty-segment",
@@ -12,7 +12,10 @@ pub(crate) static RULE: Rule = Rule {
     good: &[Example::prefix("/openai/v1"), Example::prefix("/openai/v1/"), Example::prefix("/")],
     bad: &[Example::prefix("/openai//v1"), Example::prefix("//v1"), Example::prefix("/v1//")],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.prefixPath.contains('//')",
+        says: "has `//`, which is sent as `/`; write one slash",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,5 +1,5 @@
 use crate::endpoint::field::Field;
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "prefix-fragment",
@@ -12,7 +12,10 @@ pub(crate) static RULE: Rule = Rule {
     good: &[Example::prefix("/v1")],
     bad: &[Example::prefix("/v1#chat"), Example::prefix("/v1#")],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.prefix.contains('#')",
+        says: "has a fragment, and the gateway would append the operation to it; leave out the `#` and what follows",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

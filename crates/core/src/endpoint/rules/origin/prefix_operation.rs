@@ -1,5 +1,5 @@
 use crate::endpoint::field::Field;
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "prefix-operation",
@@ -19,7 +19,10 @@ pub(crate) static RULE: Rule = Rule {
         Example::prefix("/audio/speech"),
     ],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.prefixEndsInOperation",
+        says: "ends in an operation, which the gateway adds itself: every request would get 404; leave that out",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
@@ -38,7 +41,7 @@ fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {
 }
 
 /// What the gateway puts behind a prefix, and other operations of the same APIs; those that end in another after it.
-const OPERATIONS: [&str; 13] = [
+pub(in crate::endpoint) const OPERATIONS: [&str; 13] = [
     "chat/completions",
     "completions",
     "embeddings",

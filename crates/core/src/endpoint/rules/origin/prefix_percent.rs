@@ -1,5 +1,5 @@
 use crate::endpoint::field::Field;
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "prefix-percent",
@@ -19,7 +19,20 @@ pub(crate) static RULE: Rule = Rule {
         Example::prefix("/a%0ab/v1"),
     ],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[
+        Case {
+            when: "variables.prefixPath.matches(r'%(.?$|[^0-9A-Fa-f]|.[^0-9A-Fa-f])')",
+            says: "has a `%` without two hexadecimal digits after it; write `%25` for a percent sign",
+        },
+        Case {
+            when: "variables.prefixPath.matches(r'%([01][0-9A-Fa-f]|7[Ff])')",
+            says: "has an encoded control character; remove it",
+        },
+        Case {
+            when: r"variables.prefixPath.matches(r'(^|/)(\.?%2[Ee]|%2[Ee](\.|%2[Ee]))(/|$)')",
+            says: "has an encoded `.` or `..` segment, which some servers resolve; remove it",
+        },
+    ]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,5 +1,5 @@
 use crate::endpoint::field::Field;
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "prefix-query",
@@ -14,7 +14,10 @@ pub(crate) static RULE: Rule = Rule {
     good: &[Example::prefix("/openai/v1")],
     bad: &[Example::prefix("/openai/v1?api-version=1"), Example::prefix("/v1?")],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.prefix.contains('?')",
+        says: "has a query, and the gateway would append the operation to it; leave out the `?` and what follows",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,5 +1,5 @@
 use crate::endpoint::field::Field;
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "prefix-url",
@@ -13,7 +13,10 @@ pub(crate) static RULE: Rule = Rule {
     good: &[Example::prefix("/a:b/v1")],
     bad: &[Example::prefix("/http:/api.example.com/v1"), Example::prefix("/HTTPS:/v1")],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.prefix.lowerAscii().matches(r'/https?:(/|$)')",
+        says: "contains a URL; write scheme, host and port in `origin`, and the path only here",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

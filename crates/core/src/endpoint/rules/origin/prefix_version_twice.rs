@@ -1,6 +1,6 @@
 use crate::endpoint::api_path::is_version;
 use crate::endpoint::field::Field;
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "prefix-version-twice",
@@ -18,7 +18,10 @@ pub(crate) static RULE: Rule = Rule {
     ],
     bad: &[Example::prefix("/v1/v1"), Example::prefix("/openai/v1/v1/"), Example::prefix("/v2/v1")],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[Case {
+        when: "variables.prefixHasVersionTwice",
+        says: "has an API version twice in a row; write one of them",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,6 +1,6 @@
 use crate::endpoint::field::{Field, Value};
 use crate::endpoint::providers::Schema;
-use crate::endpoint::rules::{Cel, Example, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "schema-name",
@@ -19,7 +19,10 @@ pub(crate) static RULE: Rule = Rule {
         Example::origin("https://llm.example.com").with_api("Gemini", "/v1"),
     ],
     check,
-    cel: Cel::Webhook("the resource's own schema refuses it before any policy is asked"),
+    cel: Cel::FirstOf(&[Case {
+        when: "!variables.schemaIsKnown",
+        says: "is no API that the gateway knows; write `OpenAI` or `Anthropic`",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,7 +1,7 @@
 use crate::endpoint::field::{Field, Value};
 use crate::endpoint::policy::Outside;
 use crate::endpoint::rules::allow_lists::place;
-use crate::endpoint::rules::{Cel, Example, MANY_LISTS, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "schema-not-allowed",
@@ -20,7 +20,10 @@ pub(crate) static RULE: Rule = Rule {
         .under_policy("*.example.com")
         .with_allowed_schema("OpenAI")],
     check,
-    cel: Cel::Webhook(MANY_LISTS),
+    cel: Cel::IfLists(Case {
+        when: "variables.listsAllowPlace && !variables.listsAllowSchema && variables.schemaIsKnown",
+        says: "is one that the policy does not allow in this namespace; write one that it allows, or ask the owner of the policy",
+    }),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

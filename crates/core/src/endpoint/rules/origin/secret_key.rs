@@ -1,6 +1,6 @@
 use crate::endpoint::dns::LONGEST_NAME;
 use crate::endpoint::field::Field;
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "secret-key",
@@ -23,7 +23,10 @@ pub(crate) static RULE: Rule = Rule {
         Example::origin("https://api.example.com").with_secret("provider-key", "clé"),
     ],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[Case {
+        when: "!variables.secretKeyIsKey",
+        says: "is not a valid key in a Secret, so the endpoint would never become ready; write the name of the key in the Secret, not the API key itself",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -1,6 +1,6 @@
 use crate::endpoint::dns::LONGEST_NAME;
 use crate::endpoint::field::Field;
-use crate::endpoint::rules::{Cel, Example, NOT_YET, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "secret-name",
@@ -26,7 +26,10 @@ pub(crate) static RULE: Rule = Rule {
         Example::origin("https://api.example.com").with_secret("sk-proj-AbCdEfGhIjKl", "apiKey"),
     ],
     check,
-    cel: Cel::Webhook(NOT_YET),
+    cel: Cel::FirstOf(&[Case {
+        when: "!variables.secretNameIsSubdomain",
+        says: "is not a valid name of a Secret, so the endpoint would never become ready; write a Secret's name, in lower case, and if you pasted a key here, replace that key",
+    }]),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -40,8 +40,7 @@ pub(crate) static RULE: Rule = Rule {
                    `https://api.example.com/v1`",
         },
         Case {
-            when: "variables.host == 'single-label' && !(variables.urlName in ['localhost', 'invalid', \
-                   'onion'])",
+            when: "variables.host == 'single-label' && !variables.nameIsSpecial",
             says: "has a single-label host, which EndpointSlice refuses; write the full name, for a Service \
                    `<service>.<namespace>.svc.cluster.local`",
         },

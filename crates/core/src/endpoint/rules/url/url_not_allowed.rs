@@ -1,6 +1,6 @@
 use crate::endpoint::field::Field;
 use crate::endpoint::rules::allow_lists::outside;
-use crate::endpoint::rules::{Cel, Example, Problem, Rule, Severity, Subject};
+use crate::endpoint::rules::{Case, Cel, Example, Problem, Rule, Severity, Subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "url-not-allowed",
@@ -20,7 +20,10 @@ pub(crate) static RULE: Rule = Rule {
         Example::url("http://10.0.1.50/v1").under_policy("*.example.com"),
     ],
     check,
-    cel: Cel::AllowLists,
+    cel: Cel::IfLists(Case {
+        when: "variables.listsNameNamespace && !variables.listsAllowPlace",
+        says: "points to a server that the policy does not allow in this namespace; write one that it allows, or ask the owner of the policy",
+    }),
 };
 
 fn check<'a>(subject: &Subject<'a>) -> Option<Problem<'a>> {

@@ -28,9 +28,7 @@ pub(crate) static RULE: Rule = Rule {
     ],
     check,
     cel: Cel::FirstOf(&[Case {
-        when: r"variables.host in ['name', 'single-label']
-                    && (variables.urlName.matches(r'(^|\.)(localhost|invalid|onion)$')
-                    || variables.urlName in ['localhost.localdomain', 'localhost4.localdomain4', 'localhost6.localdomain6'])",
+        when: "variables.nameIsSpecial",
         says: "has a host which means the gateway itself, or never resolves; write the server's own name, \
                for a Service `<service>.<namespace>.svc.cluster.local`",
     }]),
