@@ -19,12 +19,12 @@ pub struct Mutation {
 pub fn mutation() -> Mutation {
     const PATCH: &str = "\
 variables.hasOrigin
-? variables.isNormalizable && variables.normalOrigin != variables.url
-? [JSONPatch{op: 'add', path: '/spec/origin', value: variables.normalOrigin}]
-: []
-: variables.wanted != variables.path
-? [JSONPatch{op: 'add', path: '/spec/rewritePath', value: variables.wanted}]
-: []";
+? (variables.normalOrigin == variables.url
+? []
+: [JSONPatch{op: 'add', path: '/spec/origin', value: variables.normalOrigin}])
+: variables.wanted == variables.path
+? []
+: [JSONPatch{op: 'add', path: '/spec/rewritePath', value: variables.wanted}]";
     let text = |name: &str, expression: &str| Variable::new(name, expression.to_owned());
     let mut variables = vec![
         text("hasOrigin", "object.spec.?origin.hasValue()"),
@@ -88,7 +88,8 @@ variables.url.indexOf('://') == variables.url.lastIndexOf('://') &&
         ),
         Variable::new(
             "normalOrigin",
-            "variables.urlKnownScheme + '://' + variables.urlHostAndPort".to_owned(),
+            "variables.isNormalizable ? variables.urlKnownScheme + '://' + variables.urlHostAndPort : variables.url"
+                .to_owned(),
         ),
     ]
 }
