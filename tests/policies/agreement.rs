@@ -190,7 +190,8 @@ fn is_listed(write: &Write, by_policies: &Verdict, by_webhook: &Verdict, has_def
 }
 
 fn is_of_the_schema(message: &str) -> bool {
-    message.contains("is invalid: spec.") && !message.contains("AdmissionPolicy")
+    (message.contains("is invalid: spec.") || message.contains("is invalid: [spec."))
+        && !message.contains("AdmissionPolicy")
 }
 
 /// Whether a value that somebody owns, and that is the default of the former url, follows the url.
