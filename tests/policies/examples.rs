@@ -63,7 +63,7 @@ async fn judge_all_examples(control_plane: &ControlPlane, generation: Generation
     let [_, hosts, schemas, credentials] = NAMESPACES;
     let file = json!({ "allow": [
         { "namespaces": [hosts], "hosts": [ALLOWED] },
-        { "namespaces": [schemas], "hosts": [ALLOWED], "schemas": ["OpenAI"] },
+        { "namespaces": [schemas], "hosts": [ALLOWED], "apiSchemas": ["OpenAI"] },
         { "namespaces": [credentials], "hosts": [ALLOWED], "credential": "required" },
     ] });
     let policy = modelendpoint_policy::parse(&file.to_string()).expect("a policy");

@@ -135,12 +135,20 @@ fn sample(random: &mut Rng) -> Sample {
 }
 
 fn origin(random: &mut Rng) -> String {
-    // most origins have nothing wrong with their beginning
-    let scheme = if random.u8(..3) > 0 { SCHEMES[random.usize(..2)] } else { pick(random, &SCHEMES) };
-    let user = if random.bool() { "" } else { pick(random, &USERS) };
-    let tail = if random.bool() { "" } else { pick(random, &TAILS) };
-    let origin =
-        [scheme, user, pick(random, &HOSTS), pick(random, &PORTS), pick(random, &BEHIND), tail].concat();
+    // The schema refuses much, so most parts are fine.
+    let mut most = |fine: &[&'static str], all: &[&'static str]| {
+        let from = if random.u8(..5) == 0 { all } else { fine };
+        pick(random, from)
+    };
+    let origin = [
+        most(&["http://", "https://"], &SCHEMES),
+        most(&[""], &USERS),
+        most(&["api.example.com", "API.example.com", "localhost.", "a_b.example", "vllm", "h.42"], &HOSTS),
+        most(&["", ":443", ":80", ":00080", ":8000"], &PORTS),
+        most(&["", "", "/", "/v1", "/openai/v1/", "://8080"], &BEHIND),
+        most(&[""], &TAILS),
+    ]
+    .concat();
     match random.u8(..30) {
         0..4 => spoilt(random, &origin),
         4 => ["${HOST}", "https://<host>", "{a}"][random.usize(..3)].to_owned() + &origin,

@@ -1,6 +1,6 @@
 //! Expressions flow in, objects of the API server flow out.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 
 use modelendpoint_core::endpoint::Policy;
@@ -42,25 +42,29 @@ pub fn manifests(policy: &Policy, minor: Minor) -> Result<Manifests, Impossible>
         manifests.add("Mutating", "modelendpoint-defaults", mutating(&cel::mutation()), None);
     } else {
         manifests.notes.push(format!(
-            "Kubernetes {minor} has MutatingAdmissionPolicy behind a feature gate only (v1 begins with 1.36), so there \
-             is none here: without the webhook, a missing rewritePath stays missing, and an origin in upper case is refused."
+            "Kubernetes {minor} has MutatingAdmissionPolicy behind a feature gate only (v1 begins with 1.36), so \
+             there is none here: without the webhook, a missing rewritePath stays missing, and an origin in \
+             upper case is refused."
         ));
     }
-    let mut left_out = Vec::new();
+    let mut left_out: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (action, name, in_binding) in [
         (Enforcement::Deny, "modelendpoint-rules", "Deny"),
         (Enforcement::Warn, "modelendpoint-warnings", "Warn"),
         (Enforcement::Audit, "modelendpoint-audit", "Audit"),
     ] {
         let Some(validation) = cel::validation(policy, action) else { continue };
-        left_out.extend(validation.left_out.iter().copied());
+        for (rule, why) in &validation.left_out {
+            let rules = left_out.entry(why).or_default();
+            // With overrides, a rule can have several actions.
+            if !rules.contains(rule) {
+                rules.push(rule);
+            }
+        }
         manifests.add("Validating", name, validating(&validation), Some(in_binding));
     }
-    let reasons: BTreeSet<&str> = left_out.iter().map(|(_, why)| *why).collect();
-    for reason in reasons {
-        let rules = left_out.iter().filter(|(_, why)| *why == reason).map(|(rule, _)| *rule);
-        let rules = rules.collect::<Vec<_>>().join(", ");
-        manifests.notes.push(format!("Left to the webhook ({reason}): {rules}."));
+    for (why, rules) in left_out {
+        manifests.notes.push(format!("Left to the webhook ({why}): {}.", rules.join(", ")));
     }
     let size = manifests.objects.iter().map(|object| object.to_string().len()).max().unwrap_or_default();
     if size > LARGEST { Err(Impossible::TooLarge(size)) } else { Ok(manifests) }

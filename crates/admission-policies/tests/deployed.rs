@@ -1,9 +1,9 @@
 //! What is kept in deploy/ is what the generator makes, and the webhook configurations have the same conditions.
 
-use modelendpoint_admission_policies::{Impossible, Minor, manifests};
+use modelendpoint_admission_policies::{Minor, manifests};
 use modelendpoint_core::endpoint::Policy;
-use modelendpoint_core::endpoint::policy::{NamespacePattern, Override};
-use serde_json::Value;
+use modelendpoint_core::endpoint::policy::{Enforcement, Level, NamespacePattern, Override};
+use serde_json::{Value, json};
 
 fn made(minor: &str) -> Vec<Value> {
     let minor = minor.parse().expect("a minor version");
@@ -60,7 +60,6 @@ fn what_a_minor_version_does_not_serve_is_left_out_with_a_comment() {
 
 #[test]
 fn a_policy_moves_rules_and_turns_them_off() {
-    use modelendpoint_core::endpoint::policy::Level;
     let mut policy = Policy::NONE;
     policy.set("url-query", Level::Warn);
     policy.set("url-fragment", Level::Off);
@@ -75,10 +74,63 @@ fn a_policy_moves_rules_and_turns_them_off() {
     assert_eq!([&denying, &warning].map(|policy| policy.contains("[url-fragment]")), [false, false]);
 }
 
-/// One policy holds for the whole cluster.
 #[test]
-fn a_policy_with_overrides_is_refused() {
+fn an_override_moves_rules_in_its_namespaces() {
     let mut policy = Policy::NONE;
-    policy.overrides.extend([Override { namespaces: vec![NamespacePattern::any()], ..Override::default() }]);
-    assert_eq!(manifests(&policy, Minor::NEWEST), Err(Impossible::Overrides));
+    policy.overrides.extend([
+        Override {
+            namespaces: vec![NamespacePattern::any()],
+            enforcement: Some(Enforcement::Audit),
+            ..Override::default()
+        },
+        Override {
+            namespaces: vec![NamespacePattern::parse("team-a").expect("a pattern")],
+            enforcement: Some(Enforcement::Deny),
+            levels: [("url-query", Level::Warn), ("url-fragment", Level::Off)].into(),
+        },
+    ]);
+    let made = manifests(&policy, Minor::NEWEST).expect("policies").objects;
+    let actions: Vec<_> = made
+        .iter()
+        .filter(|object| object["kind"] == "ValidatingAdmissionPolicyBinding")
+        .map(|object| (&object["metadata"]["name"], &object["spec"]["validationActions"][0]))
+        .collect();
+    assert_eq!(
+        actions,
+        [
+            (&json!("modelendpoint-rules"), &json!("Deny")),
+            (&json!("modelendpoint-warnings"), &json!("Warn")),
+            (&json!("modelendpoint-audit"), &json!("Audit")),
+        ]
+    );
+    // what each policy says about the rules, in its first line
+    let condition = |policy: &str, rule: &str| {
+        let is_it = |object: &&Value| {
+            object["metadata"]["name"] == policy && object["kind"] == "ValidatingAdmissionPolicy"
+        };
+        let variables = made.iter().find(is_it).and_then(|object| object["spec"]["variables"].as_array());
+        let variable = variables.expect("variables").iter().find(|variable| variable["name"] == rule)?;
+        Some(variable["expression"].as_str()?.lines().next()?.to_owned())
+    };
+    let all = |rule: &str| {
+        ["modelendpoint-rules", "modelendpoint-warnings", "modelendpoint-audit"]
+            .map(|policy| condition(policy, rule))
+    };
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        all("ruleUrlQuery"),
+        [
+            text("!(!variables.override1NamesNamespace && variables.denialsAreEnforced) ? ''"),
+            text("!(variables.override1NamesNamespace) ? ''"),
+            text("!(!variables.override1NamesNamespace && variables.denialsAreAudited) ? ''"),
+        ]
+    );
+    assert_eq!(
+        all("ruleUrlPort"),
+        [text("!(variables.denialsAreEnforced) ? ''"), None, text("!(variables.denialsAreAudited) ? ''")]
+    );
+    assert_eq!(
+        condition("modelendpoint-rules", "denialsAreEnforced"),
+        text("(variables.override1NamesNamespace || !variables.override0NamesNamespace)")
+    );
 }

@@ -96,7 +96,7 @@ impl When {
         match (self, other) {
             (When::Never, _) | (_, When::Never) => When::Never,
             (When::Always, when) | (when, When::Always) => when,
-            (When::If(one), When::If(other)) => When::If(format!("({one}) && ({other})")),
+            (When::If(one), When::If(other)) => When::If(format!("{one} && {other}")),
         }
     }
 
@@ -104,7 +104,7 @@ impl When {
         match (self, other) {
             (When::Always, _) | (_, When::Always) => When::Always,
             (When::Never, when) | (when, When::Never) => when,
-            (When::If(one), When::If(other)) => When::If(format!("({one}) || ({other})")),
+            (When::If(one), When::If(other)) => When::If(format!("({one} || {other})")),
         }
     }
 }
