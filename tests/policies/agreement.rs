@@ -8,8 +8,9 @@ use std::env;
 
 use anyhow::{Context, Result};
 use control_plane::ControlPlane;
-use modelendpoint_core::endpoint::Generation;
 use modelendpoint_core::endpoint::cel::LONGEST;
+use modelendpoint_core::endpoint::mutation::{Ownership, mutate};
+use modelendpoint_core::endpoint::{Generation, Spec, Value as FieldValue};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
@@ -173,10 +174,8 @@ fn is_listed(write: &Write, by_policies: &Verdict, by_webhook: &Verdict, has_def
     match (by_policies, by_webhook) {
         // the webhook says in words what the schema refuses
         (Verdict::Otherwise(why), Verdict::Refused(_)) => is_of_the_schema(why),
-        // Without MutatingAdmissionPolicy, nothing is changed.
-        (Verdict::Refused(_) | Verdict::Otherwise(_), Verdict::Stored { spec, .. }) => {
-            !has_defaults && spec["origin"] != written["origin"]
-        }
+        // Without MutatingAdmissionPolicy, nothing is corrected, so it is refused, if not by others then by this.
+        (Verdict::Refused(_) | Verdict::Otherwise(_), _) => !has_defaults && is_corrected(written),
         (
             Verdict::Stored { spec: by_policies, warnings: told },
             Verdict::Stored { spec: by_webhook, warnings },
@@ -187,6 +186,18 @@ fn is_listed(write: &Write, by_policies: &Verdict, by_webhook: &Verdict, has_def
         }
         _ => false,
     }
+}
+
+/// Whether the webhook stores another origin.
+fn is_corrected(spec: &Value) -> bool {
+    let text = |value: &'_ Value| value.as_str().map(str::to_owned);
+    let (origin, prefix) = (text(&spec["origin"]), text(&spec["api"]["prefix"]));
+    let spec = Spec {
+        origin: origin.as_deref().map_or(FieldValue::Absent, FieldValue::Text),
+        prefix: prefix.as_deref().map_or(FieldValue::Absent, FieldValue::Text),
+        ..Spec::EMPTY
+    };
+    mutate(spec, None, || Ownership::Unknown).change.is_some()
 }
 
 fn is_of_the_schema(message: &str) -> bool {
