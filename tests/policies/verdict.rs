@@ -122,7 +122,7 @@ pub(crate) fn is_judged_by_policies(rule: &Rule) -> bool {
 }
 
 /// The API server drops a null.
-pub(crate) fn without_null(spec: &Value) -> Value {
+fn without_null(spec: &Value) -> Value {
     let fields = spec.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
     fields.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
