@@ -31,10 +31,13 @@ pub(super) fn variables(policy: &Policy) -> Vec<Variable> {
             allowed.push(all.clone());
         }
     }
-    let names = ["listsAllowPlace", "listsAllowSchema", "listsAllowCredential"];
-    for (name, ways) in
-        ["listsNameNamespace"].into_iter().chain(names).zip([named].into_iter().chain(allowed))
-    {
+    let [places, schemas, credentials] = allowed;
+    for (name, ways) in [
+        ("listsNameNamespace", named),
+        ("listsAllowPlace", places),
+        ("listsAllowSchema", schemas),
+        ("listsAllowCredential", credentials),
+    ] {
         variables.push(Variable::new(name, ways.join(" ||\n")));
     }
     variables

@@ -85,7 +85,9 @@ pub fn validation(policy: &Policy, action: Enforcement) -> Option<Validation> {
     let mut broken = [Vec::new(), Vec::new()];
     if let Some(when) = levels.of_every_denial(action).condition() {
         variables.push(Variable::new("tooLong", guarded(&when, &written::too_long())));
-        broken.iter_mut().for_each(|broken| broken.push("variables.tooLong".to_owned()));
+        for broken in &mut broken {
+            broken.push("variables.tooLong".to_owned());
+        }
     }
     for rule in rules::ALL {
         let Some(when) = levels.of_rule(rule, action).condition() else { continue };
