@@ -9,6 +9,7 @@
 //! origins     the same of Modelplane 0.5's fields
 //! agreement   corpus and generated specs, created and updated: the same verdicts and the same stored objects
 //! examples    every example of every rule, by policies alone
+//! overrides   what differs between namespaces
 //! outage      the webhook fails in every way, under a load of good and bad writes, with and without the backstop
 //! garbage     a server that stands in for it
 //! load        the writes
@@ -20,6 +21,7 @@ mod garbage;
 mod load;
 mod origins;
 mod outage;
+mod overrides;
 mod sample;
 mod specs;
 mod verdict;
