@@ -6,6 +6,7 @@
 //!  ├─ pages       a collection, page by page
 //!  └─ changes     what happens after
 //! failure      why a request failed, and when to make it again
+//! policies     whether its admission policies are up to date
 //! ```
 //!
 //! Both read only the judged parts of an object, so that memory depends on the size of a page and not of the cluster.
@@ -15,6 +16,7 @@ pub(crate) mod ask;
 pub(crate) mod changes;
 pub(crate) mod failure;
 pub(crate) mod pages;
+pub(crate) mod policies;
 
 use std::collections::BTreeMap;
 

@@ -12,7 +12,7 @@ use crate::cli::Access;
 use crate::cluster::access::{Cluster, connect};
 use crate::cluster::failure::why;
 use crate::cluster::pages::Pages;
-use crate::cluster::{Stored, endpoints_path, served_generation};
+use crate::cluster::{Stored, endpoints_path, policies, served_generation};
 use modelendpoint_lint::check::{Checked, Terms};
 use modelendpoint_lint::finding::Name;
 
@@ -47,6 +47,7 @@ pub(crate) async fn check(
         told => told,
     };
     let terms = Terms { generation, ..terms };
+    let mut notes = Vec::from_iter(policies::compared(&client, terms.policy).await);
     let mut pages = Pages::of(client, endpoints_path(namespace));
     let mut checked = Checked::default();
     let mut unreadable = Vec::new();
@@ -77,7 +78,6 @@ pub(crate) async fn check(
             }
         }
     }
-    let mut notes = Vec::new();
     if checked.count.endpoints == 0 && unreadable.is_empty() {
         let advice = if namespace.is_some() { "; -A reads all namespaces" } else { "" };
         notes.push(format!("{} contains no ModelEndpoint{advice}", source.name()));

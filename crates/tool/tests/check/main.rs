@@ -1,5 +1,6 @@
 //! `check` as people run it: the binary on files, with its whole output compared.
 
+mod admission_policies;
 mod cluster;
 mod cluster_faults;
 mod control_plane;
