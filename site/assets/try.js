@@ -40,6 +40,7 @@ function show() {
   if (manifests.length + policy.length > LONGEST) {
     by("findings").replaceChildren();
     by("stored").replaceChildren();
+    by("providers").replaceChildren();
     by("status").textContent = "This is more than a page can check as you type: use modelendpoint check.";
     return;
   }
@@ -48,6 +49,7 @@ function show() {
   if (answer.mistakes) by("more").open = true;
   by("findings").replaceChildren(...(answer.findings ?? []).map(finding));
   by("stored").replaceChildren(...stored(answer.stored ?? []));
+  by("providers").replaceChildren(...(answer.providers ?? []).map(provider));
   by("status").textContent = summary(answer);
   by("fix").disabled = fix(...text(), false) === undefined;
   by("guess").disabled = fix(...text(), true) === undefined;
@@ -113,6 +115,16 @@ function stored(endpoints) {
       element("tbody", {}, ...endpoints.map(row)),
     ),
   ];
+}
+
+function provider({ name, page, write, note }) {
+  return element(
+    "section",
+    { className: "try-provider" },
+    element("p", {}, "What to write for ", element("a", { href: page, textContent: name }), write === null ? ": a proxy in front." : ":"),
+    write === null ? null : element("pre", {}, code(write)),
+    note === null ? null : element("p", {}, note),
+  );
 }
 
 const code = (textContent) => element("code", { textContent });

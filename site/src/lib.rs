@@ -7,6 +7,7 @@ pub mod diagram;
 pub mod links;
 pub mod pages;
 pub mod playground;
+mod providers;
 
 use std::path::{Path, PathBuf};
 

@@ -12,6 +12,7 @@ use modelendpoint_core::endpoint::mutation;
 use modelendpoint_core::endpoint::rules;
 
 use crate::links::{Link, links, rewrite};
+use crate::providers;
 use crate::repository;
 
 /// A page of the site, in Markdown.
@@ -26,6 +27,8 @@ pub struct Page {
 const CONTENTS: &str = "docs/README.md";
 /// Split into a page for each rule.
 const RULES: &str = "docs/rules.md";
+/// With a page for each provider beside it.
+const PROVIDERS: &str = "docs/providers.md";
 const DECISIONS: &str = "docs/decisions/README.md";
 
 /// Files outside of docs/ that are pages too.
@@ -50,6 +53,9 @@ pub fn pages() -> Result<Vec<Page>> {
         let text = read(&file)?;
         if file == RULES {
             pages.extend(pages_of_rules(&text)?);
+        } else if file == PROVIDERS {
+            let text = rewrite(&text, |link| place(&file, "providers/index.md", link))?;
+            pages.extend(providers::pages(&text));
         } else {
             let path = page_of(&file).context("a file of the list is a page")?;
             pages.push(Page { text: rewrite(&text, |link| place(&file, &path, link))?, path });
@@ -127,6 +133,7 @@ fn page_of(file: &str) -> Option<String> {
     Some(match path {
         "README.md" => "index.md".to_owned(),
         "rules.md" => "rules/index.md".to_owned(),
+        "providers.md" => "providers/index.md".to_owned(),
         _ => path.replace("README.md", "index.md"),
     })
 }

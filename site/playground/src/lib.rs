@@ -7,12 +7,12 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use modelendpoint_core::endpoint::gate::Decision;
 use modelendpoint_core::endpoint::rules::Applicability;
-use modelendpoint_core::endpoint::{Field, Policy};
+use modelendpoint_core::endpoint::{Field, Generation, Policy};
 use modelendpoint_lint::check::{Checked, Terms, name_of};
 use modelendpoint_lint::finding::{Finding, OTHERS};
 use modelendpoint_lint::fix::{Extent, take_suggestion};
 use modelendpoint_lint::manifests::Manifests;
-use modelendpoint_lint::{check, fix};
+use modelendpoint_lint::{check, fix, providers};
 use modelendpoint_policy::Mistake;
 use modelendpoint_yaml::parse;
 use modelendpoint_yaml::source::Lines;
@@ -24,7 +24,7 @@ pub fn version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
 }
 
-/// `{"findings": [...], "stored": [...], "skipped": 0}`, or `{"mistakes": [...]}` where the policy is none. An
+/// `{"findings": [...], "stored": [...], "providers": [...], "skipped": 0}`, or `{"mistakes": [...]}` where the policy is none. An
 /// empty policy allows everything.
 #[wasm_bindgen(js_name = check)]
 #[must_use]
@@ -39,6 +39,7 @@ pub fn judged(manifests: &str, policy: &str, namespace: &str) -> String {
             json!({
                 "findings": findings.collect::<Vec<_>>(),
                 "stored": stored(manifests, terms),
+                "providers": known_providers(manifests),
                 "skipped": checked.count.skipped,
             })
         }
@@ -123,4 +124,25 @@ fn stored(manifests: &str, terms: Terms<'_>) -> Vec<Json> {
         }
     }
     stored
+}
+
+/// The known providers that the endpoints lead to, each once for each Modelplane, with what to write for it.
+fn known_providers(manifests: &str) -> Vec<Json> {
+    let mut known = Vec::new();
+    for document in parse(manifests).iter().flatten() {
+        for manifest in Manifests::of(document).endpoints {
+            let spec = manifest.spec(document);
+            let Some(provider) = providers::of(&spec) else { continue };
+            let write = match spec.generation() {
+                Some(Generation::Url) => providers::url(provider).map(|url| format!("url: {url}\n")),
+                _ => providers::spec(provider),
+            };
+            let page = format!("providers/{}.html", provider.slug());
+            let shown = json!({ "name": provider.name, "page": page, "write": write, "note": provider.note });
+            if !known.contains(&shown) {
+                known.push(shown);
+            }
+        }
+    }
+    known
 }

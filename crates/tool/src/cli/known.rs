@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 
 use clap::Arg;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
-use modelendpoint_core::endpoint::{mutation, providers, rules};
+use modelendpoint_core::endpoint::providers::{self, Provider};
+use modelendpoint_core::endpoint::{mutation, rules};
 
 /// Any text; shells complete what is known.
 #[derive(Clone, Copy)]
@@ -33,11 +34,5 @@ pub(super) fn rule_ids() -> Vec<String> {
 }
 
 pub(super) fn provider_names() -> Vec<String> {
-    providers::all().iter().map(|provider| slug(provider.name)).collect()
-}
-
-/// A name as people can type it without quotes.
-pub(crate) fn slug(name: &str) -> String {
-    let words = name.split(|character: char| !character.is_ascii_alphanumeric() && character != '.');
-    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-").to_ascii_lowercase()
+    providers::all().iter().map(Provider::slug).collect()
 }

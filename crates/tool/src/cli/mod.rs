@@ -10,7 +10,6 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use modelendpoint_admission_policies::Minor;
 
-pub(crate) use known::slug;
 use known::{Known, provider_names, rule_ids};
 
 /// Checks Modelplane `ModelEndpoint`s as the admission webhook would.

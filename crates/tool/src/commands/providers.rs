@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::bail;
-use modelendpoint_core::endpoint::providers::{self, Provider, Schema};
+use modelendpoint_core::endpoint::providers::{self, Provider, Schema, slug};
+use modelendpoint_lint::providers::{PROXY, bases, key, origin, place, spec, url};
 use serde_json::{Value, json};
 
 use super::output::print;
-use crate::cli::{self, RulesFormat, slug};
+use crate::cli::{self, RulesFormat};
 
 /// Prints the catalogue, or the entries that match a name.
 ///
@@ -40,7 +41,7 @@ fn matching(name: &str) -> Vec<&'static Provider> {
         let is_of_host = exact.is_some_and(|exact| exact.name == provider.name);
         is_of_host
             || provider.name.to_lowercase().contains(&name)
-            || !slug_of_name.is_empty() && slug(provider.name).contains(&slug_of_name)
+            || !slug_of_name.is_empty() && provider.slug().contains(&slug_of_name)
             || provider.hosts.iter().any(|host| host.contains(&name))
     };
     providers::all().iter().filter(is_match).collect()
@@ -74,8 +75,9 @@ fn details(provider: &Provider) -> String {
         line("port", &port.to_string());
     }
     for schema in Schema::ALL {
-        if let Some(bases) = bases(provider, schema) {
-            line(schema.name(), &bases);
+        let bases = bases(provider, schema);
+        if !bases.is_empty() {
+            line(schema.name(), &bases.join(", "));
         }
     }
     if provider.schemas().next().is_none() {
@@ -89,24 +91,17 @@ fn details(provider: &Provider) -> String {
         line("note", note);
     }
     line("see", provider.link);
+    line("on the web", &provider.page());
     line("seen", &format!("{}{}", provider.seen, if provider.verified { "" } else { ", not verified" }));
     text
 }
 
 /// What to write for both versions of Modelplane.
 fn manifest(provider: &Provider) -> String {
-    let Some(place) = place(provider) else { return format!("Write the origin or the url of {PROXY}.\n") };
-    let Place { origin, base, schema } = &place;
-    let prefix = if base.is_empty() { "/" } else { base };
-    let mut text = format!(
-        "Modelplane 0.5:\n\n  origin: {origin}\n  api:\n    schema: {}\n    prefix: {prefix}\n  model: \
-         <model>\n",
-        schema.name()
-    );
-    if provider.credential.is_some() && !provider.is_key_optional {
-        text.push_str(
-            "  credential:\n    method: APIKey\n    apiKey:\n      secretRef:\n        name: <secret>\n",
-        );
+    let Some(spec) = spec(provider) else { return format!("Write the origin or the url of {PROXY}.\n") };
+    let mut text = String::from("Modelplane 0.5:\n\n");
+    for line in spec.lines() {
+        let _ = writeln!(text, "  {line}");
     }
     text.push_str("\nModelplane before 0.5:\n\n");
     match url(provider) {
@@ -118,52 +113,6 @@ fn manifest(provider: &Provider) -> String {
         ),
     }
     text
-}
-
-const PROXY: &str = "a proxy that translates, such as LiteLLM";
-
-/// The location of an API.
-struct Place {
-    origin: String,
-    base: String,
-    schema: Schema,
-}
-
-/// What to write for Modelplane 0.5. `None` if the gateway can't use the provider directly.
-fn place(provider: &Provider) -> Option<Place> {
-    let schema = provider.schemas().next().filter(|_| provider.query.is_none())?;
-    let base = provider.bases_of(schema).first()?.replace('*', "<id>");
-    Some(Place { origin: origin(provider), base, schema })
-}
-
-/// What to write for Modelplane before 0.5. `None` if clients of its gateway can't reach the API.
-fn url(provider: &Provider) -> Option<String> {
-    let base = provider.reachable().next().filter(|_| provider.query.is_none())?;
-    Some(format!("{}{}", origin(provider), base.replace('*', "<id>")))
-}
-
-fn origin(provider: &Provider) -> String {
-    match (provider.hosts.first(), provider.port) {
-        (Some(host), _) => format!("https://{}", host.replace('*', "<name>")),
-        (None, Some(port)) => format!("http://<host>:{port}"),
-        (None, None) => "http://<host>".to_owned(),
-    }
-}
-
-/// The paths below which it understands these requests, each as a prefix. `None` if it does not understand them.
-fn bases(provider: &Provider, schema: Schema) -> Option<String> {
-    let shown = |base: &&str| if base.is_empty() { "/".to_owned() } else { (*base).to_owned() };
-    let bases: Vec<_> = provider.bases_of(schema).iter().map(shown).collect();
-    (!bases.is_empty()).then(|| bases.join(", "))
-}
-
-/// The header for the key.
-fn key(provider: &Provider) -> String {
-    match provider.credential {
-        None => "none".to_owned(),
-        Some(header) if provider.is_key_optional => format!("{header} (if it asks for one)"),
-        Some(header) => header.to_owned(),
-    }
 }
 
 fn as_json(provider: &Provider) -> Value {
@@ -185,6 +134,7 @@ fn as_json(provider: &Provider) -> Value {
         "query": provider.query,
         "note": provider.note,
         "link": provider.link,
+        "page": provider.page(),
         "seen": provider.seen,
         "verified": provider.verified,
     })
@@ -222,7 +172,10 @@ pub fn page() -> String {
 
 /// What to write as `api.prefix`, also for Anthropic's requests if the provider understands them.
 fn prefixes(provider: &Provider) -> String {
-    let of = |schema| bases(provider, schema).map(|bases| format!("`{}`", bases.replace(", ", "`, `")));
+    let of = |schema| {
+        let bases = bases(provider, schema);
+        (!bases.is_empty()).then(|| format!("`{}`", bases.join("`, `")))
+    };
     match (of(Schema::OpenAI), of(Schema::Anthropic)) {
         (Some(open_ai), Some(anthropic)) if open_ai == anthropic => format!("{open_ai}, for both schemas"),
         (Some(open_ai), Some(anthropic)) => format!("{open_ai}; Anthropic: {anthropic}"),
@@ -251,6 +204,7 @@ What to write in a ModelEndpoint, for providers and servers that are known.
 you put in front. The column *key* names the header in which the provider expects the key; the gateway of Modelplane 0.5 sends
 it as `Authorization: Bearer`, or in `x-api-key` with `schema: Anthropic`. A (?) behind a name says that the entry is general
 knowledge or a third party's, and was not verified in the provider's own documentation. `modelendpoint providers NAME` shows the
-same at a terminal, with the day on which it was looked up. To add or correct an entry, edit
+same at a terminal, with the day on which it was looked up, and so does a page for each on the
+[documentation site](https://modelplane.github.io/modelendpoint-webhook/providers/). To add or correct an entry, edit
 `crates/core/src/endpoint/providers/providers.json`.
 ";

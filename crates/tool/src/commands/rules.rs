@@ -208,7 +208,8 @@ impl Entry {
         let _ = write!(text, "**{}** on `{}`. {}\n\n", self.effect(), self.field(), self.summary());
         let _ = writeln!(text, "**Why.** {}", self.reason());
         if let Entry::Rule(rule) = self {
-            let _ = write!(text, "\n**Instead.** {}\n\nGood:\n\n```\n", rule.instead);
+            let instead = rule.instead.replace("docs/providers.md", "[docs/providers.md](providers.md)");
+            let _ = write!(text, "\n**Instead.** {instead}\n\nGood:\n\n```\n");
             for example in rule.good {
                 let _ = writeln!(text, "{}", Shown(example));
             }

@@ -12,6 +12,9 @@ use serde::Deserialize;
 
 use super::rewrite_path::without_version;
 
+/// Where the page of each provider is.
+const PAGES: &str = "https://modelplane.github.io/modelendpoint-webhook/providers";
+
 /// The known facts about a provider, or about a server that people run themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -141,7 +144,26 @@ impl Schema {
     }
 }
 
+/// A provider's name as people can type it without quotes.
+#[must_use]
+pub fn slug(name: &str) -> String {
+    let words = name.split(|character: char| !character.is_ascii_alphanumeric() && character != '.');
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-").to_ascii_lowercase()
+}
+
 impl Provider {
+    /// Its name as people can type it, which is also the name of its page.
+    #[must_use]
+    pub fn slug(&self) -> String {
+        slug(self.name)
+    }
+
+    /// The address of the page about it.
+    #[must_use]
+    pub fn page(&self) -> String {
+        format!("{PAGES}/{}.html", self.slug())
+    }
+
     /// The base paths at which it understands these requests, the recommended one first.
     #[must_use]
     pub fn bases_of(&self, schema: Schema) -> &[&'static str] {
@@ -223,7 +245,7 @@ mod tests {
                 assert!(provider.note.is_some(), "{name} does not say what to do");
             }
         }
-        let mut names: Vec<_> = providers.iter().map(|provider| provider.name.to_lowercase()).collect();
+        let mut names: Vec<_> = providers.iter().map(Provider::slug).collect();
         names.sort();
         let count = names.len();
         names.dedup();
