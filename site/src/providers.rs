@@ -19,10 +19,11 @@ pub(crate) fn pages(list: &str) -> Vec<Page> {
         list = list.replace(&format!("[{name}]({link})"), &format!("[{name}]({page}.md)"));
     }
     let mut pages = vec![Page { path: "providers/index.md".to_owned(), text: list }];
-    pages.extend(providers::all().iter().map(|provider| Page {
-        path: format!("providers/{}.md", provider.slug()),
-        text: page(provider),
-    }));
+    pages.extend(
+        providers::all()
+            .iter()
+            .map(|provider| Page { path: format!("providers/{}.md", provider.slug()), text: page(provider) }),
+    );
     pages
 }
 

@@ -45,6 +45,7 @@ fn corpus() -> Vec<String> {
     let files = [
         include_str!("../../tests/corpus/urls.jsonl"),
         include_str!("../../tests/corpus/rewrite_paths.jsonl"),
+        include_str!("../../tests/corpus/origins.jsonl"),
     ];
     let samples = files.iter().flat_map(|file| file.lines());
     samples.map(|line| manifest(&serde_json::from_str::<Value>(line).expect("a sample")["spec"])).collect()
@@ -120,6 +121,39 @@ fn a_person_with_a_keyboard_gets_from_a_mistake_to_what_is_stored() {
     let written = browser.evaluate(text).expect("text");
     drop(browser);
     assert_eq!(opened(fragment.as_str().expect("text")).evaluate(text).expect("text"), written);
+}
+
+#[test]
+#[ignore = "needs Chromium and the standard library for WebAssembly: .ci/site gets both"]
+fn a_click_takes_the_sure_fixes_or_the_guesses_too_and_can_be_undone() {
+    let mut browser = opened("");
+    let text = "document.getElementById('try-manifests').value";
+    // a slash at the end of rewritePath is sure; what an origin's host was meant to be is a guess
+    let written = manifest(&json!({ "url": "https://api.groq.com/v1", "rewritePath": "/openai" }));
+    browser.evaluate("document.getElementById('try-manifests').select()").expect("a selection");
+    browser.write(&written).expect("typed");
+    for (button, guesses) in [("try-fix", false), ("try-guess", true)] {
+        let expected = fixed(&written, "", "default", guesses);
+        let is_disabled = format!("document.getElementById('{button}').disabled === {}", expected.is_none());
+        browser.wait(&is_disabled).expect("the button's state");
+        browser.evaluate(&format!("document.getElementById('{button}').click()")).expect("a click");
+        assert_eq!(browser.evaluate(text).expect("text"), json!(expected.expect("a fix")), "{button}");
+        browser.evaluate("document.getElementById('try-undo').click()").expect("a click");
+        assert_eq!(browser.evaluate(text).expect("text"), json!(written), "undo after {button}");
+    }
+}
+
+#[test]
+#[ignore = "needs Chromium and the standard library for WebAssembly: .ci/site gets both"]
+fn the_page_of_a_known_provider_is_beside_its_endpoint() {
+    let mut browser = opened("");
+    browser.evaluate("document.getElementById('try-manifests').select()").expect("a selection");
+    browser.write(&manifest(&json!({ "url": "https://api.groq.com/v1" }))).expect("typed");
+    let link = "document.querySelector('#try-providers a')?.getAttribute('href')";
+    browser.wait(&format!("{link} === 'providers/groq.html'")).expect("a link");
+    let write = browser.evaluate("document.querySelector('#try-providers pre').textContent").expect("text");
+    assert_eq!(write, "url: https://api.groq.com/openai/v1\n");
+    assert!(page("providers/groq.html").exists());
 }
 
 #[test]
