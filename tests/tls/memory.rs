@@ -13,8 +13,8 @@ const ANONYMOUS: &str = "process_anonymous_memory_bytes";
 const IN_FLIGHT: &str = "modelendpoint_webhook_requests_in_flight";
 const SLOW_BODY: &str = r#"modelendpoint_webhook_shed_total{reason="slow_body"}"#;
 
-/// From docs/serving.md: head, small body, and the buffers for reading them.
-const MOST_BY_CONNECTION: u64 = 112 * KIB;
+/// From docs/serving.md: head, small body, the buffers for reading them, and the connection itself.
+const MOST_BY_CONNECTION: u64 = 120 * KIB;
 /// With the two buffers that are kept, and the overhead of the allocator.
 const MOST_BY_LARGE_BODIES: u64 = (24 + 4 + 8) * MIB;
 /// Memory that the allocator keeps for later.
