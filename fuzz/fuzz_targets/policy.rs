@@ -19,9 +19,10 @@ fuzz_target!(|input: &str| {
         }
         Ok(policy) => {
             let spec = Spec::of_url(Value::Text(url), Value::Absent);
-            for violation in judge(&Subject::of(spec, None, (&policy, "ml-team"))) {
+            let here = policy.here("ml-team");
+            for violation in judge(&Subject::of(spec, None, &here)) {
                 let rule = violation.rule;
-                assert_eq!(policy.here("ml-team").severity(rule.id, rule.severity), Some(violation.severity));
+                assert_eq!(here.severity(rule.id, rule.severity), Some(violation.severity));
                 assert!(matches!(violation.severity, Severity::Deny | Severity::Warn));
             }
         }
